@@ -1,0 +1,1 @@
+export type { Balancer, Candidate, PickContext, Picker } from "./define.ts";

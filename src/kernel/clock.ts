@@ -1,0 +1,71 @@
+/**
+ * Time as a value that is passed in, so that tests move it by hand and nothing sleeps.
+ */
+
+export interface Timer {
+  /** Forgets the timer; harmless when it has fired. */
+  clear(): void;
+}
+
+export interface Clock {
+  /** Wall clock, milliseconds since the Unix epoch, with fractions where the platform has them. */
+  nowMs(): number;
+  /** Never goes backwards; for durations only. Milliseconds. */
+  monotonicMs(): number;
+  /** Timers never keep the process alive by themselves. */
+  setTimeout(run: () => void, afterMs: number): Timer;
+  setInterval(run: () => void, everyMs: number): Timer;
+}
+
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  setTimeout(run, afterMs) {
+    const timer = setTimeout(run, afterMs).unref();
+    return { clear: () => clearTimeout(timer) };
+  },
+  setInterval(run, everyMs) {
+    const timer = setInterval(run, everyMs).unref();
+    return { clear: () => clearInterval(timer) };
+  },
+};
+
+export interface ManualClock extends Clock {
+  /** Moves time and runs, in order, every timer that is due on the way. */
+  advance(byMs: number): void;
+}
+
+/** A clock that stands still until it is told to move. For tests. */
+export function createManualClock(startMs = Date.parse("2026-01-01T00:00:00Z")): ManualClock {
+  let now = startMs;
+  let nextId = 1;
+  const due = new Map<number, { atMs: number; everyMs: number | null; run: () => void }>();
+  const add = (run: () => void, afterMs: number, everyMs: number | null): Timer => {
+    const id = nextId++;
+    due.set(id, { atMs: now + afterMs, everyMs, run });
+    return { clear: () => void due.delete(id) };
+  };
+  return {
+    nowMs: () => now,
+    monotonicMs: () => now - startMs,
+    setTimeout: (run, afterMs) => add(run, afterMs, null),
+    setInterval: (run, everyMs) => add(run, everyMs, everyMs),
+    advance(byMs) {
+      const until = now + byMs;
+      for (;;) {
+        let first: number | null = null;
+        for (const [id, timer] of due) {
+          if (timer.atMs <= until && (first === null || timer.atMs < (due.get(first)?.atMs ?? 0))) first = id;
+        }
+        if (first === null) break;
+        const timer = due.get(first);
+        if (timer === undefined) break;
+        now = Math.max(now, timer.atMs);
+        if (timer.everyMs === null) due.delete(first);
+        else timer.atMs += Math.max(timer.everyMs, 1);
+        timer.run();
+      }
+      now = until;
+    },
+  };
+}

@@ -1,0 +1,6 @@
+/**
+ * The error catalogue: one file per area, listed here, walked by a test that checks the codes.
+ */
+export { defineError, ViaductError } from "./define.ts";
+export type { ErrorDefinition, ErrorFactory, ErrorSource, RetryAnswer } from "./define.ts";
+export * as configErrors from "./config.ts";

@@ -1,0 +1,38 @@
+/**
+ * Structured logs: one JSON object per line, written by pino. Rooms take a {@link Logger}, never a global.
+ */
+import { pino } from "pino";
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export interface Logger {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  /** The same log with fields added to every line, for instance `{ role: "router" }`. */
+  child(fields: object): Logger;
+}
+
+/** Anything that takes whole lines: a file stream, `process.stdout`, an array in a test. */
+export interface LineSink {
+  write(line: string): unknown;
+}
+
+export function createLogger(options: { level: LogLevel; sink?: LineSink }): Logger {
+  const sink = options.sink ?? process.stdout;
+  return pino(
+    { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: "message" },
+    { write: (line: string) => void sink.write(line) },
+  );
+}
+
+/** Says nothing; for tests and for tools that print by themselves. */
+export const silentLogger: Logger = {
+  debug() {},
+  info() {},
+  warn() {},
+  error() {},
+  child: () => silentLogger,
+};

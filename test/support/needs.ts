@@ -1,0 +1,42 @@
+/**
+ * What a machine may lack. A test that needs a program says so; where it is missing the test is skipped with a
+ * reason, unless VIADUCT_TEST_STRICT=1 (CI), where a missing program is a failure.
+ */
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import type { TestContext } from "node:test";
+
+// Debian keeps servers in sbin and PostgreSQL's programs in versioned folders that are on nobody's PATH.
+const EXTRA_FOLDERS = [
+  "/usr/sbin",
+  "/usr/local/sbin",
+  ...[18, 17, 16, 15, 14].map((version) => `/usr/lib/postgresql/${version}/bin`),
+];
+
+/** Full path of a program, or null. */
+export function findProgram(name: string): string | null {
+  for (const folder of [...(process.env["PATH"] ?? "").split(delimiter), ...EXTRA_FOLDERS]) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not in this folder; the next one may have it.
+    }
+  }
+  return null;
+}
+
+/**
+ * @returns the program's path; or null after marking the test as skipped, and the test must return.
+ * @example
+ * const nats = needs(t, "nats-server");
+ * if (nats === null) return;
+ */
+export function needs(t: TestContext, program: string): string | null {
+  const path = findProgram(program);
+  if (path !== null) return path;
+  if (process.env["VIADUCT_TEST_STRICT"] === "1") throw new Error(`${program} is not installed`);
+  t.skip(`skipped, not installed: ${program}`);
+  return null;
+}
