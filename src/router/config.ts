@@ -1,0 +1,184 @@
+/**
+ * Everything the HTTP router can be told, in one frozen value. `viaduct.yml` fills it through
+ * {@link routerConfigFrom}; a gorouter configuration file is mapped onto the same value.
+ */
+import { type ConfigOf, configSection, setting } from "../kernel/index.ts";
+
+export const BALANCING_ALGORITHMS = ["round-robin", "least-connection"] as const;
+export type BalancingAlgorithm = (typeof BALANCING_ALGORITHMS)[number];
+
+/** Units are in the names; a limit or timeout of 0 is none, unless the comment says otherwise. */
+export interface RouterConfig {
+  /** Address to listen on. */
+  readonly host: string;
+  readonly port: number;
+  /** Name of the setting that holds the port, for the message when it is taken. */
+  readonly portSetting: string;
+
+  /** Client side: the whole request head must have arrived this long after its first byte. */
+  readonly readHeaderTimeoutMs: number;
+  /** Client side: a connection without an exchange, and one whose peer stopped reading or sending, closes after this. */
+  readonly frontendIdleTimeoutMs: number;
+  /** Upstream side: TCP connect. */
+  readonly endpointDialTimeoutMs: number;
+  /** As `endpointDialTimeoutMs`, for upgrades. */
+  readonly websocketDialTimeoutMs: number;
+  readonly tlsHandshakeTimeoutMs: number;
+  /** From handing the request to an endpoint to the last byte of its answer; not for upgraded connections. */
+  readonly endpointTimeoutMs: number;
+  /** Between TCP keep-alive probes on upstream connections. */
+  readonly endpointKeepAliveProbeIntervalMs: number;
+
+  /** Hard limit of the parser, and of `max_request_header_bytes`; never 0. */
+  readonly maxRequestHeadBytes: number;
+  /** Header lines of a request. */
+  readonly maxRequestHeaders: number;
+  /** Never 0. */
+  readonly maxResponseHeadBytes: number;
+  readonly maxResponseHeaders: number;
+
+  /** Tries per exchange, ≥ 1. */
+  readonly maxAttempts: number;
+  /** Exchanges in flight per endpoint. */
+  readonly maxInFlightPerEndpoint: number;
+  /** False: every exchange has its own upstream connection. */
+  readonly keepAliveToEndpoints: boolean;
+  /** Idle upstream connections of the whole router. */
+  readonly maxIdleConnections: number;
+  readonly maxIdleConnectionsPerEndpoint: number;
+  /** An upstream connection is closed after this long without an exchange. */
+  readonly idleConnectionTimeoutMs: number;
+  /** False: an exchange with `Expect: 100-continue` does not return its upstream connection to the pool. */
+  readonly keepAliveAfterContinue: boolean;
+  /** An endpoint that failed is avoided for a quarter of this. */
+  readonly dropletStaleThresholdMs: number;
+
+  /** For routes without a `loadbalancing` option. */
+  readonly balancingAlgorithm: BalancingAlgorithm;
+  /** Verify endpoints' certificates: false skips it. */
+  readonly verifyEndpointCertificates: boolean;
+  /** PEM certificates that endpoints' certificates are checked against, besides the system's. */
+  readonly endpointCaCertificates: readonly string[];
+
+  /** Always announce `X-Forwarded-Proto: https`. */
+  readonly forceForwardedProtoHttps: boolean;
+  /** Replace an `X-Forwarded-Proto` that the client sent. */
+  readonly sanitizeForwardedProto: boolean;
+  /** Names dropped from a client's `Connection` list, so that it cannot have them removed; lower case. */
+  readonly hopByHopHeadersToFilter: readonly string[];
+  /** Response headers added when the endpoint did not send them. */
+  readonly addResponseHeaders: readonly { readonly name: string; readonly value: string }[];
+  /** Response headers removed; lower case. */
+  readonly removeResponseHeaders: readonly string[];
+  /** User agent that is answered with the router's health before any lookup; "" never. */
+  readonly healthcheckUserAgent: string;
+
+  /** File of the access log; "" writes none (a sink may still be passed in). */
+  readonly accessLogFile: string;
+  /** Lines are written at the latest this long after the exchange ended. */
+  readonly accessLogFlushMs: number;
+}
+
+/** The `router:` section of `viaduct.yml`. */
+export const routerSection = configSection("router", {
+  host: setting.string({ key: "host", default: "0.0.0.0", describe: "Address the router listens on." }),
+  port: setting.port({ key: "port", default: 8080, describe: "Port for HTTP traffic." }),
+  readHeaderTimeoutMs: setting.duration({
+    key: "read_header_timeout",
+    default: "30s",
+    describe:
+      "A client must have sent the whole request head this long after its first byte; 0 waits for ever.",
+  }),
+  frontendIdleTimeoutMs: setting.duration({
+    key: "frontend_idle_timeout",
+    default: "900s",
+    describe: "Closes client connections that are quiet for this long.",
+  }),
+  endpointDialTimeoutMs: setting.duration({
+    key: "endpoint_dial_timeout",
+    default: "5s",
+    describe: "Longest wait for a TCP connection to an endpoint.",
+  }),
+  tlsHandshakeTimeoutMs: setting.duration({
+    key: "tls_handshake_timeout",
+    default: "10s",
+    describe: "Longest wait for a TLS handshake with an endpoint.",
+  }),
+  endpointTimeoutMs: setting.duration({
+    key: "endpoint_timeout",
+    default: "900s",
+    describe:
+      "Longest time for an endpoint's whole answer; 0 is no limit. Upgraded connections are not affected.",
+  }),
+  maxRequestHeadBytes: setting.bytes({
+    key: "max_request_header_bytes",
+    default: "1 MiB",
+    describe: "Longest request head; a longer one is answered with 431.",
+  }),
+  maxRequestHeaders: setting.integer({
+    key: "max_request_headers",
+    default: 0,
+    describe: "Most header lines of a request; 0 is no limit.",
+  }),
+  maxAttempts: setting.integer({
+    key: "max_attempts",
+    default: 3,
+    minimum: 1,
+    describe: "Endpoints tried for one request, when trying again is safe.",
+  }),
+  maxInFlightPerEndpoint: setting.integer({
+    key: "max_conns",
+    default: 0,
+    describe: "Most requests in flight at one endpoint; 0 is no limit.",
+  }),
+  maxIdleConnections: setting.integer({
+    key: "max_idle_conns",
+    default: 1_000,
+    describe: "Idle connections to endpoints that the router keeps.",
+  }),
+  maxIdleConnectionsPerEndpoint: setting.integer({
+    key: "max_idle_conns_per_host",
+    default: 100,
+    describe: "Idle connections that the router keeps to one endpoint.",
+  }),
+  balancingAlgorithm: setting.oneOf({
+    key: "balancing_algorithm",
+    default: "round-robin",
+    values: BALANCING_ALGORITHMS,
+    describe: "How an endpoint is picked for routes without a loadbalancing option.",
+  }),
+  accessLogFile: setting.string({
+    key: "access_log",
+    default: "",
+    describe: "File that gets one line per request; empty writes none.",
+  }),
+});
+
+/** What `viaduct.yml` does not offer, because nobody needs it there. */
+export const ROUTER_DEFAULTS = Object.freeze({
+  portSetting: "router.port",
+  endpointKeepAliveProbeIntervalMs: 1_000,
+  maxResponseHeadBytes: 1024 * 1024,
+  maxResponseHeaders: 0,
+  keepAliveToEndpoints: true,
+  idleConnectionTimeoutMs: 90_000,
+  keepAliveAfterContinue: false,
+  dropletStaleThresholdMs: 120_000,
+  verifyEndpointCertificates: true,
+  endpointCaCertificates: [],
+  forceForwardedProtoHttps: false,
+  sanitizeForwardedProto: false,
+  hopByHopHeadersToFilter: [],
+  addResponseHeaders: [],
+  removeResponseHeaders: [],
+  healthcheckUserAgent: "",
+  accessLogFlushMs: 100,
+} satisfies Partial<RouterConfig>);
+
+export function routerConfigFrom(section: ConfigOf<typeof routerSection>): RouterConfig {
+  return Object.freeze({
+    ...ROUTER_DEFAULTS,
+    ...section,
+    websocketDialTimeoutMs: section.endpointDialTimeoutMs,
+  });
+}
