@@ -13,6 +13,20 @@ const EXTRA_FOLDERS = [
   ...[18, 17, 16, 15, 14].map((version) => `/usr/lib/postgresql/${version}/bin`),
 ];
 
+/** Every program some test asks for; `.ci/run` installs them all. */
+export const TEST_PROGRAMS = [
+  "nats-server",
+  "initdb",
+  "chromium",
+  "dig",
+  "curl",
+  "nginx",
+  "haproxy",
+  "caddy",
+  "wrk",
+] as const;
+export type TestProgram = (typeof TEST_PROGRAMS)[number];
+
 /** Full path of a program, or null. */
 export function findProgram(name: string): string | null {
   for (const folder of [...(process.env["PATH"] ?? "").split(delimiter), ...EXTRA_FOLDERS]) {
@@ -33,7 +47,7 @@ export function findProgram(name: string): string | null {
  * const nats = needs(t, "nats-server");
  * if (nats === null) return;
  */
-export function needs(t: TestContext, program: string): string | null {
+export function needs(t: TestContext, program: TestProgram): string | null {
   const path = findProgram(program);
   if (path !== null) return path;
   if (process.env["VIADUCT_TEST_STRICT"] === "1") throw new Error(`${program} is not installed`);
