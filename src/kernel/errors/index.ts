@@ -3,4 +3,6 @@
  */
 export { defineError, ViaductError } from "./define.ts";
 export type { ErrorDefinition, ErrorFactory, ErrorSource, RetryAnswer } from "./define.ts";
+export * as appErrors from "./app.ts";
 export * as configErrors from "./config.ts";
+export * as busErrors from "./bus.ts";

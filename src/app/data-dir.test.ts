@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { dataDirInUse, dataDirUnusable, secretsUnreadable } from "../kernel/errors/app.ts";
+import { openDataDir } from "./data-dir.ts";
+
+function temporaryFolder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), "viaduct-data-"));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+test("the first start makes a password that later starts keep, in a file only its owner can read", (t) => {
+  const path = temporaryFolder(t);
+  const first = openDataDir(path);
+  assert.equal(first.isNew, true);
+  assert.ok(first.secrets.adminPassword.length >= 16);
+  assert.equal(statSync(first.secretsFile).mode & 0o777, 0o600);
+  first.release();
+  const second = openDataDir(path);
+  assert.equal(second.isNew, false);
+  assert.equal(second.secrets.adminPassword, first.secrets.adminPassword);
+});
+
+test("a folder that a living process holds is refused with its number", async (t) => {
+  const path = temporaryFolder(t);
+  const module = new URL("./data-dir.ts", import.meta.url).href;
+  const script = `import(${JSON.stringify(module)}).then((m) => { m.openDataDir(process.argv[1]); console.log("held"); setInterval(() => {}, 1000); })`;
+  const holder = spawn(process.execPath, ["-e", script, path], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => holder.kill("SIGKILL"));
+  await once(holder.stdout, "data");
+  assert.throws(
+    () => openDataDir(path),
+    (error) => dataDirInUse.is(error) && error.details.pid === holder.pid,
+  );
+});
+
+test("the lock of a process that was killed is taken over, also when its number is somebody else's now", (t) => {
+  const path = temporaryFolder(t);
+  writeFileSync(join(path, "lock.json"), JSON.stringify({ pid: 1, startedAt: "0" }));
+  openDataDir(path).release();
+  writeFileSync(join(path, "lock.json"), JSON.stringify({ pid: 2 ** 22 + 1, startedAt: "5" }));
+  openDataDir(path).release();
+});
+
+test("a file in place of the folder is named", (t) => {
+  const file = join(temporaryFolder(t), "file");
+  writeFileSync(file, "");
+  assert.throws(
+    () => openDataDir(file),
+    (error) => dataDirUnusable.is(error) && error.message.includes(file),
+  );
+});
+
+test("secrets that cannot be read are never replaced by new ones", (t) => {
+  const path = temporaryFolder(t);
+  writeFileSync(join(path, "secrets.json"), "{");
+  assert.throws(() => openDataDir(path), secretsUnreadable.is);
+  assert.equal(readFileSync(join(path, "secrets.json"), "utf8"), "{");
+});

@@ -1,0 +1,35 @@
+import { defineError } from "./define.ts";
+
+export const dataDirUnusable = defineError<{ path: string; reason: string }>({
+  code: "data_dir_unusable",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `the data folder ${d.path} cannot be used: ${d.reason}; choose another one with --data`,
+});
+
+export const dataDirInUse = defineError<{ path: string; pid: number }>({
+  code: "data_dir_in_use",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) =>
+    `the data folder ${d.path} is in use by process ${d.pid}; stop that process or choose another folder with --data`,
+});
+
+export const secretsUnreadable = defineError<{ file: string }>({
+  code: "secrets_unreadable",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) =>
+    `${d.file} does not hold the secrets of this data folder; restore it from a backup, or move it away to get a new admin password`,
+});
+
+export const configFileUnreadable = defineError<{ path: string; reason: string }>({
+  code: "config_file_unreadable",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `the configuration file ${d.path} cannot be read: ${d.reason}`,
+});
