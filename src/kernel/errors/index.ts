@@ -5,4 +5,5 @@ export { defineError, ViaductError } from "./define.ts";
 export type { ErrorDefinition, ErrorFactory, ErrorSource, RetryAnswer } from "./define.ts";
 export * as appErrors from "./app.ts";
 export * as configErrors from "./config.ts";
+export * as cliErrors from "./cli.ts";
 export * as busErrors from "./bus.ts";

@@ -1,0 +1,126 @@
+import { defineError } from "./define.ts";
+
+/** The command line itself is wrong; the program leaves with exit code 2. */
+export const usageInvalid = defineError<{ problem: string; remedy: string }>({
+  code: "usage_invalid",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `${d.problem}; ${d.remedy}`,
+});
+
+export const nothingRunning = defineError<{ path: string }>({
+  code: "nothing_running",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) =>
+    `no API to talk to: ${d.path} does not exist; start Viaduct with «viaduct up», or name an API with --api URL`,
+});
+
+export const apiUnreachable = defineError<{ url: string; reason: string }>({
+  code: "api_unreachable",
+  source: "operator",
+  retry: "safe",
+  status: 0,
+  explain: (d) =>
+    `the API at ${d.url} does not answer (${d.reason}); start Viaduct with «viaduct up», or name another API with --api URL`,
+});
+
+export const notLoggedIn = defineError<{ api: string }>({
+  code: "not_logged_in",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `not logged in to ${d.api}; run «viaduct login»`,
+});
+
+export const loginRefused = defineError<{ username: string; uaa: string; reason: string }>({
+  code: "login_refused",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `${d.uaa} refused to log in ${d.username}: ${d.reason}; check the user name and the password`,
+});
+
+/** What the API said, one detail per line, unchanged: it knows better than we do. */
+export const apiRefused = defineError<{ status: number; codes: readonly number[]; details: readonly string[] }>({
+  code: "api_refused",
+  source: "control-plane",
+  retry: "never",
+  status: 0,
+  explain: (d) => d.details.join("\n"),
+});
+
+export const apiAnswerUnexpected = defineError<{ where: string; key: string; wanted: string }>({
+  code: "api_answer_unexpected",
+  source: "control-plane",
+  retry: "never",
+  status: 0,
+  explain: (d) =>
+    `the answer to ${d.where} has no ${d.wanted} at «${d.key}»; check that --api names a Cloud Foundry API`,
+});
+
+export const nothingTargeted = defineError<{ spaces: readonly string[] }>({
+  code: "nothing_targeted",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) =>
+    d.spaces.length === 0
+      ? "no space is visible to this user; create one, or ask its manager for a role"
+      : `no space is targeted; choose one of ${d.spaces.join(", ")} with «viaduct target -o ORG -s SPACE»`,
+});
+
+export const nameUnknown = defineError<{ kind: string; name: string; near: string | null; list: string }>({
+  code: "name_unknown",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) =>
+    `there is no ${d.kind} «${d.name}»; ${d.near === null ? `see «${d.list}»` : `did you mean «${d.near}»?`}`,
+});
+
+export const domainUnknown = defineError<{ route: string; domains: readonly string[] }>({
+  code: "domain_unknown",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) =>
+    `no domain fits «${d.route}»; ${
+      d.domains.length === 0 ? "no domain is visible to this user" : `end it in one of ${d.domains.join(", ")}`
+    }`,
+});
+
+export const appFailedToStart = defineError<{ app: string; reason: string }>({
+  code: "app_failed_to_start",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `${d.app} did not start: ${d.reason}; see «viaduct logs ${d.app} --recent»`,
+});
+
+export const waitExpired = defineError<{ what: string; afterMs: number; state: string }>({
+  code: "wait_expired",
+  source: "operator",
+  retry: "safe",
+  status: 0,
+  explain: (d) => `${d.what} did not happen within ${d.afterMs / 1000} s (${d.state}); try again with a longer --timeout`,
+});
+
+export const fileUnreadable = defineError<{ path: string; reason: string; remedy: string }>({
+  code: "file_unreadable",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `${d.path} cannot be read: ${d.reason}; ${d.remedy}`,
+});
+
+/** A feature of this program that the API behind it does not have. */
+export const apiLacks = defineError<{ api: string; feature: string }>({
+  code: "api_lacks",
+  source: "control-plane",
+  retry: "never",
+  status: 0,
+  explain: (d) => `the API at ${d.api} has no ${d.feature}; it needs a Viaduct behind it, of this version or newer`,
+});
