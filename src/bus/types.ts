@@ -11,6 +11,7 @@ export interface BusMessage {
 }
 
 export interface BusSubscription {
+  /** No handler call follows, not even for messages that have arrived. */
   unsubscribe(): void;
 }
 
@@ -18,17 +19,26 @@ export type BusStatus = "connected" | "disconnected";
 
 export interface Bus {
   readonly status: BusStatus;
+  /**
+   * Sends to whoever subscribes now; lost while the bus is disconnected, and after `close`.
+   * Do not change `data` afterwards: it is not copied.
+   * @throws busPayloadTooLarge above 1 MiB (NATS: what the server allows).
+   */
   publish(subject: string, data: Uint8Array | string, replyTo?: string): void;
-  /** A handler that throws is logged; the subscription goes on. */
+  /** A handler that throws is logged; the subscription goes on. Never called before `subscribe` returns. */
   subscribe(subject: string, handler: (message: BusMessage) => void): BusSubscription;
   /**
-   * Publishes with an inbox and resolves with the first answer.
-   * @throws busNoAnswer after `timeoutMs`.
+   * Publishes with an inbox and resolves with the first answer, a copy.
+   * @throws busNoAnswer after `timeoutMs`, never earlier, so that retrying in a loop is harmless.
    */
   request(subject: string, data: Uint8Array | string, timeoutMs: number): Promise<Uint8Array>;
-  /** Everything published before is on the wire and every subscription made before is in force. */
+  /**
+   * Everything published before is on the wire and every subscription made before is in force.
+   * @throws busDisconnected when the bus is away, or goes away meanwhile.
+   */
   flush(): Promise<void>;
   /** Called on each change; a reconnect is `disconnected` then `connected`. Returns how to stop. */
   onStatus(handler: (status: BusStatus) => void): () => void;
+  /** Ends subscriptions and connection; open requests get no answer. Safe to call twice. */
   close(): Promise<void>;
 }

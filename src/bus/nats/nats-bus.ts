@@ -1,0 +1,193 @@
+/**
+ * The bus between machines: a NATS server or cluster. Connects as gorouter does: three quick tries at the start,
+ * then an error that says what to change; once connected it reconnects for ever.
+ *
+ *   connect ──(3 tries)──► connected ⇄ disconnected
+ *      └──► busUnreachable      └── close ──► closed
+ */
+import type { NatsConnection, Status } from "@nats-io/transport-node";
+import type { Clock, Logger, Timer } from "../../kernel/index.ts";
+import { busDisconnected, busPayloadTooLarge, busUnreachable } from "../../kernel/errors/bus.ts";
+import { createInbox } from "../inbox.ts";
+import { createStatusListeners } from "../listeners.ts";
+import { checkSubject } from "../subject.ts";
+import type { Bus, BusMessage } from "../types.ts";
+
+const CONNECT_TRIES = 3;
+const PAUSE_BETWEEN_TRIES_MS = 100;
+/** Dial and handshake of one server, as Go's client has it. */
+const CONNECT_TIMEOUT_MS = 2_000;
+const RECONNECT_PAUSE_MS = 2_000;
+/** A connection that is dead without knowing it must not hold up a shutdown. */
+const FLUSH_ON_CLOSE_MS = 1_000;
+/** The server's answer to a request that nobody subscribes to. */
+const NO_RESPONDERS = 503;
+
+export interface NatsOptions {
+  /** `host:port`, in any order; one that is reachable suffices. */
+  readonly servers: readonly string[];
+  /** "" when the server asks for none. */
+  readonly user: string;
+  readonly pass: string;
+  /** PEM texts. Undefined speaks TLS only when the server insists. */
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string } | undefined;
+  /** What the server's monitoring calls this client. */
+  readonly name: string;
+  /** A silent connection counts as lost after two of these without an answer. */
+  readonly pingIntervalMs: number;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Where the servers are configured, for the message when none answers. */
+  readonly setting?: string;
+  /** Pause before a lost server is tried again. */
+  readonly reconnectPauseMs?: number;
+}
+
+/** @throws busUnreachable */
+export async function connectNats(options: NatsOptions): Promise<Bus> {
+  const connection = await dial(options);
+  return createNatsBus(connection, options);
+}
+
+async function dial(options: NatsOptions): Promise<NatsConnection> {
+  // Loaded here, because a process on the memory bus never needs the library.
+  const { connect } = await import("@nats-io/transport-node");
+  // Our timers never keep a process alive, and while this one dials nothing else may: it would end in silence.
+  const keepAlive = setInterval(() => {}, 60_000);
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await connect({
+          servers: [...options.servers],
+          ...(options.user === "" ? {} : { user: options.user, pass: options.pass }),
+          ...(options.tls === undefined ? {} : { tls: options.tls }),
+          name: options.name,
+          pingInterval: options.pingIntervalMs,
+          maxPingOut: 2,
+          timeout: CONNECT_TIMEOUT_MS,
+          maxReconnectAttempts: -1,
+          reconnectTimeWait: options.reconnectPauseMs ?? RECONNECT_PAUSE_MS,
+          // A password that is being rotated fails for a while; giving up then would need a restart.
+          ignoreAuthErrorAbort: true,
+        });
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        if (attempt === CONNECT_TRIES) {
+          throw busUnreachable(
+            {
+              servers: options.servers,
+              tries: CONNECT_TRIES,
+              reason,
+              setting: options.setting ?? "nats.hosts",
+            },
+            error,
+          );
+        }
+        options.log.debug({ servers: options.servers, attempt, error: reason }, "nats-connection-retry");
+        await new Promise<void>((resolve) => options.clock.setTimeout(resolve, PAUSE_BETWEEN_TRIES_MS));
+      }
+    }
+  } finally {
+    clearInterval(keepAlive);
+  }
+}
+
+function createNatsBus(connection: NatsConnection, options: NatsOptions): Bus {
+  const { log, clock } = options;
+  const status = createStatusListeners("connected");
+  let reminder: Timer | null = null;
+
+  const onDisconnected = (server: string) => {
+    if (status.status === "disconnected" || connection.isClosed()) return;
+    log.error({ "nats-host": server }, "nats-connection-disconnected");
+    reminder = clock.setInterval(
+      () => log.info({ "nats-host": server }, "nats-connection-still-disconnected"),
+      options.pingIntervalMs,
+    );
+    status.set("disconnected");
+  };
+  const onReconnected = (server: string) => {
+    reminder?.clear();
+    log.info({ "nats-host": server }, "nats-connection-reconnected");
+    status.set("connected");
+  };
+  const onEvent = (event: Status) => {
+    switch (event.type) {
+      case "disconnect":
+        return onDisconnected(event.server);
+      case "reconnect":
+        return onReconnected(event.server);
+      case "error":
+        return log.error({ error: event.error.message }, "nats-connection-error");
+      default:
+      // Pings, cluster updates and single reconnect attempts change nothing for whoever uses the bus.
+    }
+  };
+  void (async () => {
+    for await (const event of connection.status()) onEvent(event);
+  })();
+
+  const bus = {
+    publish(subject: string, data: Uint8Array | string, replyTo = "") {
+      checkSubject(subject);
+      if (connection.isClosed()) return;
+      const bytes = typeof data === "string" ? Buffer.from(data) : data;
+      const maxBytes = connection.info?.max_payload ?? Number.POSITIVE_INFINITY;
+      if (bytes.length > maxBytes) throw busPayloadTooLarge({ subject, bytes: bytes.length, maxBytes });
+      connection.publish(subject, bytes, replyTo === "" ? undefined : { reply: replyTo });
+    },
+    subscribe(subject: string, handler: (message: BusMessage) => void) {
+      checkSubject(subject);
+      if (connection.isClosed()) return { unsubscribe() {} };
+      const subscription = connection.subscribe(subject, {
+        callback(error, message) {
+          if (error !== null) {
+            log.error({ subject, error: error.message }, "nats-subscription-error");
+            return;
+          }
+          const data = message.data;
+          if (data.length === 0 && message.headers?.code === NO_RESPONDERS) return;
+          try {
+            handler({ subject: message.subject, data, replyTo: message.reply ?? "" });
+          } catch (failure) {
+            log.error({ subject: message.subject, err: failure }, "bus-handler-failed");
+          }
+        },
+      });
+      return { unsubscribe: () => subscription.unsubscribe() };
+    },
+  };
+
+  const flushForAWhile = async () => {
+    const patience = Promise.withResolvers<void>();
+    const timer = clock.setTimeout(patience.resolve, FLUSH_ON_CLOSE_MS);
+    await Promise.race([connection.flush().catch(() => {}), patience.promise]);
+    timer.clear();
+  };
+
+  return {
+    ...bus,
+    ...createInbox(bus, clock),
+    get status() {
+      return status.status;
+    },
+    async flush() {
+      if (status.status === "disconnected" || connection.isClosed()) {
+        throw busDisconnected({ operation: "flush" });
+      }
+      try {
+        await connection.flush();
+      } catch (error) {
+        throw busDisconnected({ operation: "flush" }, error);
+      }
+    },
+    onStatus: (handler) => status.add(handler),
+    async close() {
+      status.clear();
+      reminder?.clear();
+      // Flushed first: what was published just before, an unregister for instance, still has to go out.
+      if (status.status === "connected" && !connection.isClosed()) await flushForAWhile();
+      await connection.close();
+    },
+  };
+}
