@@ -7,3 +7,5 @@ export * as appErrors from "./app.ts";
 export * as configErrors from "./config.ts";
 export * as cliErrors from "./cli.ts";
 export * as busErrors from "./bus.ts";
+export * as diegoErrors from "./diego.ts";
+export * as routingApiErrors from "./routing-api.ts";
