@@ -5,6 +5,18 @@
  */
 export { createMemoryBus } from "./memory/memory-bus.ts";
 export type { MemoryBus } from "./memory/memory-bus.ts";
+export type { Decoded } from "./messages/fields.ts";
+export { decodeRegister, decodeRouterStart, encodeRegister, encodeRouterStart } from "./messages/router.ts";
+export type { RegisterFields, RegisterMessage, RouterStartMessage } from "./messages/router.ts";
+export {
+  decodeServiceDiscoveryRegister,
+  decodeServiceDiscoveryStart,
+  decodeServiceDiscoveryUnregister,
+  encodeServiceDiscovery,
+  encodeServiceDiscoveryStart,
+} from "./messages/service-discovery.ts";
+export type { ServiceDiscoveryMessage, ServiceDiscoveryStartMessage } from "./messages/service-discovery.ts";
+export { SUBJECTS } from "./messages/subjects.ts";
 export { connectNats } from "./nats/nats-bus.ts";
 export type { NatsOptions } from "./nats/nats-bus.ts";
 export type { Bus, BusMessage, BusStatus, BusSubscription } from "./types.ts";

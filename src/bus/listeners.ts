@@ -11,7 +11,7 @@ export function createStatusListeners(initial: BusStatus) {
     set(next: BusStatus) {
       if (next === status) return;
       status = next;
-      for (const handler of [...handlers]) handler(next);
+      for (const handler of Array.from(handlers)) handler(next);
     },
     add(handler: (status: BusStatus) => void) {
       // Wrapped, so that the same function added twice is called twice and removed once.

@@ -44,7 +44,7 @@ export function createMemoryBus(options: { log: Logger; clock?: Clock }): Memory
   };
 
   const deliver = (message: BusMessage) => {
-    for (const subscriber of [...subscribers]) {
+    for (const subscriber of Array.from(subscribers)) {
       if (!subscribers.has(subscriber) || !subscriber.matches(message.subject)) continue;
       try {
         subscriber.handler(message);
