@@ -16,6 +16,8 @@ export type {
 } from "./bbs.ts";
 export type {
   Acknowledgements,
+  Liveness,
+  RouteLiveness,
   RouteTableHandler,
   RouteTableReader,
   RouteTableSubscription,

@@ -57,3 +57,25 @@ export interface Acknowledgements {
     readonly isCurrent: boolean;
   }[];
 }
+
+/** How far the newest change of one reservation (its deletion too) has come. */
+export interface Liveness {
+  /** Readers that have it in force … */
+  readonly live: number;
+  /** … of those connected that serve this kind of route. */
+  readonly of: number;
+  /** All have it, and there is at least one. */
+  readonly isLive: boolean;
+}
+
+/**
+ * Who asks whether a change has arrived. A reader's name says what it serves: `router/…` http, `tcp-router/…`
+ * tcp, `dns/…` internal routes; readers of other names are listed and never waited for.
+ */
+export interface RouteLiveness {
+  acknowledgements(): Promise<Acknowledgements>;
+  /** Null for a reservation that is unknown, or deleted so long ago that nobody remembers. */
+  liveOn(guid: string): Promise<Liveness | null>;
+  /** Resolves as soon as it is live everywhere, and with how far it came after `timeoutMs`. Never rejects for time. */
+  whenLive(guid: string, timeoutMs: number): Promise<Liveness | null>;
+}
