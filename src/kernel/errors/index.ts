@@ -9,3 +9,4 @@ export * as cliErrors from "./cli.ts";
 export * as busErrors from "./bus.ts";
 export * as diegoErrors from "./diego.ts";
 export * as routingApiErrors from "./routing-api.ts";
+export * as storeErrors from "./store.ts";

@@ -1,0 +1,35 @@
+/**
+ * What this room asks of a database engine. `sqlite/` and `postgres/` answer it with files of the same names:
+ * `connection.ts` opens it, `driver.ts` runs queries, `errors.ts` names its failures, `engine.ts` is the answer.
+ */
+import type { Dialect, Kysely, Transaction } from "kysely";
+import type { ColumnTypes } from "./migrations/define.ts";
+import type { Tables } from "./tables.ts";
+
+export type EngineName = "sqlite" | "postgres";
+
+export interface Engine {
+  readonly name: EngineName;
+  /** The path, or the URL without its password: for messages. */
+  readonly where: string;
+  readonly types: ColumnTypes;
+  readonly dialect: Dialect;
+  /** One durable transaction; `run` may be called again from the start when it met another transaction. */
+  transaction<T>(db: Kysely<Tables>, run: (trx: Transaction<Tables>) => Promise<T>): Promise<T>;
+  /**
+   * Like a transaction, but a power cut may undo it (nothing durable is lost with it): for bookkeeping that can be
+   * repeated, so that it does not wait for the disk.
+   */
+  relaxed<T>(db: Kysely<Tables>, run: (trx: Kysely<Tables>) => Promise<T>): Promise<T>;
+  /** Until the transaction ends, no other process migrates. */
+  lockMigrations(trx: Transaction<Tables>): Promise<void>;
+  /** Makes ids of the outbox grow in commit order, and tells other processes at commit. */
+  announceOutbox(trx: Kysely<Tables>, change: "added" | "advanced"): Promise<void>;
+  /** Calls `wake` when another process changed the outbox, or may have. Returns how to stop. */
+  watchOutbox(wake: () => void): () => void;
+  /** True when no other process delivers for this consumer; true stays true until {@link resign} or a lost session. */
+  lead(consumer: string): Promise<boolean>;
+  resign(consumer: string): Promise<void>;
+  /** After the last query. */
+  close(): Promise<void>;
+}

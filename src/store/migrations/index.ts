@@ -1,0 +1,5 @@
+/** All migrations in the order they run. A new one is a new file and a new last line here. */
+import { foundation } from "./0001-foundation.ts";
+import type { Migration } from "./define.ts";
+
+export const migrations: readonly Migration[] = [foundation];

@@ -1,0 +1,108 @@
+/** Kysely over `pg`: connections from a pool, values and errors as the rest of the store expects them. */
+import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, TransactionSettings } from "kysely";
+import type { Pool, PoolClient } from "pg";
+import type { TransactionScope } from "../transaction-scope.ts";
+import { storeClosed } from "../../kernel/errors/store.ts";
+import { toParameter } from "../values.ts";
+import { connectError, isConnectionLost, queryError } from "./errors.ts";
+
+export class PostgresDriver implements Driver {
+  readonly #pool: Pool;
+  readonly #where: string;
+  readonly #scope: TransactionScope;
+
+  constructor(pool: Pool, where: string, scope: TransactionScope) {
+    this.#pool = pool;
+    this.#where = where;
+    this.#scope = scope;
+  }
+
+  async init(): Promise<void> {}
+
+  async acquireConnection(): Promise<PostgresConnection> {
+    this.#scope.assertOutside();
+    if (this.#pool.ending) throw storeClosed({ where: this.#where });
+    try {
+      return new PostgresConnection(await this.#pool.connect(), this.#where);
+    } catch (error) {
+      throw connectError(this.#where, error);
+    }
+  }
+
+  async releaseConnection(connection: PostgresConnection): Promise<void> {
+    connection.release();
+  }
+
+  async beginTransaction(connection: PostgresConnection, settings: TransactionSettings): Promise<void> {
+    const level = settings.isolationLevel === undefined ? "" : ` isolation level ${settings.isolationLevel}`;
+    await connection.execute(`begin${level}`);
+  }
+  async commitTransaction(connection: PostgresConnection): Promise<void> {
+    await connection.execute("commit");
+  }
+  async rollbackTransaction(connection: PostgresConnection): Promise<void> {
+    await connection.rollback();
+  }
+  async savepoint(connection: PostgresConnection, name: string): Promise<void> {
+    await connection.execute(`savepoint "${name}"`);
+  }
+  async rollbackToSavepoint(connection: PostgresConnection, name: string): Promise<void> {
+    await connection.execute(`rollback to "${name}"`);
+  }
+  async releaseSavepoint(connection: PostgresConnection, name: string): Promise<void> {
+    await connection.execute(`release "${name}"`);
+  }
+
+  async destroy(): Promise<void> {
+    await this.#pool.end();
+  }
+}
+
+class PostgresConnection implements DatabaseConnection {
+  readonly #client: PoolClient;
+  readonly #where: string;
+  #failure: Error | undefined;
+
+  constructor(client: PoolClient, where: string) {
+    this.#client = client;
+    this.#where = where;
+  }
+
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    const result = await this.#query(query.sql, query.parameters.map(toParameter));
+    return {
+      rows: result.rows as R[],
+      ...(result.command !== "SELECT" && { numAffectedRows: BigInt(result.rowCount ?? 0) }),
+    };
+  }
+
+  // oxlint-disable-next-line require-yield
+  async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
+    throw new Error(
+      "streams are not used, because SQLite could not serve other queries meanwhile; read in pages",
+    );
+  }
+
+  async execute(sql: string): Promise<void> {
+    await this.#query(sql, []);
+  }
+
+  async rollback(): Promise<void> {
+    // A lost connection has rolled back already; a second error would hide the first.
+    if (this.#failure === undefined) await this.execute("rollback");
+  }
+
+  release(): void {
+    // A connection that failed is closed, not handed to the next query.
+    this.#client.release(this.#failure);
+  }
+
+  async #query(sql: string, parameters: readonly unknown[]) {
+    try {
+      return await this.#client.query(sql, parameters as unknown[]);
+    } catch (error) {
+      if (isConnectionLost(error)) this.#failure = error as Error;
+      throw queryError(this.#where, error);
+    }
+  }
+}

@@ -1,0 +1,75 @@
+/** PostgreSQL as an {@link Engine}: several processes share one database. */
+import { setTimeout as pause } from "node:timers/promises";
+import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from "kysely";
+import { storeContended } from "../../kernel/errors/store.ts";
+import type { Logger } from "../../kernel/index.ts";
+import type { Engine } from "../engine.ts";
+import type { TransactionScope } from "../transaction-scope.ts";
+import { openPool, withoutPassword } from "./connection.ts";
+import { PostgresDriver } from "./driver.ts";
+import { isContention } from "./errors.ts";
+import { createSession, OUTBOX_CHANNEL } from "./session.ts";
+
+/** Keys of transaction locks, arbitrary but never changed: processes of different versions must agree. */
+const MIGRATION_LOCK = 7_653_001;
+const OUTBOX_LOCK = 7_653_002;
+
+/** With pauses that grow to 100 ms this is about a second and a half of trying. */
+const MAX_ATTEMPTS = 20;
+const MAX_PAUSE_MS = 100;
+
+/** Connects with the first query. */
+export function openPostgres(url: string, scope: TransactionScope, log: Logger): Engine {
+  const where = withoutPassword(url);
+  const pool = openPool(url, log);
+  const session = createSession(url, where, log);
+  return {
+    name: "postgres",
+    where,
+    types: {
+      // Without a collation the order of text would depend on how the database was made.
+      text: 'text collate "C"',
+      integer: "integer",
+      bigint: "bigint",
+      ascendingId: "bigint generated always as identity primary key",
+      table: "",
+    },
+    dialect: {
+      createDriver: () => new PostgresDriver(pool, where, scope),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+      createAdapter: () => new PostgresAdapter(),
+      createIntrospector: (db) => new PostgresIntrospector(db),
+    },
+    async transaction(db, run) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          // Serializable gives the promise SQLite keeps by itself: transactions as if one after the other.
+          return await db.transaction().setIsolationLevel("serializable").execute(run);
+        } catch (error) {
+          if (!isContention(error)) throw error;
+          if (attempt === MAX_ATTEMPTS) throw storeContended({ attempts: attempt }, error);
+          // A random pause, or the same two would meet again.
+          await pause(Math.random() * Math.min(2 ** attempt, MAX_PAUSE_MS));
+        }
+      }
+    },
+    relaxed: (db, run) =>
+      db.transaction().execute(async (trx) => {
+        await sql`set local synchronous_commit to off`.execute(trx);
+        return run(trx);
+      }),
+    async lockMigrations(trx) {
+      await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(trx);
+    },
+    async announceOutbox(trx, change) {
+      // Ids are given at the insert and seen at the commit. Without the lock a reader could see 7, move its cursor
+      // past 6, and never see 6, which commits a moment later.
+      if (change === "added") await sql`select pg_advisory_xact_lock(${OUTBOX_LOCK})`.execute(trx);
+      await sql`select pg_notify(${OUTBOX_CHANNEL}, '')`.execute(trx);
+    },
+    watchOutbox: (wake) => session.watch(wake),
+    lead: (consumer) => session.lead(consumer),
+    resign: (consumer) => session.resign(consumer),
+    close: () => session.close(),
+  };
+}

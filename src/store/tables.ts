@@ -1,0 +1,351 @@
+/**
+ * Every table, as both engines hold it. Columns are snake_case; rows leave this room as they are, and the role that
+ * owns a table maps them to its own words. GUIDs are text keys, times ISO 8601 text with milliseconds (so that text
+ * order is time order), JSON is text made by {@link encodeJson}, flags are 0 or 1.
+ */
+import type { ColumnType, Generated, Insertable, Selectable, Updateable } from "kysely";
+import type { JsonText } from "./values.ts";
+
+/** Read as 0 or 1 in both engines; written as either or as a boolean. */
+export type Flag = ColumnType<0 | 1, boolean | 0 | 1, boolean | 0 | 1>;
+/** A flag the database fills in when it is left out. */
+export type FlagWithDefault = ColumnType<0 | 1, boolean | 0 | 1 | undefined, boolean | 0 | 1>;
+/** `2026-11-21T10:00:00.000Z`; see {@link toTimestamp}. */
+export type Timestamp = string;
+
+interface Row {
+  guid: string;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+}
+
+// --- auth ---
+
+export interface UsersTable extends Row {
+  /** Unique whatever its case. */
+  username: string;
+  password_hash: string;
+  email: string;
+  /** `uaa` for accounts that live here. */
+  origin: string;
+  /** Scopes the user's tokens may carry. */
+  scopes: JsonText<readonly string[]>;
+  active: FlagWithDefault;
+  /** Wrong passwords since the last right one. */
+  failed_logins: Generated<number>;
+  locked_until: Timestamp | null;
+}
+
+export interface ClientsTable {
+  id: string;
+  /** Hash of the secret; an empty secret is hashed too. */
+  secret_hash: string;
+  grant_types: JsonText<readonly string[]>;
+  /** Scopes of the client's own tokens (client_credentials). */
+  authorities: JsonText<readonly string[]>;
+  /** Scopes a user's token may carry through this client; `*` stands for all. */
+  scopes: JsonText<readonly string[]>;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+}
+
+export interface SigningKeysTable {
+  kid: string;
+  algorithm: string;
+  private_pem: string;
+  public_pem: string;
+  created_at: Timestamp;
+  /** Signs no more since then, still verifies; null for the key in use. */
+  retired_at: Timestamp | null;
+}
+
+export interface RefreshTokensTable {
+  /** SHA-256 of the token: whoever reads the table cannot use it. */
+  token_hash: string;
+  jti: string;
+  user_guid: string;
+  client_id: string;
+  scopes: JsonText<readonly string[]>;
+  created_at: Timestamp;
+  expires_at: Timestamp;
+}
+
+export interface RevokedTokensTable {
+  jti: string;
+  /** From then on the token is refused for its age, and the row may go. */
+  expires_at: Timestamp;
+}
+
+// --- cloud controller ---
+
+export interface OrganizationsTable extends Row {
+  name: string;
+  suspended: FlagWithDefault;
+  quota_guid: string | null;
+}
+
+export interface SpacesTable extends Row {
+  name: string;
+  organization_guid: string;
+  quota_guid: string | null;
+}
+
+/** Exactly one of `organization_guid` and `space_guid` is set. */
+export interface RolesTable extends Row {
+  /** `organization_manager`, `space_developer`, … */
+  type: string;
+  user_guid: string;
+  organization_guid: string | null;
+  space_guid: string | null;
+}
+
+export interface DomainsTable extends Row {
+  /** Lower-case. */
+  name: string;
+  internal: FlagWithDefault;
+  router_group_guid: string | null;
+  /** The owner of a private domain; null for a shared one. */
+  organization_guid: string | null;
+}
+
+export interface DomainSharesTable {
+  domain_guid: string;
+  organization_guid: string;
+}
+
+export interface RoutesTable extends Row {
+  space_guid: string;
+  domain_guid: string;
+  /** Lower-case; "" for none. */
+  host: string;
+  /** "" or `/v2`. */
+  path: string;
+  port: number | null;
+  protocol: "http" | "tcp";
+  options: JsonText<Readonly<Record<string, string | number | boolean>>>;
+}
+
+export interface RouteSharesTable {
+  route_guid: string;
+  space_guid: string;
+}
+
+export interface DestinationsTable extends Row {
+  route_guid: string;
+  app_guid: string;
+  process_type: string;
+  /** null takes the app's first port. */
+  app_port: number | null;
+  weight: number | null;
+  protocol: "http1" | "http2" | "tcp" | null;
+}
+
+export interface AppsTable extends Row {
+  name: string;
+  space_guid: string;
+  state: "STOPPED" | "STARTED";
+  lifecycle: JsonText<{ readonly type: string; readonly data: Readonly<Record<string, unknown>> }>;
+  environment: JsonText<Readonly<Record<string, string>>>;
+  current_droplet_guid: string | null;
+}
+
+export interface ProcessesTable extends Row {
+  app_guid: string;
+  type: string;
+  command: string | null;
+  instances: number;
+  memory_in_mb: number;
+  disk_in_mb: number;
+  log_rate_limit_in_bytes_per_second: Generated<number>;
+  health_check: JsonText<HealthCheckDocument>;
+  readiness_health_check: JsonText<HealthCheckDocument>;
+  /** A new one for every change that needs a restart. */
+  version: string;
+  /** Ports the process listens on; empty for the default. */
+  ports: JsonText<readonly number[]>;
+}
+
+export interface HealthCheckDocument {
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface PackagesTable extends Row {
+  app_guid: string;
+  type: string;
+  state: string;
+  error: string | null;
+  /** Where the bits lie, checksum, …: what the role keeps. */
+  data: JsonText<Readonly<Record<string, unknown>>>;
+}
+
+export interface DropletsTable extends Row {
+  app_guid: string;
+  package_guid: string | null;
+  state: string;
+  error: string | null;
+  process_types: JsonText<Readonly<Record<string, string>>>;
+  data: JsonText<Readonly<Record<string, unknown>>>;
+}
+
+export interface BuildsTable extends Row {
+  app_guid: string;
+  package_guid: string;
+  droplet_guid: string | null;
+  state: string;
+  error: string | null;
+}
+
+export interface ServiceInstancesTable extends Row {
+  name: string;
+  space_guid: string;
+  type: "user-provided" | "managed";
+  route_service_url: string | null;
+  syslog_drain_url: string | null;
+  credentials: JsonText<Readonly<Record<string, unknown>>>;
+  tags: JsonText<readonly string[]>;
+}
+
+export interface ServiceRouteBindingsTable extends Row {
+  /** Unique: a route has at most one route service. */
+  route_guid: string;
+  service_instance_guid: string;
+  parameters: JsonText<Readonly<Record<string, unknown>>>;
+}
+
+export interface MetadataTable {
+  /** `route`, `app`, … */
+  resource_type: string;
+  resource_guid: string;
+  kind: "label" | "annotation";
+  /** "" for none. */
+  prefix: string;
+  name: string;
+  value: string;
+}
+
+export interface QuotasTable extends Row {
+  kind: "organization" | "space";
+  name: string;
+  /** The organization a space quota belongs to. */
+  organization_guid: string | null;
+  limits: JsonText<Readonly<Record<string, unknown>>>;
+}
+
+export interface FeatureFlagsTable {
+  name: string;
+  enabled: Flag;
+  error_message: string | null;
+  updated_at: Timestamp;
+}
+
+export interface JobsTable extends Row {
+  /** `route.delete`, … */
+  operation: string;
+  state: "PROCESSING" | "COMPLETE" | "FAILED";
+  resource_type: string | null;
+  resource_guid: string | null;
+  errors: JsonText<readonly unknown[]>;
+  warnings: JsonText<readonly unknown[]>;
+}
+
+// --- routing API ---
+
+export interface RouteReservationsTable {
+  guid: string;
+  protocol: "http" | "tcp" | "internal";
+  /** Unique within protocol and router group. */
+  route: string;
+  /** "" where router groups do not apply. */
+  router_group_guid: Generated<string>;
+  /** The reservation as the room `table` knows it. */
+  document: JsonText<unknown>;
+  /** Of the change that wrote it. */
+  sequence: number;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+}
+
+export interface RouterGroupsTable extends Row {
+  name: string;
+  type: "http" | "tcp";
+  /** `1024-1123,2000`; "" for http. */
+  reservable_ports: string;
+}
+
+// --- diego ---
+
+export interface DesiredLrpsTable {
+  process_guid: string;
+  domain: string;
+  log_guid: string;
+  document: JsonText<unknown>;
+  /** The modification tag: a new epoch per creation, index + 1 per update. */
+  modification_epoch: string;
+  modification_index: number;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+}
+
+// --- the outbox ---
+
+export interface OutboxTable {
+  /** Grows in commit order. */
+  id: Generated<number>;
+  topic: string;
+  key: string;
+  created_at: Timestamp;
+}
+
+export interface OutboxCursorsTable {
+  consumer: string;
+  /** Everything up to here is handled. */
+  last_id: number;
+  updated_at: Timestamp;
+}
+
+export interface SchemaMigrationsTable {
+  name: string;
+  checksum: string;
+  applied_at: Timestamp;
+}
+
+export interface Tables {
+  users: UsersTable;
+  clients: ClientsTable;
+  signing_keys: SigningKeysTable;
+  refresh_tokens: RefreshTokensTable;
+  revoked_tokens: RevokedTokensTable;
+  organizations: OrganizationsTable;
+  spaces: SpacesTable;
+  roles: RolesTable;
+  domains: DomainsTable;
+  domain_shares: DomainSharesTable;
+  routes: RoutesTable;
+  route_shares: RouteSharesTable;
+  destinations: DestinationsTable;
+  apps: AppsTable;
+  processes: ProcessesTable;
+  packages: PackagesTable;
+  droplets: DropletsTable;
+  builds: BuildsTable;
+  service_instances: ServiceInstancesTable;
+  service_route_bindings: ServiceRouteBindingsTable;
+  metadata: MetadataTable;
+  quotas: QuotasTable;
+  feature_flags: FeatureFlagsTable;
+  jobs: JobsTable;
+  route_reservations: RouteReservationsTable;
+  router_groups: RouterGroupsTable;
+  desired_lrps: DesiredLrpsTable;
+  outbox: OutboxTable;
+  outbox_cursors: OutboxCursorsTable;
+  schema_migrations: SchemaMigrationsTable;
+}
+
+/** A row as it is read: `RowOf<"routes">`. */
+export type RowOf<T extends keyof Tables> = Selectable<Tables[T]>;
+/** A row as it is written. */
+export type NewRow<T extends keyof Tables> = Insertable<Tables[T]>;
+/** Some columns of a row. */
+export type RowChange<T extends keyof Tables> = Updateable<Tables[T]>;
