@@ -10,3 +10,4 @@ export * as busErrors from "./bus.ts";
 export * as diegoErrors from "./diego.ts";
 export * as routingApiErrors from "./routing-api.ts";
 export * as storeErrors from "./store.ts";
+export * as wireErrors from "./wire.ts";

@@ -1,0 +1,235 @@
+/**
+ * Bodies: where the data is in the bytes of a connection, and where the body ends. Nothing is copied or kept but
+ * a few counters; the reader hands out ranges of the caller's buffer.
+ *
+ * Chunked (RFC 9112 §7.1), every arrow one or more bytes:
+ *
+ *   size ──► extension ──► sizeEnd ──► data ──► dataCr ──► dataLf ─┐
+ *    ▲                        │ size 0                             │
+ *    └────────────────────────┼────────────────────────────────────┘
+ *                             └──► trailers ──► done
+ */
+import {
+  bareLineFeed,
+  chunkEndInvalid,
+  chunkExtensionInvalid,
+  chunkSizeInvalid,
+  headerFolded,
+  headerNameInvalid,
+  headerValueInvalid,
+  trailerForbidden,
+  trailersTooLarge,
+} from "../../kernel/errors/wire.ts";
+import { CLASS, COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from "./chars.ts";
+
+/** 13 hexadecimal digits stay below 2^52. */
+const MAX_SIZE_DIGITS = 13;
+/** All extensions of one body together: nobody uses them, but each costs work that carries no data. */
+const MAX_EXTENSION_BYTES = 16 * 1024;
+const MAX_TRAILER_BYTES = 64 * 1024;
+const SEMICOLON = 59;
+const FORBIDDEN_TRAILERS = new Set([
+  "content-length",
+  "transfer-encoding",
+  "host",
+  "connection",
+  "trailer",
+  "upgrade",
+  "te",
+  "expect",
+]);
+
+const NONE = 0;
+const LENGTH = 1;
+const CHUNKED = 2;
+const UNTIL_CLOSE = 3;
+
+const SIZE = 0;
+const EXTENSION = 1;
+const SIZE_END = 2;
+const DATA = 3;
+const DATA_CR = 4;
+const DATA_LF = 5;
+const TRAILERS = 6;
+
+export class BodyReader {
+  /** The whole body has been seen. */
+  done = true;
+  /** After a {@link step}: the range of data it found, empty when it found none. */
+  dataStart = 0;
+  dataEnd = 0;
+  /** Trailer lines, each with its CRLF; "" when there are none. Complete once {@link done}. */
+  trailers = "";
+  /** Bytes still to come, of the body or of the present chunk. */
+  remaining = 0;
+  #kind = NONE;
+  #state = SIZE;
+  #digits = 0;
+  #extensionBytes = 0;
+
+  startNone(): void {
+    this.#kind = NONE;
+    this.done = true;
+    this.trailers = "";
+  }
+
+  startLength(length: number): void {
+    this.#kind = LENGTH;
+    this.remaining = length;
+    this.done = length === 0;
+    this.trailers = "";
+  }
+
+  startChunked(): void {
+    this.#kind = CHUNKED;
+    this.#state = SIZE;
+    this.#digits = 0;
+    this.#extensionBytes = 0;
+    this.remaining = 0;
+    this.done = false;
+    this.trailers = "";
+  }
+
+  /** Only responses; {@link finish} ends it. */
+  startUntilClose(): void {
+    this.#kind = UNTIL_CLOSE;
+    this.done = false;
+    this.trailers = "";
+  }
+
+  get isUntilClose(): boolean {
+    return this.#kind === UNTIL_CLOSE;
+  }
+  get isChunked(): boolean {
+    return this.#kind === CHUNKED;
+  }
+
+  /** The connection has ended. @returns true when that is a proper end of the body. */
+  finish(): boolean {
+    if (this.#kind === UNTIL_CLOSE) this.done = true;
+    return this.done;
+  }
+
+  /**
+   * Reads on from `bytes[at]`, up to the end of one range of data. Call it until all bytes are consumed or
+   * {@link done}; what it does not consume belongs to the next message.
+   * @returns the offset up to which it consumed.
+   */
+  step(bytes: Uint8Array, at: number, end: number): number {
+    this.dataStart = at;
+    this.dataEnd = at;
+    if (this.done) return at;
+    if (this.#kind === LENGTH) {
+      const stop = Math.min(end, at + this.remaining);
+      this.remaining -= stop - at;
+      this.done = this.remaining === 0;
+      this.dataEnd = stop;
+      return stop;
+    }
+    if (this.#kind === UNTIL_CLOSE) {
+      this.dataEnd = end;
+      return end;
+    }
+    return this.#stepChunked(bytes, at, end);
+  }
+
+  #stepChunked(bytes: Uint8Array, at: number, end: number): number {
+    while (at < end) {
+      const byte = bytes[at] as number;
+      switch (this.#state) {
+        case SIZE: {
+          const digit = hexDigit(byte);
+          if (digit !== -1) {
+            if (++this.#digits > MAX_SIZE_DIGITS) throw chunkSizeInvalid({});
+            this.remaining = this.remaining * 16 + digit;
+          } else if (this.#digits === 0) throw chunkSizeInvalid({});
+          else if (byte === CR) this.#state = SIZE_END;
+          else if (byte === SEMICOLON) this.#state = EXTENSION;
+          else throw byte === LF ? bareLineFeed({}) : chunkSizeInvalid({});
+          at++;
+          break;
+        }
+        case EXTENSION:
+          if (byte === CR) this.#state = SIZE_END;
+          else if (byte === LF) throw bareLineFeed({});
+          else if (((CLASS[byte] as number) & VALUE) === 0 || ++this.#extensionBytes > MAX_EXTENSION_BYTES) {
+            throw chunkExtensionInvalid({});
+          }
+          at++;
+          break;
+        case SIZE_END:
+          if (byte !== LF) throw chunkSizeInvalid({});
+          this.#state = this.remaining === 0 ? TRAILERS : DATA;
+          at++;
+          break;
+        case DATA: {
+          const stop = Math.min(end, at + this.remaining);
+          this.remaining -= stop - at;
+          if (this.remaining === 0) this.#state = DATA_CR;
+          this.dataStart = at;
+          this.dataEnd = stop;
+          return stop;
+        }
+        case DATA_CR:
+          if (byte !== CR) throw chunkEndInvalid({});
+          this.#state = DATA_LF;
+          at++;
+          break;
+        case DATA_LF:
+          if (byte !== LF) throw chunkEndInvalid({});
+          this.#state = SIZE;
+          this.#digits = 0;
+          at++;
+          break;
+        default:
+          at = this.#stepTrailers(bytes, at, end);
+          if (this.done) {
+            this.dataStart = at;
+            this.dataEnd = at;
+            return at;
+          }
+      }
+    }
+    this.dataStart = at;
+    this.dataEnd = at;
+    return at;
+  }
+
+  /** Byte by byte: trailers are rare and short. */
+  #stepTrailers(bytes: Uint8Array, at: number, end: number): number {
+    while (at < end) {
+      const byte = bytes[at++] as number;
+      this.trailers += String.fromCharCode(byte);
+      if (this.trailers.length > MAX_TRAILER_BYTES) throw trailersTooLarge({ limitBytes: MAX_TRAILER_BYTES });
+      if (byte !== LF) continue;
+      const lineStart = this.trailers.lastIndexOf("\n", this.trailers.length - 2) + 1;
+      const line = this.trailers.slice(lineStart);
+      if (!line.endsWith("\r\n")) throw bareLineFeed({});
+      if (line === "\r\n") {
+        this.trailers = this.trailers.slice(0, lineStart);
+        this.done = true;
+        return at;
+      }
+      checkTrailer(line);
+    }
+    return at;
+  }
+}
+
+function checkTrailer(line: string): void {
+  const first = line.charCodeAt(0);
+  if (first === SP || first === HTAB) throw headerFolded({});
+  let at = 0;
+  while (((CLASS[line.charCodeAt(at)] as number) & TOKEN) !== 0) at++;
+  if (at === 0 || line.charCodeAt(at) !== COLON) throw headerNameInvalid({});
+  if (FORBIDDEN_TRAILERS.has(line.slice(0, at).toLowerCase())) throw trailerForbidden({});
+  for (let i = at + 1; i < line.length - 2; i++) {
+    if (((CLASS[line.charCodeAt(i)] as number) & VALUE) === 0) throw headerValueInvalid({});
+  }
+}
+
+function hexDigit(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const letter = byte | 0x20;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}

@@ -1,0 +1,443 @@
+/**
+ * Request and response heads. A head is one latin1 string, a character per byte; parsing leaves offsets into it
+ * and the facts that decide framing, and makes no other strings. One head object is reused for every message of
+ * a connection.
+ *
+ *   text   GET /a HTTP/1.1␍␊Host: example.com␍␊Accept: *␍␊␍␊body…
+ *          │start             │     │          │                │end
+ *                             name  value      line end
+ */
+import {
+  bareLineFeed,
+  connectUnsupported,
+  contentLengthConflict,
+  contentLengthInvalid,
+  framingAmbiguous,
+  headerFolded,
+  headerNameInvalid,
+  headerValueInvalid,
+  headTooLarge,
+  hostInvalid,
+  hostRepeated,
+  methodInvalid,
+  requestLineInvalid,
+  statusLineInvalid,
+  targetInvalid,
+  tooManyHeaders,
+  transferEncodingUnsupported,
+  versionUnsupported,
+} from "../../kernel/errors/wire.ts";
+import { CLASS, COLON, CR, DIGIT, HOST, HTAB, LF, SP, TARGET, TOKEN, VALUE } from "./chars.ts";
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  equalsIgnoringCase,
+  EXPECT,
+  type HeaderNames,
+  HOST_NAME,
+  TRANSFER_ENCODING,
+  UPGRADE,
+} from "./header-names.ts";
+
+/** RFC 9110 §8.6 sets no bound; 10^15 is far from where a double loses count (2^53). */
+const MAX_LENGTH_DIGITS = 15;
+/** Numbers kept per header line: known name, and offsets of name, value, end of value, end of line. */
+const FIELDS_PER_LINE = 5;
+const ROOM_FOR_LINES = 32;
+
+export interface HeadLimits {
+  /** From the first byte of the head to the last of the empty line. */
+  readonly maxHeadBytes: number;
+  /** Header lines; 0 is no limit. */
+  readonly maxHeaders: number;
+}
+
+/** What `Connection` said; several may be set. */
+export const SAID_CLOSE = 1;
+export const SAID_KEEP_ALIVE = 2;
+export const SAID_UPGRADE = 4;
+/** It named other headers: they end here and are not passed on. */
+export const SAID_OTHERS = 8;
+
+/** What requests and responses share. */
+class Head {
+  /** What the offsets point into. */
+  text = "";
+  start = 0;
+  /** Just behind the empty line. */
+  end = 0;
+  /** Where the first header line begins. */
+  linesStart = 0;
+  lineCount = 0;
+  /** 0 or 1, of HTTP/1.x. */
+  minorVersion = 1;
+  /** -1 when there is none. */
+  contentLength = -1;
+  chunked = false;
+  /** `SAID_…` bits. */
+  connection = 0;
+  /** The protocol named by `Upgrade` is websocket. */
+  upgradesToWebsocket = false;
+  #lines = new Int32Array(ROOM_FOR_LINES * FIELDS_PER_LINE);
+
+  /** The known number of line `i`'s name. */
+  nameId(i: number): number {
+    return this.#lines[i * FIELDS_PER_LINE] as number;
+  }
+  nameStart(i: number): number {
+    return this.#lines[i * FIELDS_PER_LINE + 1] as number;
+  }
+  nameEnd(i: number): number {
+    return this.#lines[i * FIELDS_PER_LINE + 2] as number;
+  }
+  /** Without the white space around it. */
+  valueStart(i: number): number {
+    return this.#lines[i * FIELDS_PER_LINE + 3] as number;
+  }
+  valueEnd(i: number): number {
+    return this.#lines[i * FIELDS_PER_LINE + 4] as number;
+  }
+  /** Where the line after line `i` begins. */
+  lineEnd(i: number): number {
+    return i + 1 < this.lineCount ? this.nameStart(i + 1) : this.end - 2;
+  }
+  name(i: number): string {
+    return this.text.slice(this.nameStart(i), this.nameEnd(i));
+  }
+  value(i: number): string {
+    return this.text.slice(this.valueStart(i), this.valueEnd(i));
+  }
+
+  /** All values of a name (lower case), joined by `, `; undefined when there is no such line. */
+  get(name: string): string | undefined {
+    let found: string | undefined;
+    for (let i = 0; i < this.lineCount; i++) {
+      if (!equalsIgnoringCase(this.text, this.nameStart(i), this.nameEnd(i), name)) continue;
+      found = found === undefined ? this.value(i) : `${found}, ${this.value(i)}`;
+    }
+    return found;
+  }
+
+  protected reset(text: string, start: number, end: number): void {
+    this.text = text;
+    this.start = start;
+    this.end = end;
+    this.lineCount = 0;
+    this.contentLength = -1;
+    this.chunked = false;
+    this.connection = 0;
+    this.upgradesToWebsocket = false;
+  }
+
+  protected addLine(
+    id: number,
+    nameStart: number,
+    nameEnd: number,
+    valueStart: number,
+    valueEnd: number,
+  ): void {
+    let at = this.lineCount * FIELDS_PER_LINE;
+    if (at === this.#lines.length) {
+      const more = new Int32Array(this.#lines.length * 2);
+      more.set(this.#lines);
+      this.#lines = more;
+    }
+    const lines = this.#lines;
+    lines[at++] = id;
+    lines[at++] = nameStart;
+    lines[at++] = nameEnd;
+    lines[at++] = valueStart;
+    lines[at] = valueEnd;
+    this.lineCount++;
+  }
+
+  /** Reads the lines from `linesStart` to the empty line; `frame` sees each known name in order. */
+  protected readLines(names: HeaderNames, maxHeaders: number): void {
+    const text = this.text;
+    let at = this.linesStart;
+    for (;;) {
+      const nameStart = at;
+      let code = text.charCodeAt(at);
+      if (code === CR && text.charCodeAt(at + 1) === LF) break;
+      if (code === SP || code === HTAB) throw headerFolded({});
+      while (((CLASS[code] as number) & TOKEN) !== 0) code = text.charCodeAt(++at);
+      if (code !== COLON || at === nameStart) throw code === LF ? bareLineFeed({}) : headerNameInvalid({});
+      const nameEnd = at++;
+      code = text.charCodeAt(at);
+      while (code === SP || code === HTAB) code = text.charCodeAt(++at);
+      const valueStart = at;
+      while (((CLASS[code] as number) & VALUE) !== 0) code = text.charCodeAt(++at);
+      if (code !== CR || text.charCodeAt(at + 1) !== LF) {
+        throw code === LF ? bareLineFeed({}) : headerValueInvalid({});
+      }
+      let valueEnd = at;
+      while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
+      at += 2;
+      if (maxHeaders !== 0 && this.lineCount === maxHeaders) throw tooManyHeaders({ limit: maxHeaders });
+      const id = names.find(text, nameStart, nameEnd);
+      this.addLine(id, nameStart, nameEnd, valueStart, valueEnd);
+      if (id !== 0) this.frame(id, valueStart, valueEnd);
+    }
+  }
+
+  /** What a line of a known name says about framing. */
+  protected frame(id: number, start: number, end: number): void {
+    switch (id) {
+      case CONTENT_LENGTH: {
+        const length = this.#readLength(start, end);
+        if (this.contentLength !== -1 && this.contentLength !== length) throw contentLengthConflict({});
+        if (this.chunked) throw framingAmbiguous({});
+        this.contentLength = length;
+        break;
+      }
+      case TRANSFER_ENCODING:
+        // «gzip, chunked» is legal, but nobody sends it and every proxy reads it differently.
+        if (
+          this.chunked ||
+          this.minorVersion === 0 ||
+          !equalsIgnoringCase(this.text, start, end, "chunked")
+        ) {
+          throw transferEncodingUnsupported({});
+        }
+        if (this.contentLength !== -1) throw framingAmbiguous({});
+        this.chunked = true;
+        break;
+      case CONNECTION:
+        this.#readConnection(start, end);
+        break;
+      case UPGRADE:
+        this.upgradesToWebsocket = equalsIgnoringCase(this.text, start, end, "websocket");
+        break;
+    }
+  }
+
+  #readLength(start: number, end: number): number {
+    if (end === start || end - start > MAX_LENGTH_DIGITS) throw contentLengthInvalid({});
+    let length = 0;
+    for (let i = start; i < end; i++) {
+      const code = this.text.charCodeAt(i);
+      if (((CLASS[code] as number) & DIGIT) === 0) throw contentLengthInvalid({});
+      length = length * 10 + (code - 48);
+    }
+    return length;
+  }
+
+  #readConnection(start: number, end: number): void {
+    const text = this.text;
+    let at = start;
+    while (at < end) {
+      let comma = at;
+      while (comma < end && text.charCodeAt(comma) !== 44) comma++;
+      let from = at;
+      let to = comma;
+      while (from < to && isBlank(text.charCodeAt(from))) from++;
+      while (to > from && isBlank(text.charCodeAt(to - 1))) to--;
+      if (equalsIgnoringCase(text, from, to, "close")) this.connection |= SAID_CLOSE;
+      else if (equalsIgnoringCase(text, from, to, "keep-alive")) this.connection |= SAID_KEEP_ALIVE;
+      else if (equalsIgnoringCase(text, from, to, "upgrade")) this.connection |= SAID_UPGRADE;
+      else if (to > from) this.connection |= SAID_OTHERS;
+      at = comma + 1;
+    }
+  }
+}
+
+export class RequestHead extends Head {
+  method = "";
+  /** As sent: origin-form, absolute-form or `*`. */
+  target = "";
+  targetStart = 0;
+  targetEnd = 0;
+  /** Line of the Host header; -1 when there is none. */
+  hostLine = -1;
+  expectsContinue = false;
+
+  /**
+   * Reads the head at `text[start…]`. One CRLF before it is skipped (RFC 9112 §2.2).
+   *
+   * @param searched  Offset up to which an earlier call found no end; 0 at first.
+   * @returns true when the head is complete, false when more bytes are needed.
+   * @throws the catalogue in `kernel/errors/wire.ts`; the same error however the bytes were cut into pieces.
+   */
+  parse(text: string, start: number, searched: number, names: HeaderNames, limits: HeadLimits): boolean {
+    if (text.charCodeAt(start) === CR && (text.length === start + 1 || text.charCodeAt(start + 1) === LF)) {
+      start += 2;
+    }
+    const end = findHeadEnd(text, start, searched, limits);
+    if (end === NOT_YET) return false;
+    this.reset(text, start, end);
+    this.hostLine = -1;
+    this.expectsContinue = false;
+    this.#readRequestLine();
+    this.readLines(names, limits.maxHeaders);
+    return true;
+  }
+
+  /** Connection persists after this exchange, as far as the request says. */
+  get keepsAlive(): boolean {
+    if ((this.connection & SAID_CLOSE) !== 0) return false;
+    return this.minorVersion === 1 || (this.connection & SAID_KEEP_ALIVE) !== 0;
+  }
+
+  #readRequestLine(): void {
+    const text = this.text;
+    let at = this.start;
+    let code = text.charCodeAt(at);
+    while (((CLASS[code] as number) & TOKEN) !== 0) code = text.charCodeAt(++at);
+    const methodEnd = at;
+    if (code !== SP || at === this.start) {
+      throw code === LF ? bareLineFeed({}) : code === CR ? requestLineInvalid({}) : methodInvalid({});
+    }
+    this.method = methodName(text, this.start, methodEnd);
+    code = text.charCodeAt(++at);
+    const targetStart = at;
+    while (((CLASS[code] as number) & TARGET) !== 0) code = text.charCodeAt(++at);
+    if (code !== SP || at === targetStart) {
+      if (code === LF) throw bareLineFeed({});
+      throw code === CR || code === SP ? requestLineInvalid({}) : targetInvalid({});
+    }
+    this.targetStart = targetStart;
+    this.targetEnd = at++;
+    this.target = text.slice(targetStart, this.targetEnd);
+    // «HTTP/1.» and one digit, then the end of the line and nothing else.
+    if (!text.startsWith("HTTP/1.", at)) throw versionOrLineInvalid(text, at);
+    const minor = text.charCodeAt(at + 7) - 48;
+    if (text.charCodeAt(at + 8) !== CR || text.charCodeAt(at + 9) !== LF) {
+      throw text.charCodeAt(at + 8) === LF ? bareLineFeed({}) : versionOrLineInvalid(text, at);
+    }
+    if (minor !== 0 && minor !== 1) throw versionUnsupported({});
+    this.minorVersion = minor;
+    this.linesStart = at + 10;
+    if (this.method === "CONNECT") throw connectUnsupported({});
+    this.#checkTargetForm();
+  }
+
+  #checkTargetForm(): void {
+    if (this.text.charCodeAt(this.targetStart) === 47 /* / */) return;
+    if (this.target === "*" && this.method === "OPTIONS") return;
+    if (absoluteForm(this.target) === null) throw targetInvalid({});
+  }
+
+  protected override frame(id: number, start: number, end: number): void {
+    switch (id) {
+      case HOST_NAME:
+        if (this.hostLine !== -1) throw hostRepeated({});
+        for (let i = start; i < end; i++) {
+          if (((CLASS[this.text.charCodeAt(i)] as number) & HOST) === 0) throw hostInvalid({});
+        }
+        this.hostLine = this.lineCount - 1;
+        break;
+      case EXPECT:
+        this.expectsContinue = equalsIgnoringCase(this.text, start, end, "100-continue");
+        break;
+      default:
+        super.frame(id, start, end);
+    }
+  }
+}
+
+export class ResponseHead extends Head {
+  status = 0;
+
+  /** As {@link RequestHead.parse}. */
+  parse(text: string, start: number, searched: number, names: HeaderNames, limits: HeadLimits): boolean {
+    const end = findHeadEnd(text, start, searched, limits);
+    if (end === NOT_YET) return false;
+    this.reset(text, start, end);
+    this.#readStatusLine();
+    this.readLines(names, limits.maxHeaders);
+    return true;
+  }
+
+  get keepsAlive(): boolean {
+    if ((this.connection & SAID_CLOSE) !== 0) return false;
+    return this.minorVersion === 1 || (this.connection & SAID_KEEP_ALIVE) !== 0;
+  }
+
+  #readStatusLine(): void {
+    const text = this.text;
+    let at = this.start;
+    if (!text.startsWith("HTTP/1.", at)) throw statusLineInvalid({});
+    const minor = text.charCodeAt(at + 7) - 48;
+    const hundreds = text.charCodeAt(at + 9) - 48;
+    const tens = text.charCodeAt(at + 10) - 48;
+    const ones = text.charCodeAt(at + 11) - 48;
+    if (minor !== 0 && minor !== 1) throw versionUnsupported({});
+    if (
+      text.charCodeAt(at + 8) !== SP ||
+      !(hundreds >= 1 && hundreds <= 9 && isDigit(tens) && isDigit(ones))
+    ) {
+      throw statusLineInvalid({});
+    }
+    this.minorVersion = minor;
+    this.status = hundreds * 100 + tens * 10 + ones;
+    at += 12;
+    let code = text.charCodeAt(at);
+    // The space before an empty reason is often forgotten; nothing depends on it.
+    if (code !== SP && code !== CR) throw code === LF ? bareLineFeed({}) : statusLineInvalid({});
+    while (((CLASS[code] as number) & VALUE) !== 0) code = text.charCodeAt(++at);
+    if (code !== CR || text.charCodeAt(at + 1) !== LF)
+      throw code === LF ? bareLineFeed({}) : statusLineInvalid({});
+    this.linesStart = at + 2;
+  }
+}
+
+/** Authority and path of an absolute-form target (RFC 9112 §3.2.2); null when it is none. */
+export function absoluteForm(target: string): { readonly authority: string; readonly path: string } | null {
+  const match = /^https?:\/\/([^/?@]+)(.*)$/is.exec(target);
+  if (match === null) return null;
+  const authority = match[1] as string;
+  const rest = match[2] as string;
+  for (let i = 0; i < authority.length; i++) {
+    if (((CLASS[authority.charCodeAt(i)] as number) & HOST) === 0) return null;
+  }
+  return { authority, path: rest.startsWith("/") ? rest : `/${rest}` };
+}
+
+const NOT_YET = -1;
+
+/**
+ * Where the head ends. Refuses early what can never become a head, so that a client that ends lines with LF
+ * gets its answer at once instead of waiting for a timeout.
+ */
+function findHeadEnd(text: string, start: number, searched: number, limits: HeadLimits): number {
+  const found = text.indexOf("\r\n\r\n", Math.max(start, searched - 3));
+  const end = found === -1 ? text.length : found + 4;
+  if (found !== -1 && end - start <= limits.maxHeadBytes) return end;
+
+  const limit = start + limits.maxHeadBytes;
+  let lineFeed = text.indexOf("\n", Math.max(start, searched - 1));
+  while (lineFeed !== -1 && lineFeed < limit) {
+    // The readers stop at this line feed at the latest, with the first error of the head.
+    if (text.charCodeAt(lineFeed - 1) !== CR || lineFeed === start) return text.length;
+    lineFeed = text.indexOf("\n", lineFeed + 1);
+  }
+  if (end - start > limits.maxHeadBytes) throw headTooLarge({ limitBytes: limits.maxHeadBytes });
+  return NOT_YET;
+}
+
+/** The usual methods without making a string. */
+function methodName(text: string, start: number, end: number): string {
+  switch (text.charCodeAt(start)) {
+    case 71:
+      if (end - start === 3 && text.startsWith("GET", start)) return "GET";
+      break;
+    case 80:
+      if (end - start === 4 && text.startsWith("POST", start)) return "POST";
+      if (end - start === 3 && text.startsWith("PUT", start)) return "PUT";
+      break;
+    case 72:
+      if (end - start === 4 && text.startsWith("HEAD", start)) return "HEAD";
+      break;
+  }
+  return text.slice(start, end);
+}
+
+function versionOrLineInvalid(text: string, at: number) {
+  const lineEnd = text.indexOf("\n", at);
+  const rest = text.slice(at, lineEnd === -1 ? text.length : lineEnd);
+  if (!rest.endsWith("\r") && lineEnd !== -1) return bareLineFeed({});
+  return /^HTTP\/\d+(\.\d+)?\r?$/.test(rest) ? versionUnsupported({}) : requestLineInvalid({});
+}
+
+const isBlank = (code: number) => code === SP || code === HTAB;
+const isDigit = (value: number) => value >= 0 && value <= 9;
