@@ -31,9 +31,16 @@ export interface UsersTable extends Row {
   /** Scopes the user's tokens may carry. */
   scopes: JsonText<readonly string[]>;
   active: FlagWithDefault;
+}
+
+/** Kept by name, not by user: an unknown name must look like a known one. */
+export interface LoginAttemptsTable {
+  /** SHA-256 of the lower-case name. */
+  name_hash: string;
   /** Wrong passwords since the last right one. */
-  failed_logins: Generated<number>;
+  failures: number;
   locked_until: Timestamp | null;
+  updated_at: Timestamp;
 }
 
 export interface ClientsTable {
@@ -312,6 +319,7 @@ export interface SchemaMigrationsTable {
 
 export interface Tables {
   users: UsersTable;
+  login_attempts: LoginAttemptsTable;
   clients: ClientsTable;
   signing_keys: SigningKeysTable;
   refresh_tokens: RefreshTokensTable;

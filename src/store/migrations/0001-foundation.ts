@@ -13,11 +13,17 @@ export const foundation: Migration = {
         email ${text} not null,
         origin ${text} not null,
         scopes ${text} not null,
-        active ${integer} not null default 1 check (active in (0, 1)),
-        failed_logins ${integer} not null default 0,
-        locked_until ${text}
+        active ${integer} not null default 1 check (active in (0, 1))
       ) ${table}`,
       "create unique index users_username on users (lower(username))",
+
+      `create table login_attempts (
+        name_hash ${text} primary key,
+        failures ${integer} not null,
+        locked_until ${text},
+        updated_at ${text} not null
+      ) ${table}`,
+      "create index login_attempts_updated on login_attempts (updated_at)",
 
       `create table clients (
         id ${text} primary key,
