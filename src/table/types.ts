@@ -164,6 +164,8 @@ export interface Snapshot<A = unknown> {
   hasInternalBelow(name: string): boolean;
   routes(): IterableIterator<Route<A>>;
   internalRoutes(): IterableIterator<Route<A>>;
+  /** Reservations of protocol `tcp`; their host is the port in decimal. Not found by {@link lookup}. */
+  tcpRoutes(): IterableIterator<Route<A>>;
 }
 
 export type RegisterOutcome = "new" | "updated" | "unchanged";

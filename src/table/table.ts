@@ -1,0 +1,446 @@
+/**
+ * The one writer of the route table: joins reservations with endpoints by process GUID (native feed), adds what
+ * `router.register` says about a URI (classic feed), and shows readers each route that came out different.
+ *
+ *   reservation ──destinations──► process ──► endpoints ┐
+ *        │                                              ├─► pool ──(changed?)──► attach ──► Route ──► readers
+ *   register/unregister/prune ──► members ──────────────┘
+ */
+import { sameEndpoint, sameList, sameRecord, sameReservation } from "./equal.ts";
+import { RouteIndex } from "./route-index.ts";
+import { parseRouteKey } from "./route-key.ts";
+import {
+  type Destination,
+  type Endpoint,
+  endpointAddress,
+  type RegisterOutcome,
+  type Registration,
+  type Reservation,
+  type Route,
+  type RouteOptions,
+  type RouteProtocol,
+  type Snapshot,
+  type Table,
+  type TableEvent,
+  type TableImage,
+  type TableOptions,
+} from "./types.ts";
+
+const NO_OPTIONS: RouteOptions = Object.freeze({});
+
+/** An endpoint that a classic registration put into one pool. */
+interface Member {
+  endpoint: Endpoint;
+  options: RouteOptions;
+  routeServiceUrl: string | null;
+  staleAfterMs: number;
+  seenAtMs: number;
+  /** Grows with every registration that changes something: the highest in a pool is «the one registered last». */
+  order: number;
+}
+
+/** The writer's side of a route. */
+interface Pool<A> {
+  readonly protocol: RouteProtocol;
+  readonly key: string;
+  readonly host: string;
+  /** As the first registration wrote it. */
+  readonly path: string;
+  /** By GUID. The first holds the route, so all readers agree, whatever order they heard of two in. */
+  reservations: readonly Reservation[];
+  members: readonly Member[];
+  /** Set while an empty classic pool is still known; since when is null until the next prune tells the time. */
+  lingering: { sinceMs: number | null } | null;
+  route: Route<A> | null;
+}
+
+/** Endpoints of one process, and the pools that are to have them. */
+interface Process<A> {
+  /** By address, so that an image makes the same pools as the events before it. */
+  endpoints: readonly Endpoint[];
+  pools: readonly Pool<A>[];
+}
+
+/**
+ * A new, empty table.
+ *
+ * @example
+ * const table = createTable({ attach: (route) => compile(route.options) });
+ * table.apply({ kind: "route-upsert", reservation });
+ * table.lookup("shop.example.com", "/cart?id=7")?.endpoints;
+ */
+export function createTable<A>(options: TableOptions<A>): Table<A> {
+  return new RouteTable(options);
+}
+
+class RouteTable<A> implements Table<A> {
+  readonly #attach: TableOptions<A>["attach"];
+  readonly #emptyPoolTimeoutMs: number;
+  readonly #index = new RouteIndex<A>();
+  readonly #pools: Readonly<Record<RouteProtocol, Map<string, Pool<A>>>> = {
+    http: new Map(),
+    internal: new Map(),
+    tcp: new Map(),
+  };
+  readonly #held = new Map<string, Pool<A>>();
+  readonly #processes = new Map<string, Process<A>>();
+  readonly #otherProtocol = new WeakMap<Endpoint, Endpoint>();
+  /** Pools that the event being applied may have changed. */
+  readonly #touched = new Set<Pool<A>>();
+  #lastOrder = 0;
+  #renewedAllAtMs = Number.NEGATIVE_INFINITY;
+  /** The endpoint registered last and the equal one we kept: the URIs of one message share one object. */
+  #given: Endpoint | null = null;
+  #kept: Endpoint | null = null;
+
+  constructor(options: TableOptions<A>) {
+    this.#attach = options.attach;
+    this.#emptyPoolTimeoutMs = options.emptyPoolTimeoutMs ?? 0;
+  }
+
+  // === reading ===
+
+  get generation(): number {
+    return this.#index.generation;
+  }
+  get size(): number {
+    return this.#index.size;
+  }
+  lookup(host: string, path: string): Route<A> | null {
+    return this.#index.lookup(host, path);
+  }
+  lookupInternal(name: string): Route<A> | null {
+    return this.#index.lookupInternal(name);
+  }
+  hasInternalBelow(name: string): boolean {
+    return this.#index.hasInternalBelow(name);
+  }
+  snapshot(): Snapshot<A> {
+    return this.#index.snapshot();
+  }
+  // Over a snapshot, so that whoever iterates may write meanwhile.
+  routes(): IterableIterator<Route<A>> {
+    return this.snapshot().routes();
+  }
+  internalRoutes(): IterableIterator<Route<A>> {
+    return this.snapshot().internalRoutes();
+  }
+  tcpRoutes(): IterableIterator<Route<A>> {
+    return this.snapshot().tcpRoutes();
+  }
+
+  // === native feed ===
+
+  apply(event: TableEvent): void {
+    switch (event.kind) {
+      case "route-upsert":
+        this.#putReservation(event.reservation);
+        break;
+      case "route-delete":
+        this.#deleteReservation(event.guid);
+        break;
+      case "endpoint-upsert":
+        this.#putEndpoint(event.endpoint);
+        break;
+      case "endpoint-delete":
+        this.#deleteEndpoint(event);
+        break;
+      default:
+        event satisfies never;
+    }
+    this.#settle();
+  }
+
+  load(image: TableImage): void {
+    const guids = new Set(image.reservations.map((reservation) => reservation.guid));
+    for (const guid of this.#held.keys()) {
+      if (!guids.has(guid)) this.#deleteReservation(guid);
+    }
+    const identity = (endpoint: Endpoint) => `${endpoint.processGuid} ${endpointAddress(endpoint)}`;
+    const endpoints = new Set(image.endpoints.map(identity));
+    for (const { endpoints: known } of this.#processes.values()) {
+      for (const endpoint of known) {
+        if (!endpoints.has(identity(endpoint))) this.#deleteEndpoint(endpoint);
+      }
+    }
+    for (const reservation of image.reservations) this.#putReservation(reservation);
+    for (const endpoint of image.endpoints) this.#putEndpoint(endpoint);
+    this.#settle();
+  }
+
+  #putReservation(given: Reservation): void {
+    const pool = this.#poolOf(given.protocol, given.route);
+    const before = this.#held.get(given.guid);
+    if (before !== undefined && before !== pool) this.#deleteReservation(given.guid);
+    const known = pool.reservations.find((reservation) => reservation.guid === given.guid);
+    if (known !== undefined && sameReservation(known, given)) return;
+    this.#held.set(given.guid, pool);
+    const others = pool.reservations.filter((reservation) => reservation !== known);
+    const all = [...others, given].sort((a, b) => (a.guid < b.guid ? -1 : 1));
+    this.#setReservations(pool, all);
+  }
+
+  #deleteReservation(guid: string): void {
+    const pool = this.#held.get(guid);
+    if (pool === undefined) return;
+    this.#held.delete(guid);
+    this.#setReservations(
+      pool,
+      pool.reservations.filter((reservation) => reservation.guid !== guid),
+    );
+  }
+
+  #setReservations(pool: Pool<A>, reservations: readonly Reservation[]): void {
+    for (const { processGuid } of pool.reservations[0]?.destinations ?? []) {
+      const process = this.#process(processGuid);
+      process.pools = process.pools.filter((other) => other !== pool);
+      this.#forgetProcess(processGuid, process);
+    }
+    pool.reservations = reservations;
+    for (const { processGuid } of reservations[0]?.destinations ?? []) {
+      const process = this.#process(processGuid);
+      if (!process.pools.includes(pool)) process.pools = [...process.pools, pool];
+    }
+    pool.lingering = null;
+    this.#touched.add(pool);
+  }
+
+  #putEndpoint(given: Endpoint): void {
+    const process = this.#process(given.processGuid);
+    const at = addressRank(process.endpoints, given);
+    const known = process.endpoints[at];
+    const isKnown = known !== undefined && compareAddress(known, given) === 0;
+    if (isKnown && sameEndpoint(known, given)) return;
+    process.endpoints = process.endpoints.toSpliced(at, isKnown ? 1 : 0, given);
+    this.#touch(process);
+  }
+
+  #deleteEndpoint(gone: {
+    readonly processGuid: string;
+    readonly host: string;
+    readonly port: number;
+  }): void {
+    const process = this.#processes.get(gone.processGuid);
+    if (process === undefined) return;
+    const at = addressRank(process.endpoints, gone);
+    const known = process.endpoints[at];
+    if (known === undefined || compareAddress(known, gone) !== 0) return;
+    process.endpoints = process.endpoints.toSpliced(at, 1);
+    this.#touch(process);
+    this.#forgetProcess(gone.processGuid, process);
+  }
+
+  #process(guid: string): Process<A> {
+    let process = this.#processes.get(guid);
+    if (process === undefined) {
+      process = { endpoints: [], pools: [] };
+      this.#processes.set(guid, process);
+    }
+    return process;
+  }
+
+  #forgetProcess(guid: string, process: Process<A>): void {
+    if (process.endpoints.length === 0 && process.pools.length === 0) this.#processes.delete(guid);
+  }
+
+  #touch(process: Process<A>): void {
+    for (const pool of process.pools) this.#touched.add(pool);
+  }
+
+  #settle(): void {
+    for (const pool of this.#touched) this.#rebuild(pool);
+    this.#touched.clear();
+  }
+
+  // === classic feed ===
+
+  register(registration: Registration, nowMs: number): RegisterOutcome {
+    const pool = this.#poolOf("http", registration.uri);
+    const { endpoint, options, routeServiceUrl, staleAfterMs } = registration;
+    const known = pool.members.find((member) => compareAddress(member.endpoint, endpoint) === 0);
+    if (known !== undefined) {
+      known.seenAtMs = nowMs;
+      known.staleAfterMs = staleAfterMs;
+      if (
+        sameEndpoint(known.endpoint, endpoint) &&
+        sameRecord(known.options, options) &&
+        known.routeServiceUrl === routeServiceUrl
+      ) {
+        this.#given = endpoint;
+        this.#kept = known.endpoint;
+        return "unchanged";
+      }
+    }
+    if (this.#given !== endpoint) this.#given = this.#kept = endpoint;
+    const kept = this.#kept ?? endpoint;
+    const order = ++this.#lastOrder;
+    const fresh: Member = { endpoint: kept, options, routeServiceUrl, staleAfterMs, seenAtMs: nowMs, order };
+    pool.members =
+      known === undefined
+        ? [...pool.members, fresh]
+        : pool.members.map((member) => (member === known ? fresh : member));
+    pool.lingering = null;
+    this.#rebuild(pool);
+    return known === undefined ? "new" : "updated";
+  }
+
+  unregister({ uri, endpoint }: Pick<Registration, "uri" | "endpoint">): boolean {
+    const pool = this.#pools.http.get(parseRouteKey(uri).key);
+    if (pool === undefined) return false;
+    const left = pool.members.filter((member) => compareAddress(member.endpoint, endpoint) !== 0);
+    if (left.length === pool.members.length) return false;
+    this.#setMembers(pool, left, null);
+    return true;
+  }
+
+  prune(nowMs: number): readonly { readonly route: string; readonly endpoint: Endpoint }[] {
+    const pruned: { route: string; endpoint: Endpoint }[] = [];
+    const isStale = (member: Member) =>
+      !member.endpoint.tls &&
+      member.staleAfterMs > 0 &&
+      nowMs - Math.max(member.seenAtMs, this.#renewedAllAtMs) > member.staleAfterMs;
+
+    for (const pool of this.#pools.http.values()) {
+      if (pool.lingering !== null) {
+        pool.lingering.sinceMs ??= nowMs;
+        if (nowMs - pool.lingering.sinceMs < this.#emptyPoolTimeoutMs) continue;
+        pool.lingering = null;
+        this.#rebuild(pool);
+        continue;
+      }
+      if (!pool.members.some(isStale)) continue;
+      for (const { endpoint } of pool.members.filter(isStale)) pruned.push({ route: pool.key, endpoint });
+      this.#setMembers(
+        pool,
+        pool.members.filter((member) => !isStale(member)),
+        nowMs,
+      );
+    }
+    return pruned;
+  }
+
+  renewAll(nowMs: number): void {
+    this.#renewedAllAtMs = nowMs;
+  }
+
+  #setMembers(pool: Pool<A>, members: readonly Member[], nowMs: number | null): void {
+    pool.members = members;
+    if (members.length === 0 && pool.reservations.length === 0 && this.#emptyPoolTimeoutMs > 0) {
+      pool.lingering = { sinceMs: nowMs };
+    }
+    this.#rebuild(pool);
+  }
+
+  // === both ===
+
+  #poolOf(protocol: RouteProtocol, uri: string): Pool<A> {
+    const { key, host, path } = parseRouteKey(uri);
+    let pool = this.#pools[protocol].get(key);
+    if (pool === undefined) {
+      pool = { protocol, key, host, path, reservations: [], members: [], lingering: null, route: null };
+      this.#pools[protocol].set(key, pool);
+    }
+    return pool;
+  }
+
+  /** Brings what readers see in line with the pool; an unchanged route stays the same object. */
+  #rebuild(pool: Pool<A>): void {
+    const previous = pool.route;
+    const reservation = pool.reservations[0] ?? null;
+    if (reservation === null && pool.members.length === 0 && pool.lingering === null) {
+      this.#pools[pool.protocol].delete(pool.key);
+      if (previous !== null) this.#index.remove(pool.protocol, previous);
+      return;
+    }
+    // A reservation decides everything it can say, even by saying nothing: `{}` and null are answers.
+    const source = reservation ?? latest(pool.members) ?? previous;
+    const path = reservation === null ? pool.path : parseRouteKey(reservation.route).path;
+    const options = source?.options ?? NO_OPTIONS;
+    const routeServiceUrl = source?.routeServiceUrl ?? null;
+    const endpoints = this.#endpointsOf(pool, reservation);
+    if (
+      previous !== null &&
+      previous.reservation === reservation &&
+      previous.path === path &&
+      previous.routeServiceUrl === routeServiceUrl &&
+      sameRecord(previous.options, options) &&
+      sameList(previous.endpoints, endpoints)
+    ) {
+      return;
+    }
+    const { key, host, protocol } = pool;
+    const route = { key, host, path, reservation, options, routeServiceUrl, endpoints };
+    pool.route = { ...route, attachment: this.#attach(route, previous?.attachment) };
+    this.#index.put(protocol, pool.route, previous);
+  }
+
+  #endpointsOf(pool: Pool<A>, reservation: Reservation | null): readonly Endpoint[] {
+    const classic = pool.members.map((member) => member.endpoint);
+    if (reservation === null) return classic;
+    const native = reservation.destinations.flatMap((destination) =>
+      this.#join(reservation.protocol, destination),
+    );
+    if (native.length === 0) return classic;
+    const byAddress = new Map<string, Endpoint>();
+    for (const endpoint of [...native, ...classic]) {
+      const address = endpointAddress(endpoint);
+      if (!byAddress.has(address)) byAddress.set(address, endpoint);
+    }
+    return [...byAddress.values()];
+  }
+
+  /** The endpoints of one destination. */
+  #join(protocol: RouteProtocol, destination: Destination): readonly Endpoint[] {
+    const endpoints = this.#processes.get(destination.processGuid)?.endpoints ?? [];
+    // Names resolve to instances, whatever port they listen on.
+    if (protocol === "internal") return endpoints;
+    const appPort = destination.appPort ?? firstPort(endpoints);
+    const joined = endpoints.filter((endpoint) => endpoint.appPort === appPort || endpoint.appPort === 0);
+    return protocol === "tcp" ? joined : joined.map((endpoint) => this.#speaking(endpoint, destination));
+  }
+
+  /** One instance may serve one route by HTTP/1.1 and another by HTTP/2: the destination says. */
+  #speaking(endpoint: Endpoint, { protocol }: Destination): Endpoint {
+    if (endpoint.protocol === protocol) return endpoint;
+    let variant = this.#otherProtocol.get(endpoint);
+    if (variant === undefined) {
+      variant = { ...endpoint, protocol };
+      this.#otherProtocol.set(endpoint, variant);
+    }
+    return variant;
+  }
+}
+
+/** The lowest known app port; an instance's ports have no other order that all readers see alike. */
+function firstPort(endpoints: readonly Endpoint[]): number {
+  const known = endpoints.map((endpoint) => endpoint.appPort).filter((port) => port !== 0);
+  return known.length === 0 ? 0 : Math.min(...known);
+}
+
+function latest(members: readonly Member[]): Member | undefined {
+  let last = members[0];
+  for (const member of members) {
+    if (last !== undefined && member.order > last.order) last = member;
+  }
+  return last;
+}
+
+type Address = Pick<Endpoint, "host" | "port">;
+
+function compareAddress(a: Address, b: Address): number {
+  if (a.host !== b.host) return a.host < b.host ? -1 : 1;
+  return a.port - b.port;
+}
+
+/** Where `address` is, or would be, in a list sorted by address. */
+function addressRank(sorted: readonly Endpoint[], address: Address): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const endpoint = sorted[middle];
+    if (endpoint !== undefined && compareAddress(endpoint, address) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
