@@ -1,0 +1,39 @@
+import { apiFlag, defineCommand, routeOptionFlag } from "../command.ts";
+import { parseCount, parsePairs } from "../parse.ts";
+import { browserUrl, ensureRoute, findApp, mapRoute, resolveRoute, targetOf } from "../resources.ts";
+
+export default defineCommand({
+  usage: "map-route APP HOST.DOMAIN[/PATH] [-o KEY=VALUE…]",
+  examples: [
+    {
+      command: "viaduct map-route shop shop.localhost",
+      effect: "creates the route if needed; doing it again is fine",
+    },
+    {
+      command: "viaduct map-route shop shop.localhost/api -o loadbalancing=least-connection",
+      effect: "sets an option on the route as well",
+    },
+  ],
+  parameters: ["APP", "HOST.DOMAIN[/PATH]"],
+  options: {
+    ...routeOptionFlag,
+    "app-port": {
+      type: "string",
+      value: "PORT",
+      describe: "Port inside the instance (default: the app's first).",
+    },
+    ...apiFlag,
+  },
+  async run({ flags, args: [name = "", url = ""], out, client }) {
+    const options = parsePairs("--option", flags.option ?? []);
+    const appPort = flags["app-port"] === undefined ? undefined : parseCount("--app-port", flags["app-port"]);
+    const api = await client();
+    const { space } = await targetOf(api);
+    const app = await findApp(api, name);
+    const resolved = await resolveRoute(api, url);
+    const route = await ensureRoute(api, space, resolved, options);
+    await mapRoute(api, route.text("guid"), app.text("guid"), appPort);
+    out.line(resolved.isInternal ? route.text("url") : browserUrl(api, route));
+    return 0;
+  },
+});

@@ -1,0 +1,116 @@
+/**
+ * What the command line reads and keeps in the data folder: `up.json`, written by `viaduct up`, and `cli.json`,
+ * its own, with tokens and the target.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { Answer } from "./answer.ts";
+import type { Host } from "./output.ts";
+
+export interface UpFile {
+  readonly path: string;
+  readonly api: string;
+  readonly uaa: string;
+  readonly username: string;
+  /** "" when the file names none. */
+  readonly password: string;
+  readonly pid: number;
+  readonly dashboard: string;
+  /** `127.0.0.1:8053`; "" without a DNS role. */
+  readonly dns: string;
+}
+
+export interface Named {
+  readonly guid: string;
+  readonly name: string;
+}
+
+export interface Session {
+  readonly api: string;
+  readonly uaa: string;
+  readonly username: string;
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly organization: Named | null;
+  readonly space: Named | null;
+}
+
+const OWNER_ONLY = 0o600;
+const CHECKOUT = resolve(import.meta.dirname, "..", "..");
+
+export function dataDirectory(host: Host): string {
+  const { VIADUCT_HOME } = host.environment;
+  return VIADUCT_HOME === undefined || VIADUCT_HOME === ""
+    ? join(CHECKOUT, ".viaduct")
+    : resolve(host.cwd, VIADUCT_HOME);
+}
+
+export const upFilePath = (host: Host) => join(dataDirectory(host), "up.json");
+
+/** Null when nothing runs here: no file, or one that is being written. */
+export function readUpFile(host: Host): UpFile | null {
+  const path = upFilePath(host);
+  const up = readJson(path);
+  if (up === null || !up.has("api") || !up.has("uaa")) return null;
+  const passwordFile = up.find("passwordFile");
+  return {
+    path,
+    api: up.text("api"),
+    uaa: up.text("uaa"),
+    username: up.has("username") ? up.text("username") : "admin",
+    password: up.has("password")
+      ? up.text("password")
+      : typeof passwordFile === "string"
+        ? readPassword(resolve(dirname(path), passwordFile))
+        : "",
+    pid: up.has("pid") ? up.number("pid") : 0,
+    dashboard: up.has("dashboard") ? up.text("dashboard") : "",
+    dns: up.has("dns") ? `${up.text("dns", "host")}:${up.number("dns", "port")}` : "",
+  };
+}
+
+export function readSession(host: Host): Session | null {
+  const file = readJson(join(dataDirectory(host), "cli.json"));
+  if (file === null || !file.has("api") || !file.has("uaa")) return null;
+  const named = (key: string): Named | null =>
+    file.has(key) ? { guid: file.text(key, "guid"), name: file.text(key, "name") } : null;
+  return {
+    api: file.text("api"),
+    uaa: file.text("uaa"),
+    username: file.text("username"),
+    accessToken: file.text("accessToken"),
+    refreshToken: file.text("refreshToken"),
+    organization: named("organization"),
+    space: named("space"),
+  };
+}
+
+/** Replaces the file in one step, so that two commands at once leave one of both, never a mixture. */
+export function writeSession(host: Host, session: Session | null): void {
+  const path = join(dataDirectory(host), "cli.json");
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  const temporary = `${path}.${process.pid}`;
+  writeFileSync(temporary, `${JSON.stringify(session ?? {}, null, 2)}\n`, { mode: OWNER_ONLY });
+  renameSync(temporary, path);
+}
+
+function readJson(path: string): Answer | null {
+  try {
+    return new Answer(JSON.parse(readFileSync(path, "utf8")), path);
+  } catch {
+    // Missing, or not ours to repair: as good as not there.
+    return null;
+  }
+}
+
+/** A file with the password alone, or the JSON secrets of `viaduct up`. */
+function readPassword(path: string): string {
+  try {
+    const text = readFileSync(path, "utf8");
+    if (!text.startsWith("{")) return text.trim();
+    const secrets: unknown = new Answer(JSON.parse(text), path).find("adminPassword");
+    return typeof secrets === "string" ? secrets : "";
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,119 @@
+/**
+ * Reads a command's flags and arguments; everything wrong with them is a `usage_invalid` with a remedy.
+ */
+import { parseArgs } from "node:util";
+import { usageInvalid } from "../kernel/errors/cli.ts";
+import type { AnyCommand, Flags } from "./command.ts";
+
+export interface ParsedLine {
+  readonly flags: Readonly<Record<string, string | boolean | readonly string[]>>;
+  readonly args: readonly string[];
+  readonly wantsHelp: boolean;
+}
+
+/** @throws usageInvalid */
+export async function parseLine(
+  name: string,
+  command: Pick<AnyCommand, "options" | "parameters">,
+  argv: readonly string[],
+): Promise<ParsedLine> {
+  const options = { ...command.options, help: { type: "boolean", short: "h", describe: "" } } satisfies Flags;
+  const seeHelp = `see «viaduct ${name} --help»`;
+  // Not strict: Node's own messages name neither the nearest flag nor the command.
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  });
+
+  const flags: Record<string, string | boolean | string[]> = {};
+  const args: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === "positional") args.push(token.value);
+    if (token.kind !== "option") continue;
+    const flag = (options as Flags)[token.name];
+    if (flag === undefined) throw await unknownFlag(name, token.rawName, Object.keys(options));
+    if (flag.type === "boolean") {
+      if (token.value !== undefined) {
+        throw usageInvalid({
+          problem: `${token.rawName} takes no value`,
+          remedy: `leave «=${token.value}» out`,
+        });
+      }
+      flags[token.name] = true;
+      continue;
+    }
+    // A value that looks like the next flag is nearly always a forgotten value.
+    if (token.value === undefined || (!token.inlineValue && /^-[-a-zA-Z]/.test(token.value))) {
+      throw usageInvalid({
+        problem: `${token.rawName} needs a value (${flag.value ?? "TEXT"})`,
+        remedy: seeHelp,
+      });
+    }
+    if (flag.multiple !== true) flags[token.name] = token.value;
+    else flags[token.name] = [...((flags[token.name] as string[] | undefined) ?? []), token.value];
+  }
+  const wantsHelp = flags["help"] === true;
+  if (!wantsHelp) checkArguments(name, command.parameters, args, seeHelp);
+  return { flags, args, wantsHelp };
+}
+
+function checkArguments(
+  name: string,
+  parameters: readonly string[],
+  args: readonly string[],
+  seeHelp: string,
+): void {
+  const missing = parameters.slice(args.length).find((parameter) => !parameter.endsWith("?"));
+  if (missing !== undefined) {
+    throw usageInvalid({ problem: `«viaduct ${name}» needs ${missing.replace("…", "")}`, remedy: seeHelp });
+  }
+  const takesAll = parameters.at(-1)?.endsWith("…") === true;
+  const extra = args[parameters.length];
+  if (!takesAll && extra !== undefined) {
+    throw usageInvalid({ problem: `«viaduct ${name}» does not take «${extra}»`, remedy: seeHelp });
+  }
+}
+
+async function unknownFlag(command: string, given: string, known: readonly string[]) {
+  const { nearestName } = await import("../kernel/index.ts");
+  const near = nearestName(given.replace(/^-+/, ""), known);
+  return usageInvalid({
+    problem: `«viaduct ${command}» has no flag ${given}`,
+    remedy: near === null ? `see «viaduct ${command} --help»` : `did you mean «--${near}»?`,
+  });
+}
+
+/** `["a=1", "b=x=y"]` → `{ a: "1", b: "x=y" }`. @throws usageInvalid */
+export function parsePairs(flag: string, pairs: readonly string[]): Readonly<Record<string, string>> {
+  const map: Record<string, string> = {};
+  for (const pair of pairs) {
+    const at = pair.indexOf("=");
+    if (at < 1) {
+      throw usageInvalid({ problem: `${flag} «${pair}» is no pair`, remedy: `write ${flag} KEY=VALUE` });
+    }
+    map[pair.slice(0, at)] = pair.slice(at + 1);
+  }
+  return map;
+}
+
+/** @throws usageInvalid */
+export function parseCount(flag: string, text: string): number {
+  if (!/^\d{1,6}$/.test(text)) {
+    throw usageInvalid({ problem: `${flag} «${text}» is no count`, remedy: `write ${flag} 2` });
+  }
+  return Number(text);
+}
+
+/** Milliseconds of `--timeout`; 60 s when it was not given. @throws usageInvalid */
+export async function parseTimeout(text: string | undefined): Promise<number> {
+  if (text === undefined) return 60_000;
+  const { parseDurationMs } = await import("../kernel/index.ts");
+  const ms = parseDurationMs(text);
+  if (ms === null) {
+    throw usageInvalid({ problem: `--timeout «${text}» is no duration`, remedy: "write one like 30s" });
+  }
+  return ms;
+}
