@@ -45,7 +45,7 @@ export interface LoginAttemptsTable {
 
 export interface ClientsTable {
   id: string;
-  /** Hash of the secret; an empty secret is hashed too. */
+  /** "" for the empty secret of a public client. */
   secret_hash: string;
   grant_types: JsonText<readonly string[]>;
   /** Scopes of the client's own tokens (client_credentials). */

@@ -11,3 +11,5 @@ export * as diegoErrors from "./diego.ts";
 export * as routingApiErrors from "./routing-api.ts";
 export * as storeErrors from "./store.ts";
 export * as wireErrors from "./wire.ts";
+export * as routerErrors from "./router.ts";
+export * as authErrors from "./auth.ts";

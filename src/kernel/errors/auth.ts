@@ -1,0 +1,73 @@
+/**
+ * Refusals of the token endpoint and of the token check. Where the text is UAA's own, clients compare it, so it
+ * keeps its capital letter.
+ */
+import { defineError } from "./define.ts";
+
+export const badCredentials = defineError({
+  code: "bad_credentials",
+  source: "client",
+  retry: "never",
+  status: 401,
+  explain: () => "Bad credentials",
+});
+
+export const accountLocked = defineError<{ forSeconds: number }>({
+  code: "account_locked",
+  source: "client",
+  retry: "never",
+  status: 401,
+  explain: (d) =>
+    `Your account has been locked because of too many failed attempts to login. Try again in ${d.forSeconds} seconds.`,
+});
+
+export const grantTypeUnsupported = defineError<{ grantType: string }>({
+  code: "grant_type_unsupported",
+  source: "client",
+  retry: "never",
+  status: 400,
+  explain: (d) => `Unsupported grant type: ${d.grantType}; use password, refresh_token or client_credentials`,
+});
+
+export const grantTypeNotAllowed = defineError<{ clientId: string; grantType: string }>({
+  code: "grant_type_not_allowed",
+  source: "client",
+  retry: "never",
+  status: 401,
+  explain: (d) => `Unauthorized grant type: ${d.grantType} for client ${d.clientId}`,
+});
+
+export const scopeNotAllowed = defineError<{ requested: readonly string[] }>({
+  code: "scope_not_allowed",
+  source: "client",
+  retry: "never",
+  status: 401,
+  explain: (d) =>
+    `${JSON.stringify(d.requested)} is invalid. This user is not allowed any of the requested scopes`,
+});
+
+export const refreshTokenInvalid = defineError<{ reason: string }>({
+  code: "refresh_token_invalid",
+  source: "client",
+  retry: "never",
+  status: 401,
+  explain: (d) => `Invalid refresh token: ${d.reason}; log in again`,
+});
+
+export const tokenInvalid = defineError<{ reason: string }>({
+  code: "token_invalid",
+  source: "client",
+  retry: "never",
+  status: 401,
+  explain: (d) => `the token is refused: ${d.reason}`,
+});
+
+/** The keys of an external UAA cannot be had: nobody's token can be checked. */
+export const tokenKeysUnavailable = defineError<{ url: string; reason: string }>({
+  code: "token_keys_unavailable",
+  source: "control-plane",
+  retry: "safe",
+  status: 503,
+  explain: (d) =>
+    `the token keys at ${d.url} cannot be fetched (${d.reason}); check that the UAA answers there`,
+});
