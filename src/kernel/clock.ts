@@ -30,6 +30,19 @@ export const systemClock: Clock = {
   },
 };
 
+/**
+ * Waits for `work` and keeps the process alive meanwhile, which our timers do not: a role that waits for its
+ * database or bus at the start would otherwise end in silence.
+ */
+export async function keepAliveWhile<T>(work: Promise<T>): Promise<T> {
+  const handle = setInterval(() => {}, 60_000);
+  try {
+    return await work;
+  } finally {
+    clearInterval(handle);
+  }
+}
+
 export interface ManualClock extends Clock {
   /** Moves time and runs, in order, every timer that is due on the way. */
   advance(byMs: number): void;

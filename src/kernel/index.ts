@@ -2,7 +2,7 @@
  * Words every room may use: errors, configuration, clock, ids, log, lifecycle, units.
  * Nothing here knows of routes, sockets or databases.
  */
-export { createManualClock, systemClock } from "./clock.ts";
+export { createManualClock, keepAliveWhile, systemClock } from "./clock.ts";
 export type { Clock, ManualClock, Timer } from "./clock.ts";
 export { configSection, environmentName, loadConfig, setting } from "./config.ts";
 export type {
