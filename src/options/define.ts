@@ -63,20 +63,24 @@ export interface RouteOption<S extends TSchema = TSchema> {
   readonly details: string;
   /** Other names that the data plane accepts for it (never the control plane). */
   readonly aliases: readonly string[];
+  /** Of one text, number or truth value. Text that means a number or a truth value is converted before the check. */
   readonly schema: S;
   readonly protocols: readonly EndpointProtocol[];
   /** Version that brought it. */
   readonly since: string;
   readonly examples: readonly OptionExample<Static<S>>[];
-  /** The sentence for a value that the schema refuses, upstream's text where upstream has one. */
+  /**
+   * The sentence for a value that the schema refuses, upstream's text where upstream has one. Begins with the name
+   * in words, ends without full stop: `Trim path must be true or false if present`.
+   */
   readonly refusal: string;
-  /** Rules beyond the schema: true, or what is wrong. */
+  /** Rules beyond the schema: true, or what is wrong, as what follows `NAME: `. */
   readonly check: (value: Static<S>, context: { readonly operator: OperatorLimits }) => true | string;
   /** Runs when a route changes, never per request. */
   readonly hooks: (value: Static<S>) => OptionHooks;
 }
 
-// biome-ignore lint: the list holds options of every value type
+/** An option of whatever value type, as the list holds it. Only a value that its schema took may be handed to it. */
 export type AnyOption = Omit<RouteOption, "check" | "hooks" | "examples"> & {
   readonly examples: readonly OptionExample<unknown>[];
   readonly check: (value: never, context: { readonly operator: OperatorLimits }) => true | string;

@@ -1,0 +1,181 @@
+/**
+ * What everybody else does with options, derived from a list of them: strict checks for the control plane, lenient
+ * reading for the data plane, hooks for the router. Nothing here knows a single option.
+ */
+import { Check } from "typebox/schema";
+import { nearestName } from "../kernel/index.ts";
+import type { RouteOptions } from "../table/index.ts";
+import type { AnyOption, OperatorLimits, OptionHooks } from "./define.ts";
+
+/** As upstream's `max_route_options_size`; measured as JSON in UTF-8. */
+export const MAX_OPTIONS_BYTES = 1024;
+
+export type OptionValue = RouteOptions[string];
+
+/** One thing that is wrong with an option map. */
+export interface OptionProblem {
+  /** The option; "" when the map as a whole is wrong. */
+  readonly key: string;
+  readonly value: unknown;
+  /** A sentence for the user, upstream's where upstream has one. */
+  readonly text: string;
+}
+
+export type OptionsVerdict =
+  | { readonly ok: true; readonly options: RouteOptions }
+  | { readonly ok: false; readonly problems: readonly OptionProblem[] };
+
+export type OptionTextVerdict =
+  | { readonly ok: true; readonly value: OptionValue }
+  | { readonly ok: false; readonly text: string };
+
+export interface OptionSet {
+  readonly options: readonly AnyOption[];
+  /**
+   * The control plane's check: strict, every problem at once, nothing changed meanwhile. Takes values as text too
+   * (`"true"`), as the `cf` CLI sends them, and returns them in the option's type. A null means «removed»: it is
+   * checked for its key and left out.
+   */
+  validateOptions(map: unknown, context: { readonly operator: OperatorLimits }): OptionsVerdict;
+  /** `patch` over `current`; a null removes. Validate the patch before and the result after. */
+  mergeOptions(current: RouteOptions, patch: Readonly<Record<string, OptionValue | null>>): RouteOptions;
+  /**
+   * The data plane's reading: never fails. A map that is none is ignored, a bad pair is ignored, the rest is
+   * honoured, under the options' proper names. Call it where a route changes, not per message: `onProblems` is
+   * called at most once, with everything that was ignored and with what is in force.
+   */
+  honourOptions(
+    map: unknown,
+    onProblems: (problems: readonly OptionProblem[], inForce: RouteOptions) => void,
+  ): RouteOptions;
+  /** The hooks of honoured options, in the order of the list. */
+  compileHooks(options: RouteOptions): readonly OptionHooks[];
+  /** By name, or by an alias that only the data plane takes. */
+  findOption(name: string): AnyOption | undefined;
+  /** Turns what a user typed into the option's type: `trim-path`, `true`. */
+  parseOptionText(name: string, text: string): OptionTextVerdict;
+}
+
+/** @param options  In order of execution: an option feels everything after it. Names and aliases are unique. */
+export function createOptionSet(options: readonly AnyOption[]): OptionSet {
+  const byName = new Map<string, AnyOption>();
+  const byAlias = new Map<string, AnyOption>();
+  for (const option of options) {
+    byName.set(option.name, option);
+    for (const name of [option.name, ...option.aliases]) {
+      if (byAlias.has(name)) throw new Error(`two route options are called «${name}»`);
+      byAlias.set(name, option);
+    }
+  }
+
+  return {
+    options,
+
+    validateOptions(map, { operator }) {
+      if (!isMap(map)) return { ok: false, problems: [notAMap(map)] };
+      const problems: OptionProblem[] = [];
+      const valid: Record<string, OptionValue> = {};
+      for (const [key, value] of Object.entries(map)) {
+        const option = byName.get(key);
+        if (option === undefined) {
+          problems.push({ key, value, text: `Options Unknown field(s): '${key}'` });
+          continue;
+        }
+        if (value === null) continue;
+        const read = readValue(option, value);
+        if (read === undefined) {
+          problems.push({ key, value, text: `Options ${option.refusal}` });
+          continue;
+        }
+        // The schema has said that the value is of the option's type; the list cannot say so for all at once.
+        const verdict = option.check(read as never, { operator });
+        if (verdict === true) valid[key] = read;
+        else problems.push({ key, value, text: `Options ${key}: ${verdict}` });
+      }
+      const bytes = Buffer.byteLength(JSON.stringify(map));
+      if (bytes > MAX_OPTIONS_BYTES) {
+        const text = `Options must be smaller than ${MAX_OPTIONS_BYTES} bytes (actual size is ${bytes} bytes)`;
+        problems.push({ key: "", value: map, text });
+      }
+      return problems.length > 0 ? { ok: false, problems } : { ok: true, options: valid };
+    },
+
+    mergeOptions(current, patch) {
+      const merged: Record<string, OptionValue> = {};
+      for (const [key, value] of Object.entries({ ...current, ...patch })) {
+        if (value !== null) merged[key] = value;
+      }
+      return merged;
+    },
+
+    honourOptions(map, onProblems) {
+      if (!isMap(map)) {
+        if (map !== undefined && map !== null) onProblems([notAMap(map)], {});
+        return {};
+      }
+      const problems: OptionProblem[] = [];
+      const honoured: Record<string, OptionValue> = {};
+      for (const [key, value] of Object.entries(map)) {
+        const option = byAlias.get(key);
+        if (option === undefined) {
+          problems.push({ key, value, text: unknown(key, byAlias) });
+          continue;
+        }
+        if (option.name !== key && Object.hasOwn(map, option.name)) continue;
+        const read = readValue(option, value);
+        if (read === undefined) problems.push({ key, value, text: option.refusal });
+        else honoured[option.name] = read;
+      }
+      if (problems.length > 0) onProblems(problems, honoured);
+      return honoured;
+    },
+
+    compileHooks(given) {
+      const hooks: OptionHooks[] = [];
+      for (const option of options) {
+        const value = given[option.name];
+        if (value !== undefined) hooks.push(option.hooks(value as never));
+      }
+      return hooks;
+    },
+
+    findOption: (name) => byAlias.get(name),
+
+    parseOptionText(name, text) {
+      const option = byName.get(name);
+      if (option === undefined) return { ok: false, text: unknown(name, byName) };
+      const value = readValue(option, text);
+      return value === undefined ? { ok: false, text: option.refusal } : { ok: true, value };
+    },
+  };
+}
+
+/** The value in the option's type; undefined when it is none, not even as text. */
+function readValue(option: AnyOption, raw: unknown): OptionValue | undefined {
+  const readings = typeof raw === "string" ? [raw, ...readText(raw)] : [raw];
+  return readings.filter(isScalar).find((value) => Check(option.schema, value));
+}
+
+/** What else a text may mean: a truth value or a number. */
+function readText(text: string): readonly OptionValue[] {
+  if (text === "true" || text === "false") return [text === "true"];
+  return /^-?\d+(?:\.\d+)?$/.test(text) ? [Number(text)] : [];
+}
+
+const isScalar = (value: unknown): value is OptionValue =>
+  typeof value === "string" || typeof value === "boolean" || Number.isFinite(value);
+
+const isMap = (map: unknown): map is Readonly<Record<string, unknown>> =>
+  typeof map === "object" && map !== null && !Array.isArray(map);
+
+const notAMap = (map: unknown): OptionProblem => ({
+  key: "",
+  value: map,
+  text: "Options 'options' is not a valid object",
+});
+
+function unknown(name: string, names: ReadonlyMap<string, AnyOption>): string {
+  const near = nearestName(name, [...names.keys()]);
+  const remedy = near === null ? `there are ${[...names.keys()].join(", ")}` : `did you mean «${near}»?`;
+  return `there is no route option «${name}»; ${remedy}`;
+}
