@@ -60,6 +60,14 @@ test("flags win over the environment, the environment over the file, the file ov
   assert.equal(origins["dns.zones"], "default");
 });
 
+test("a preset takes the place of a default and yields to the file", () => {
+  const presets = { origin: "viaduct up", values: { "dns.port": 0, "dns.order": "shuffle" } };
+  const config = loadConfig([dns], { presets, ...file("dns:\n  port: 53\n") });
+  assert.equal(config.get(dns).port, 53);
+  assert.equal(config.get(dns).order, "shuffle");
+  assert.equal(config.entries.find((entry) => entry.path === "dns.order")?.origin, "viaduct up");
+});
+
 const refused = [
   {
     name: "a duration without a unit is told the unit",

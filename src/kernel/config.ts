@@ -1,6 +1,7 @@
 /**
  * Configuration: each room exports a section of settings, `app/` composes them. Read once, checked once, frozen.
- * Precedence: defaults, then file, then environment, then flags. All problems are reported at once, each with
+ * Precedence: defaults, then presets of one way to run, then
+ * file, then environment, then flags. All problems are reported at once, each with
  * where, what and how to fix.
  *
  * @example
@@ -136,6 +137,10 @@ export function configSection<const S extends Record<string, Setting<unknown>>>(
 }
 
 export interface ConfigSources {
+  /** Defaults of one way to run that differ from the settings' own: `{ "dns.port": 8053 }`. */
+  readonly presets?:
+    | { readonly origin: string; readonly values: Readonly<Record<string, unknown>> }
+    | undefined;
   /** YAML text and the name it goes by in messages. */
   readonly file?: { readonly path: string; readonly text: string } | undefined;
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
@@ -173,6 +178,10 @@ export function loadConfig(sections: readonly AnySection[], sources: ConfigSourc
   const raw = new Map<string, { value: unknown; origin: string }>();
   const known = new Set(sections.flatMap((s) => Object.values(s.settings).map((x) => `${s.name}.${x.key}`)));
 
+  for (const [path, value] of Object.entries(sources.presets?.values ?? {})) {
+    if (!known.has(path)) throw new Error(`preset of an unknown setting: ${path}`);
+    raw.set(path, { value, origin: sources.presets?.origin ?? "" });
+  }
   readFile(sections, sources, raw, problems);
   for (const section of sections) {
     for (const { key } of Object.values(section.settings)) {
