@@ -1,0 +1,194 @@
+/**
+ * The proxies that are compared: same-shaped entries, one per program. All have one worker, an access log,
+ * keep-alive on both sides and the X-Forwarded-* headers that a route needs.
+ */
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { findProgram } from "../../test/support/needs.ts";
+
+export interface Site {
+  readonly folder: string;
+  /** Where the proxy listens. */
+  readonly port: number;
+  readonly originPort: number;
+}
+
+export interface Proxy {
+  readonly name: string;
+  /** Null when the program is not installed. */
+  readonly program: () => string | null;
+  readonly version: (program: string) => string;
+  /** Writes the configuration and returns the command line. */
+  readonly prepare: (program: string, site: Site) => readonly string[];
+}
+
+/** nginx closes a connection after 1000 requests unless told; no measurement should count that. */
+const MANY_REQUESTS = 100_000_000;
+const IDLE_UPSTREAMS = 256;
+
+const ROUTER_PROCESS = join(import.meta.dirname, "router-process.ts");
+
+export const proxies: readonly Proxy[] = [
+  {
+    name: "viaduct",
+    program: () => process.execPath,
+    version: () => `${packageVersion()} (Node ${process.versions.node})`,
+    prepare: (node, { folder, port, originPort }) => [
+      node,
+      ROUTER_PROCESS,
+      String(port),
+      String(originPort),
+      join(folder, "viaduct.access.log"),
+    ],
+  },
+  {
+    name: "nginx",
+    program: () => findProgram("nginx"),
+    version: (program) => firstMatch(program, ["-v"], /nginx\/(\S+)/),
+    prepare: (program, site) => [
+      program,
+      "-p",
+      site.folder,
+      "-c",
+      write(site, "nginx.conf", nginxProxy(site)),
+    ],
+  },
+  {
+    name: "haproxy",
+    program: () => findProgram("haproxy"),
+    version: (program) => firstMatch(program, ["-v"], /version (\S+)/),
+    prepare: (program, site) => [program, "-db", "-f", write(site, "haproxy.cfg", haproxyProxy(site))],
+  },
+  {
+    name: "caddy",
+    program: () => findProgram("caddy"),
+    version: (program) => firstMatch(program, ["version"], /v?(\d\S*)/),
+    prepare: (program, site) => [
+      program,
+      "run",
+      "--adapter",
+      "caddyfile",
+      "--config",
+      write(site, "Caddyfile", caddyProxy(site)),
+    ],
+  },
+];
+
+/** The origin: nginx again, without a log, on the core of the load generator. */
+export function prepareOrigin(program: string, folder: string, port: number): readonly string[] {
+  writeFileSync(join(folder, "10k"), "x".repeat(10 * 1024));
+  writeFileSync(join(folder, "1m"), "x".repeat(1024 * 1024));
+  const text = `${nginxHead("origin")}
+  access_log off;
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location = /small-get { default_type text/plain; return 200 "hello from the origin\\n"; }
+    location / { root ${folder}; open_file_cache max=10; }
+  }
+}
+`;
+  return [program, "-p", folder, "-c", write({ folder }, "origin.conf", text)];
+}
+
+// One process and no master: a worker whose master is killed lives on, and CPU time is that of one process anyway.
+const nginxHead = (name: string) => `daemon off;
+master_process off;
+error_log ${name}.error.log error;
+pid ${name}.pid;
+events { worker_connections 4096; }
+http {
+  client_body_temp_path ${name}.body;
+  proxy_temp_path ${name}.proxy;
+  fastcgi_temp_path ${name}.fastcgi;
+  uwsgi_temp_path ${name}.uwsgi;
+  scgi_temp_path ${name}.scgi;
+  sendfile on;
+  tcp_nopush on;
+  keepalive_requests ${MANY_REQUESTS};`;
+
+// The log is buffered because ours is: unbuffered, nginx would pay one more system call per request than we do.
+const nginxProxy = ({ port, originPort }: Site) => `${nginxHead("nginx")}
+  access_log nginx.access.log combined buffer=64k flush=1s;
+  upstream origin {
+    server 127.0.0.1:${originPort};
+    keepalive ${IDLE_UPSTREAMS};
+    keepalive_requests ${MANY_REQUESTS};
+  }
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location / {
+      proxy_pass http://origin;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header X-Forwarded-Proto $scheme;
+      proxy_set_header X-Request-Id $request_id;
+    }
+  }
+}
+`;
+
+const haproxyProxy = ({ port, originPort }: Site) => `global
+  nbthread 1
+  maxconn 8192
+  log stdout format raw local0 info
+defaults
+  mode http
+  log global
+  option httplog
+  option forwardfor
+  http-reuse always
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend front
+  bind 127.0.0.1:${port} backlog 4096
+  http-request set-header X-Forwarded-Proto http
+  unique-id-format %{+X}o%ci%cp%rt%pid
+  unique-id-header X-Request-Id
+  default_backend origin
+backend origin
+  server origin 127.0.0.1:${originPort} pool-max-conn ${IDLE_UPSTREAMS}
+`;
+
+const caddyProxy = ({ folder, port, originPort }: Site) => `{
+  admin off
+  auto_https off
+}
+http://:${port} {
+  bind 127.0.0.1
+  log {
+    output file ${join(folder, "caddy.access.log")} {
+      roll_disabled
+    }
+  }
+  reverse_proxy 127.0.0.1:${originPort} {
+    header_up X-Request-Id {http.request.uuid}
+    transport http {
+      keepalive_idle_conns_per_host ${IDLE_UPSTREAMS}
+    }
+  }
+}
+`;
+
+function write({ folder }: Pick<Site, "folder">, name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+function firstMatch(program: string, args: readonly string[], pattern: RegExp): string {
+  const { stdout, stderr } = spawnSync(program, args, { encoding: "utf8" });
+  return pattern.exec(`${stdout}${stderr}`)?.[1] ?? "unknown version";
+}
+
+function packageVersion(): string {
+  const manifest: unknown = JSON.parse(
+    readFileSync(join(import.meta.dirname, "..", "..", "package.json"), "utf8"),
+  );
+  return typeof manifest === "object" && manifest !== null && "version" in manifest
+    ? String(manifest.version)
+    : "unknown version";
+}

@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { test } from "node:test";
+import { cpuUsOf, parseStat, treeOf } from "./process-tree.ts";
+import { median, perRequest, renderTable, summarize } from "./report.ts";
+import { parseWrk } from "./wrk.ts";
+
+const REPORT = `Running 2s test @ http://127.0.0.1:8080/small-get
+  1 threads and 64 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     1.09ms  311.00us   6.19ms   92.41%
+    Req/Sec    58.77k     3.06k   63.86k    75.00%
+  Latency Distribution
+     50%  980.00us
+     75%    1.10ms
+     90%    1.25ms
+     99%    1.82s
+  117023 requests in 2.00s, 25.34MB read
+Requests/sec:  58471.32
+Transfer/sec:     12.66MB
+`;
+
+test("the report of wrk is read with its units", () => {
+  assert.deepEqual(parseWrk(REPORT), {
+    requests: 117_023,
+    requestsPerSecond: 58_471.32,
+    p50Ms: 0.98,
+    p99Ms: 1_820,
+    failures: 0,
+  });
+});
+
+test("failed connections and answers other than 2xx and 3xx are counted", () => {
+  const text = REPORT.replace(
+    "Requests/sec",
+    "  Socket errors: connect 1, read 2, write 0, timeout 4\n  Non-2xx or 3xx responses: 10\nRequests/sec",
+  );
+  assert.equal(parseWrk(text).failures, 17);
+});
+
+test("a run of wrk without a report is an error that shows what it said", () => {
+  assert.throws(
+    () => parseWrk("unable to connect to 127.0.0.1:1 Connection refused"),
+    /no report:\nunable to connect/,
+  );
+});
+
+const statLine = (pid: number, name: string, parent: number, utime: number, stime: number) =>
+  `${pid} (${name}) S ${parent} ${pid} ${pid} 0 -1 4194560 100 0 0 0 ${utime} ${stime} 7 9 20 0 1 0 100 0 0`;
+
+test("a process is read from its stat line, whatever its name", () => {
+  assert.deepEqual(parseStat(statLine(42, "a) b (c", 7, 120, 30)), { pid: 42, parent: 7, cpuUs: 1_500_000 });
+});
+
+test("the tree holds a process and its descendants, nobody else", () => {
+  const all = [
+    statLine(1, "init", 0, 1, 0),
+    statLine(10, "m", 1, 1, 0),
+    statLine(12, "gc", 11, 1, 0),
+    statLine(11, "w", 10, 1, 0),
+    statLine(20, "x", 1, 1, 0),
+  ].map(parseStat);
+  assert.deepEqual(
+    treeOf(10, all).map(({ pid }) => pid),
+    [10, 11, 12],
+  );
+  assert.deepEqual(treeOf(99, all), []);
+});
+
+test("CPU time of a real process grows with what it does", async (t) => {
+  if (process.platform !== "linux") return t.skip("skipped, needs /proc");
+  const busy = spawn(process.execPath, [
+    "-e",
+    "const end = process.cpuUsage().user + 200_000; while (process.cpuUsage().user < end); console.log('done'); setInterval(() => {}, 1000)",
+  ]);
+  t.after(() => busy.kill("SIGKILL"));
+  await once(busy.stdout, "data");
+  const us = cpuUsOf(busy.pid ?? 0);
+  assert.ok(us >= 190_000 && us < 5_000_000, `${us} µs`);
+});
+
+test("the median of an even number of rounds is the middle of the two", () => {
+  assert.equal(median([5, 1, 3]), 3);
+  assert.equal(median([4, 1, 3, 2]), 2.5);
+});
+
+test("CPU per request is what passed, divided by what was answered", () => {
+  assert.equal(perRequest(1_000_000, 3_000_000, 100_000), 20);
+  assert.ok(Number.isNaN(perRequest(0, 1, 0)));
+});
+
+test("ratios compare within one case, and are left out where there is nothing to compare with", () => {
+  const series = (caseName: string, proxy: string, ...cpu: (number | null)[]) => ({
+    case: caseName,
+    proxy,
+    residentBytes: 2 ** 20,
+    rounds: cpu.map((cpuUsPerRequest) => ({
+      requests: 1,
+      requestsPerSecond: 10,
+      p50Ms: 1,
+      p99Ms: 2,
+      cpuUsPerRequest,
+      failures: 1,
+    })),
+  });
+  const summaries = summarize([
+    series("a", "viaduct", 30, 50, 40),
+    series("a", "nginx", 20),
+    series("b", "nginx", 1),
+    series("a", "direct", null),
+  ]);
+  const [ours, , , direct] = summaries;
+  assert.equal(ours?.cpuUsPerRequest, 40);
+  assert.deepEqual(ours?.cpuSpreadUs, [30, 50]);
+  assert.equal(ours?.cpuTimesNginx, 2);
+  assert.equal(ours?.cpuTimesCaddy, null);
+  assert.equal(ours?.failures, 3);
+  assert.equal(direct?.cpuTimesNginx, null);
+  const table = renderTable(summaries);
+  assert.match(
+    table,
+    /^\| a {3} \| viaduct \| +10 \| +1\.00 \| +2\.00 \| +40\.0 \| 30\.0–50\.0 \| +2\.00 \| +– \|/m,
+  );
+  assert.equal(new Set(table.split("\n").map((line) => line.length)).size, 1, "every line is as wide");
+});
+
+const run = (...args: string[]) =>
+  spawnSync(process.execPath, [join(import.meta.dirname, "..", "run.ts"), ...args], { encoding: "utf8" });
+
+test("--help explains the flags; a wrong one is named with what there is", () => {
+  assert.match(run("--help").stdout, /--rounds N/);
+  const wrong = run("--only", "apache");
+  assert.equal(wrong.status, 2);
+  assert.match(
+    wrong.stderr,
+    /bench: --only knows viaduct, nginx, haproxy, caddy, direct, not «apache»; see --help/,
+  );
+  assert.match(run("--rounds", "0").stderr, /--rounds «0» is no whole number of at least 1/);
+});
