@@ -1,8 +1,7 @@
 /**
  * Configuration: each room exports a section of settings, `app/` composes them. Read once, checked once, frozen.
- * Precedence: defaults, then presets of one way to run, then
- * file, then environment, then flags. All problems are reported at once, each with
- * where, what and how to fix.
+ * Precedence: defaults, presets of one way to run, file, environment, flags. All problems are reported at once, each
+ * with where, what and how to fix.
  *
  * @example
  * export const dnsSection = configSection("dns", {
