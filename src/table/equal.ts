@@ -47,7 +47,10 @@ export function sameRecord(
 
 export const sameReservation = (a: Reservation, b: Reservation): boolean => isDeepStrictEqual(a, b);
 
-/** The same objects in the same order. */
-export function sameList<T>(a: readonly T[], b: readonly T[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i]);
-}
+/** The same endpoints in the same order. */
+export const sameEndpoints = (a: readonly Endpoint[], b: readonly Endpoint[]): boolean =>
+  a.length === b.length &&
+  a.every((endpoint, i) => {
+    const other = b[i];
+    return other !== undefined && sameEndpoint(endpoint, other);
+  });

@@ -1,67 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  createTable,
-  type Destination,
-  type Endpoint,
-  type Registration,
-  type Reservation,
-  type Route,
-} from "./index.ts";
+import { createTable, type Endpoint, type Registration, type Reservation, type Route } from "./index.ts";
+import { destination, endpoint, registration, reservation } from "./samples.ts";
 
 const HEARD_MS = 1_000;
-
-function endpoint(fields: Partial<Endpoint> = {}): Endpoint {
-  return {
-    processGuid: "",
-    instanceId: "",
-    instanceIndex: "",
-    appGuid: "",
-    host: "10.0.0.1",
-    port: 61_000,
-    tls: false,
-    serverCertDomainSan: "",
-    appPort: 8080,
-    instanceAddress: "",
-    protocol: "http1",
-    availabilityZone: "",
-    isolationSegment: "",
-    tags: {},
-    updatedAtNs: "",
-    ...fields,
-  };
-}
-
-const destination = (fields: Partial<Destination> = {}): Destination => ({
-  processGuid: "web",
-  appPort: 8080,
-  weight: null,
-  protocol: "http1",
-  ...fields,
-});
-
-function reservation(route: string, fields: Partial<Reservation> = {}): Reservation {
-  return {
-    guid: `guid of ${route}`,
-    protocol: "http",
-    route,
-    destinations: [destination()],
-    options: {},
-    routeServiceUrl: null,
-    isolationSegment: "",
-    tags: {},
-    ...fields,
-  };
-}
-
-const registration = (uri: string, fields: Partial<Registration> = {}): Registration => ({
-  uri,
-  endpoint: endpoint(),
-  options: {},
-  routeServiceUrl: null,
-  staleAfterMs: 120_000,
-  ...fields,
-});
 
 /** A table whose attachments count how often a route was attached. */
 function startTable(emptyPoolTimeoutMs = 0) {
@@ -292,13 +234,16 @@ test("keeps an emptied classic pool known for its timeout, with its options", ()
   assert.equal(table.size, 0);
 });
 
-test("forgets an emptied classic pool's timeout when an endpoint comes back", () => {
+test("prunes an endpoint that came back into an emptied pool like any other", () => {
   const { table, register } = startTable(500);
   register("shop.example.com", { staleAfterMs: 1 }, 0);
   table.prune(10);
-  register("shop.example.com", { staleAfterMs: 0 }, 20);
-  table.prune(10_000);
-  assert.deepEqual(ports(table.lookup("shop.example.com", "/")), [61_000]);
+  register("shop.example.com", { staleAfterMs: 5 }, 20);
+  assert.equal(table.prune(30).length, 1);
+  table.prune(529);
+  assert.equal(table.size, 1, "the timeout starts again");
+  table.prune(530);
+  assert.equal(table.size, 0);
 });
 
 test("drops a deleted reservation at once, whatever the timeout of classic pools", () => {

@@ -6,7 +6,7 @@
  *        │                                              ├─► pool ──(changed?)──► attach ──► Route ──► readers
  *   register/unregister/prune ──► members ──────────────┘
  */
-import { sameEndpoint, sameList, sameRecord, sameReservation } from "./equal.ts";
+import { sameEndpoint, sameEndpoints, sameRecord, sameReservation } from "./equal.ts";
 import { RouteIndex } from "./route-index.ts";
 import { parseRouteKey } from "./route-key.ts";
 import {
@@ -364,7 +364,7 @@ class RouteTable<A> implements Table<A> {
       previous.path === path &&
       previous.routeServiceUrl === routeServiceUrl &&
       sameRecord(previous.options, options) &&
-      sameList(previous.endpoints, endpoints)
+      sameEndpoints(previous.endpoints, endpoints)
     ) {
       return;
     }
