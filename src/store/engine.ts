@@ -30,6 +30,6 @@ export interface Engine {
   /** True when no other process delivers for this consumer; true stays true until {@link resign} or a lost session. */
   lead(consumer: string): Promise<boolean>;
   resign(consumer: string): Promise<void>;
-  /** After the last query. */
+  /** Waits for queries that run; later ones are refused with `storeClosed`. Harmless when closed already. */
   close(): Promise<void>;
 }

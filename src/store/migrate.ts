@@ -16,17 +16,14 @@ export async function migrate(
   { log, clock }: { log: Logger; clock: Clock },
 ): Promise<void> {
   const { text, table } = engine.types;
-  await sql
-    .raw(
-      `create table if not exists schema_migrations
-        (name ${text} primary key, checksum ${text} not null, applied_at ${text} not null) ${table}`,
-    )
-    .execute(db);
-  // The usual start reads one table and takes no lock.
-  if ((await missing(db, engine, migrations)).length === 0) return;
-
   await db.transaction().execute(async (trx) => {
     await engine.lockMigrations(trx);
+    await sql
+      .raw(
+        `create table if not exists schema_migrations
+          (name ${text} primary key, checksum ${text} not null, applied_at ${text} not null) ${table}`,
+      )
+      .execute(trx);
     for (const migration of await missing(trx, engine, migrations)) {
       try {
         for (const statement of migration.statements(engine.types)) await sql.raw(statement).execute(trx);

@@ -51,14 +51,10 @@ export async function openStore(location: StoreLocation, options: StoreOptions):
   const scope = createTransactionScope();
   const engine = await openEngine(location, scope, options.log);
   const db = new Kysely<Tables>({ dialect: engine.dialect });
-  const close = async () => {
-    await engine.close();
-    await db.destroy();
-  };
   try {
     await migrate(db, engine, options.migrations ?? migrations, options);
   } catch (error) {
-    await close();
+    await engine.close();
     throw error;
   }
   const outbox = createOutbox(db, engine, options.clock);
@@ -78,7 +74,7 @@ export async function openStore(location: StoreLocation, options: StoreOptions):
       if (hasNews) outbox.wake();
       return result;
     },
-    close,
+    close: () => engine.close(),
   };
   return store;
 }

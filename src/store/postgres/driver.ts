@@ -54,7 +54,7 @@ export class PostgresDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
-    await this.#pool.end();
+    if (!this.#pool.ending) await this.#pool.end();
   }
 }
 
@@ -62,10 +62,15 @@ class PostgresConnection implements DatabaseConnection {
   readonly #client: PoolClient;
   readonly #where: string;
   #failure: Error | undefined;
+  readonly #onError = (error: Error) => {
+    this.#failure ??= error;
+  };
 
   constructor(client: PoolClient, where: string) {
     this.#client = client;
     this.#where = where;
+    // A connection may break between two queries; without a listener that would end the process.
+    client.on("error", this.#onError);
   }
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
@@ -93,6 +98,7 @@ class PostgresConnection implements DatabaseConnection {
   }
 
   release(): void {
+    this.#client.off("error", this.#onError);
     // A connection that failed is closed, not handed to the next query.
     this.#client.release(this.#failure);
   }

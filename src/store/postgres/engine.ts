@@ -21,7 +21,7 @@ const MAX_PAUSE_MS = 100;
 /** Connects with the first query. */
 export function openPostgres(url: string, scope: TransactionScope, log: Logger): Engine {
   const where = withoutPassword(url);
-  const pool = openPool(url, log);
+  const driver = new PostgresDriver(openPool(url, log), where, scope);
   const session = createSession(url, where, log);
   return {
     name: "postgres",
@@ -35,7 +35,7 @@ export function openPostgres(url: string, scope: TransactionScope, log: Logger):
       table: "",
     },
     dialect: {
-      createDriver: () => new PostgresDriver(pool, where, scope),
+      createDriver: () => driver,
       createQueryCompiler: () => new PostgresQueryCompiler(),
       createAdapter: () => new PostgresAdapter(),
       createIntrospector: (db) => new PostgresIntrospector(db),
@@ -70,6 +70,9 @@ export function openPostgres(url: string, scope: TransactionScope, log: Logger):
     watchOutbox: (wake) => session.watch(wake),
     lead: (consumer) => session.lead(consumer),
     resign: (consumer) => session.resign(consumer),
-    close: () => session.close(),
+    async close() {
+      await session.close();
+      await driver.destroy();
+    },
   };
 }

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { storeCorrupt, storeFolderMissing } from "../../kernel/errors/store.ts";
-import { BUSY_TIMEOUT_MS, openingError } from "./errors.ts";
+import { openingError, patiently } from "./errors.ts";
 
 /**
  * Largest file that is checked page by page at every start. `quick_check` reads about 500 MB/s here, so this costs
@@ -14,7 +14,7 @@ const FULL_CHECK_BYTES = 32 * 1024 * 1024;
 export const MEMORY = ":memory:";
 
 /** @throws storeFolderMissing, storeNotWritable, storeCorrupt, storeLocked, storeOpenFailed */
-export function openDatabase(path: string): DatabaseSync {
+export async function openDatabase(path: string): Promise<DatabaseSync> {
   if (path !== MEMORY && !existsSync(dirname(path))) {
     throw storeFolderMissing({ path, folder: dirname(path) });
   }
@@ -22,12 +22,12 @@ export function openDatabase(path: string): DatabaseSync {
   try {
     // The file holds password hashes and signing keys; the -wal and -shm files inherit its mode.
     if (path !== MEMORY) closeSync(openSync(path, "a", 0o600));
-    database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: BUSY_TIMEOUT_MS });
-    database.exec("pragma journal_mode = wal");
+    const opened = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 0 });
+    database = opened;
     // WAL with FULL waits for the disk at every commit: what was acknowledged survives a power cut.
-    database.exec("pragma synchronous = full");
-    check(database, path);
-    return database;
+    await patiently(path, () => opened.exec("pragma journal_mode = wal; pragma synchronous = full"));
+    await patiently(path, () => check(opened, path));
+    return opened;
   } catch (error) {
     database?.close();
     throw openingError(path, error);

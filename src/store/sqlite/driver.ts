@@ -4,7 +4,7 @@ import type { CompiledQuery, DatabaseConnection, Driver, QueryCompiler, QueryRes
 import type { TransactionScope } from "../transaction-scope.ts";
 import { storeClosed } from "../../kernel/errors/store.ts";
 import { toParameter } from "../values.ts";
-import { queryError } from "./errors.ts";
+import { patiently } from "./errors.ts";
 
 /** Statements kept prepared. A list filter makes one per number of values, so the least used must go. */
 const STATEMENT_CACHE_SIZE = 256;
@@ -47,26 +47,26 @@ export class SqliteDriver implements Driver {
   async beginTransaction(): Promise<void> {
     // The write lock at once: a transaction that reads first and writes later could find, too late, that another
     // process wrote in between (SQLITE_BUSY_SNAPSHOT, which no timeout helps against).
-    this.#connection.execute("begin immediate");
+    await this.#connection.execute("begin immediate");
   }
   async commitTransaction(): Promise<void> {
-    this.#connection.execute("commit");
+    await this.#connection.execute("commit");
   }
   async rollbackTransaction(): Promise<void> {
-    this.#connection.rollback();
+    await this.#connection.rollback();
   }
   async savepoint(_: DatabaseConnection, name: string): Promise<void> {
-    this.#connection.execute(`savepoint "${name}"`);
+    await this.#connection.execute(`savepoint "${name}"`);
   }
   async rollbackToSavepoint(_: DatabaseConnection, name: string): Promise<void> {
-    this.#connection.execute(`rollback to "${name}"`);
+    await this.#connection.execute(`rollback to "${name}"`);
   }
   async releaseSavepoint(
     _: DatabaseConnection,
     name: string,
     _compile: QueryCompiler["compileQuery"],
   ): Promise<void> {
-    this.#connection.execute(`release "${name}"`);
+    await this.#connection.execute(`release "${name}"`);
   }
 
   /** Waits for the transaction that is running. */
@@ -91,7 +91,7 @@ class SqliteConnection implements DatabaseConnection {
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const parameters = query.parameters.map(toParameter) as SQLInputValue[];
-    try {
+    return patiently(this.#path, () => {
       const { statement, columns } = this.#prepare(query.sql);
       if (columns.length > 0) {
         const values = statement.all(...parameters) as unknown as unknown[][];
@@ -99,9 +99,7 @@ class SqliteConnection implements DatabaseConnection {
       }
       const { changes } = statement.run(...parameters);
       return { rows: [], numAffectedRows: BigInt(changes) };
-    } catch (error) {
-      throw queryError(this.#path, error);
-    }
+    });
   }
 
   // oxlint-disable-next-line require-yield
@@ -109,20 +107,17 @@ class SqliteConnection implements DatabaseConnection {
     throw new Error("streams are not used: a slow reader would hold the only connection; read in pages");
   }
 
-  execute(sql: string): void {
-    try {
-      this.#database.exec(sql);
-    } catch (error) {
-      throw queryError(this.#path, error);
-    }
+  execute(sql: string): Promise<void> {
+    return patiently(this.#path, () => this.#database.exec(sql));
   }
 
-  rollback(): void {
+  async rollback(): Promise<void> {
     // A full disk or an I/O error has rolled back already; a second rollback would hide the first failure.
-    if (this.#database.isTransaction) this.execute("rollback");
+    if (this.#database.isTransaction) await this.execute("rollback");
   }
 
   close(): void {
+    if (!this.#database.isOpen) return;
     this.#prepared.clear();
     this.#database.close();
   }

@@ -6,8 +6,8 @@ import { openDatabase } from "./connection.ts";
 import { SqliteDriver } from "./driver.ts";
 
 /** @throws what {@link openDatabase} throws */
-export function openSqlite(path: string, scope: TransactionScope): Engine {
-  const database = openDatabase(path);
+export async function openSqlite(path: string, scope: TransactionScope): Promise<Engine> {
+  const driver = new SqliteDriver(await openDatabase(path), path, scope);
   return {
     name: "sqlite",
     where: path,
@@ -20,7 +20,7 @@ export function openSqlite(path: string, scope: TransactionScope): Engine {
       table: "strict",
     },
     dialect: {
-      createDriver: () => new SqliteDriver(database, path, scope),
+      createDriver: () => driver,
       createQueryCompiler: () => new SqliteQueryCompiler(),
       createAdapter: () => new SqliteAdapter(),
       createIntrospector: (db) => new SqliteIntrospector(db),
@@ -42,7 +42,7 @@ export function openSqlite(path: string, scope: TransactionScope): Engine {
     watchOutbox: () => () => {},
     lead: async () => true,
     resign: async () => {},
-    close: async () => {},
+    close: () => driver.destroy(),
   };
 }
 

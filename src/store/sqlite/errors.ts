@@ -1,4 +1,5 @@
 /** What SQLite's result codes mean here. See https://www.sqlite.org/rescode.html */
+import { setTimeout as pause } from "node:timers/promises";
 import { ViaductError } from "../../kernel/index.ts";
 import {
   storeCorrupt,
@@ -10,6 +11,8 @@ import {
 
 /** How long a statement waits for another process that writes. */
 export const BUSY_TIMEOUT_MS = 5_000;
+const FIRST_PAUSE_MS = 1;
+const LONGEST_PAUSE_MS = 25;
 
 // Primary result codes: the low byte of an extended code.
 const SQLITE_PERM = 3;
@@ -24,11 +27,32 @@ const CONSTRAINT_FOREIGNKEY = 787;
 const CONSTRAINT_PRIMARYKEY = 1555;
 const CONSTRAINT_UNIQUE = 2067;
 
+/**
+ * Runs a statement again while another process holds the database. SQLite's own waiting would stop this thread, and
+ * with it everything else the process serves.
+ * @throws storeLocked after {@link BUSY_TIMEOUT_MS}; what `run` throws, named by {@link queryError}
+ */
+export async function patiently<T>(path: string, run: () => T): Promise<T> {
+  let deadlineMs: number | null = null;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+    try {
+      return run();
+    } catch (error) {
+      if (!isBusy(error)) throw queryError(path, error);
+      deadlineMs ??= performance.now() + BUSY_TIMEOUT_MS;
+      if (performance.now() >= deadlineMs) throw queryError(path, error);
+      await pause(pauseMs);
+    }
+  }
+}
+
 /** The extended result code, or null when the error is not SQLite's. */
 function resultCode(error: unknown): number | null {
   const { code, errcode } = (error ?? {}) as { code?: unknown; errcode?: unknown };
   return code === "ERR_SQLITE_ERROR" && typeof errcode === "number" ? errcode : null;
 }
+
+const isBusy = (error: unknown) => ((resultCode(error) ?? 0) & 0xff) === SQLITE_BUSY;
 
 export function isUniqueViolation(error: unknown): boolean {
   const code = resultCode(error);
