@@ -3,13 +3,18 @@
  */
 import type { Endpoint } from "../table/index.ts";
 
-/** An endpoint with what this router knows of it. One object per address, shared by all pools it is in. */
-export interface Candidate {
-  readonly endpoint: Endpoint;
+/** What this router knows of one address. One object per address, shared by all pools it is in. */
+export interface EndpointLoad {
   /** Exchanges handed to it and not ended. */
   inFlight: number;
   /** Marked failed until this moment (monotonic ms); 0 when it is fine. */
   failedUntilMs: number;
+}
+
+/** An endpoint of one pool. */
+export interface Candidate {
+  readonly endpoint: Endpoint;
+  readonly load: EndpointLoad;
 }
 
 export interface PickContext {
@@ -23,11 +28,17 @@ export interface PickContext {
 export interface Balancer {
   readonly name: string;
   readonly summary: string;
-  /** One picker per pool; it holds the cursor. */
+  /** One picker per pool; it holds the cursor, and outlives changes of the pool. */
   readonly createPicker: () => Picker;
 }
 
 export interface Picker {
   /** Undefined when no candidate may be used. Does not count in-flight; the router does. */
-  pick(candidates: readonly Candidate[], context: PickContext): Candidate | undefined;
+  pick<C extends Candidate>(candidates: readonly C[], context: PickContext): C | undefined;
+}
+
+/** False for candidates that were tried already or are at their limit. */
+export function isEligible(candidate: Candidate, context: PickContext): boolean {
+  if (context.maxInFlight !== 0 && candidate.load.inFlight >= context.maxInFlight) return false;
+  return context.tried.length === 0 || !context.tried.includes(candidate);
 }

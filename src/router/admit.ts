@@ -1,0 +1,75 @@
+import {
+  appInstanceHeaderInvalid,
+  instanceUnknown,
+  noEndpoints,
+  processInstanceHeaderInvalid,
+  requestHeadersTooMany,
+  requestHeadTooLarge,
+  routeServiceUnsupported,
+} from "../kernel/errors/router.ts";
+import type { RequestHead } from "../wire/http1/index.ts";
+import type { Exchange } from "./exchange.ts";
+import { X_CF_APP_INSTANCE, X_CF_PROCESS_INSTANCE } from "./header-names.ts";
+import type { RoutedCandidate } from "./program.ts";
+
+const GUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}";
+const APP_INSTANCE = new RegExp(`^(${GUID}):(\\d+)$`);
+const PROCESS_INSTANCE = new RegExp(`^(${GUID})(?::(\\d+))?$`);
+/** Upstream counts «: » and CRLF of each header line. */
+const BYTES_PER_LINE = 4;
+
+/**
+ * Phase admit: may this request go to this route, and to which of its endpoints? Limits first, because they
+ * protect everything after them; options last, because they may assume a route that can serve.
+ * @throws requestHeadTooLarge, requestHeadersTooMany, routeServiceUnsupported, noEndpoints, the two instance
+ * headers' errors, and whatever an option throws.
+ */
+export function admit(exchange: Exchange): void {
+  const { route, router, client } = exchange;
+  if (route === null) return;
+  checkLimits(client.head, router.config.maxRequestHeadBytes, router.config.maxRequestHeaders);
+  // Never past its service: what the service guards (authentication, rates) must not be reachable without it.
+  if (route.routeServiceUrl !== null) throw routeServiceUnsupported({});
+  const program = route.attachment;
+  if (program.candidates.length === 0) throw noEndpoints({ host: exchange.rawHost });
+  exchange.candidates = restrict(exchange, program.candidates);
+  for (const hook of program.admit) hook(exchange);
+}
+
+function checkLimits(head: RequestHead, limitBytes: number, limit: number): void {
+  if (limit !== 0 && head.lineCount > limit) throw requestHeadersTooMany({ count: head.lineCount, limit });
+  // The count below is never more than this («a:b» has one byte less than it counts); nearly all heads end here.
+  if (head.end - head.start + head.lineCount <= limitBytes) return;
+  let bytes = head.linesStart - head.start;
+  for (let i = 0; i < head.lineCount; i++) {
+    bytes += head.nameEnd(i) - head.nameStart(i) + head.valueEnd(i) - head.valueStart(i) + BYTES_PER_LINE;
+  }
+  if (bytes > limitBytes) throw requestHeadTooLarge({ bytes, limitBytes });
+}
+
+/** `X-CF-App-Instance` and `X-CF-Process-Instance` name one instance, or one process; the first wins. */
+function restrict(exchange: Exchange, candidates: readonly RoutedCandidate[]): readonly RoutedCandidate[] {
+  const { head } = exchange.client;
+  let app = -1;
+  let process = -1;
+  for (let i = 0; i < head.lineCount; i++) {
+    const id = head.nameId(i);
+    if (id === X_CF_APP_INSTANCE) app = i;
+    else if (id === X_CF_PROCESS_INSTANCE) process = i;
+  }
+  const line = app === -1 ? process : app;
+  if (line === -1) return candidates;
+
+  const kind = app === -1 ? "process" : "app";
+  const match = (kind === "app" ? APP_INSTANCE : PROCESS_INSTANCE).exec(head.value(line));
+  if (match === null) throw kind === "app" ? appInstanceHeaderInvalid({}) : processInstanceHeaderInvalid({});
+  const guid = match[1] as string;
+  const index = match[2] ?? "";
+  const found = candidates.filter(({ endpoint }) => {
+    if (index !== "" && endpoint.instanceIndex !== index) return false;
+    if (kind === "app") return endpoint.appGuid === guid;
+    return (endpoint.tags["process_id"] ?? endpoint.processGuid) === guid;
+  });
+  if (found.length === 0) throw instanceUnknown({ host: exchange.rawHost, guid, index, kind });
+  return found;
+}

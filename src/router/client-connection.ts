@@ -1,0 +1,259 @@
+/**
+ * One connection from a client, and the exchanges on it, one after the other.
+ *
+ *   head ──complete──► exchange ──answered──► head …           keep-alive
+ *    │                    │  ╰──101──► tunnel                   raw bytes until both sides end
+ *    │                    ├──answered, body still coming──► skipping ──► head
+ *    │                    └──answered, to be closed──► lingering ──► closed
+ *    └── idle, malformed, too slow ──► lingering ──► closed
+ *
+ * Bytes that came early (a body before its endpoint is connected, pipelined requests) wait in `held`; reading
+ * pauses when they are many, so that memory per connection is bounded.
+ */
+import type { Socket } from "node:net";
+import { BodyReader, RequestHead } from "../wire/http1/index.ts";
+import type { RouterContext } from "./context.ts";
+import { Exchange } from "./exchange.ts";
+import { readHead } from "./read-head.ts";
+
+/** Reading stops while more than this waits to be used. */
+const MAX_HELD_BYTES = 64 * 1024;
+/** What a client still sends of a body after its answer is read and thrown away, up to so much. */
+const MAX_SKIPPED_BYTES = 256 * 1024;
+/**
+ * After our last byte we wait this long for the client's end: closing at once while it still sends would reset the
+ * connection, and the reset can overtake the answer (RFC 9112 §9.6).
+ */
+const LINGER_MS = 2_000;
+/**
+ * A client that ended its side is a half-closed one that still reads (`nc -N`), or one that has gone: TCP cannot tell
+ * until we write. The answer may take so long to begin; then the exchange is cancelled.
+ */
+const HALF_CLOSED_GRACE_MS = 1_000;
+
+type State = "head" | "exchange" | "skipping" | "tunnel" | "lingering" | "closed";
+
+export class ClientConnection {
+  readonly socket: Socket;
+  readonly router: RouterContext;
+  /** The peer's IP; an IPv4 address never in its IPv6 form. */
+  readonly address: string;
+  /** `address:port`, `[address]:port` for IPv6. */
+  readonly peer: string;
+  readonly head = new RequestHead();
+  readonly body = new BodyReader();
+  readonly exchange: Exchange;
+  /** Received, not yet used. */
+  held: Buffer | null = null;
+  /** Received part of an unfinished head. */
+  text = "";
+  /** When the first byte of the present head came (monotonic, precise). */
+  headStartedAtMs = 0;
+  /** The client ended its side; moment by the ticker, 0 when it has not. */
+  endedAtMs = 0;
+  #state: State = "head";
+  /** Since when nothing moved, by the ticker. */
+  #quietSinceMs: number;
+  #isReading = false;
+  #isPaused = false;
+
+  constructor(router: RouterContext, socket: Socket) {
+    this.router = router;
+    this.socket = socket;
+    const address = socket.remoteAddress ?? "";
+    this.address = address.startsWith("::ffff:") ? address.slice(7) : address;
+    const port = socket.remotePort ?? 0;
+    this.peer = this.address.includes(":") ? `[${this.address}]:${port}` : `${this.address}:${port}`;
+    this.#quietSinceMs = router.ticker.nowMs;
+    this.exchange = new Exchange(router, this);
+    socket
+      .on("data", this.#onData)
+      .on("drain", this.#onDrain)
+      .on("end", this.#onEnd)
+      .on("error", ignore) // «close» follows and decides
+      .on("close", this.#onClose);
+    router.counters.activeConnections++;
+  }
+
+  get isIdle(): boolean {
+    return this.#state === "head" && this.text === "";
+  }
+  get isClosed(): boolean {
+    return this.#state === "closed";
+  }
+
+  /** Written bytes wait in our memory because the client does not take them. */
+  get isFull(): boolean {
+    return this.socket.writableNeedDrain;
+  }
+
+  /** The connection can be used again though the request body is not complete. */
+  get maySkipBody(): boolean {
+    if (this.body.done) return true;
+    return !this.head.expectsContinue && !this.body.isChunked && this.body.remaining <= MAX_SKIPPED_BYTES;
+  }
+
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused || this.#state === "closed") return;
+    this.#isPaused = false;
+    this.socket.resume();
+  }
+
+  /** The exchange is answered. @param persists  whether the connection may carry another one. */
+  exchangeEnded(persists: boolean): void {
+    if (this.#state === "closed") return;
+    if (!persists) {
+      this.linger();
+      return;
+    }
+    this.#state = this.body.done ? "head" : "skipping";
+    this.#quietSinceMs = this.router.ticker.nowMs;
+    this.#readOn();
+  }
+
+  startTunnel(): void {
+    this.#state = "tunnel";
+    this.resume();
+  }
+
+  /** Sends what is written, ends our side, and waits a little for the client to end its own. */
+  linger(): void {
+    if (this.#state === "closed") return;
+    this.#state = "lingering";
+    this.#quietSinceMs = this.router.ticker.nowMs;
+    this.held = null;
+    this.text = "";
+    this.socket.end();
+    this.resume();
+    if (this.endedAtMs !== 0 && !this.isFull) this.socket.destroySoon();
+  }
+
+  /** Cuts the connection: a peer that waits for more must not take what it has for the whole. */
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  /** Called at every tick. */
+  check(nowMs: number): void {
+    const { config } = this.router;
+    const quietMs = nowMs - this.#quietSinceMs;
+    switch (this.#state) {
+      case "head":
+        if (this.text !== "") {
+          const limitMs = config.readHeaderTimeoutMs;
+          if (limitMs !== 0 && nowMs - this.headStartedAtMs >= limitMs) this.destroy();
+        } else if (config.frontendIdleTimeoutMs !== 0 && quietMs >= config.frontendIdleTimeoutMs)
+          this.linger();
+        return;
+      case "exchange":
+        if (this.endedAtMs !== 0 && nowMs - this.endedAtMs >= HALF_CLOSED_GRACE_MS)
+          this.exchange.clientHalfClosed();
+        if (this.#state === "exchange") this.exchange.check(nowMs, quietMs);
+        return;
+      case "skipping":
+        if (config.frontendIdleTimeoutMs !== 0 && quietMs >= config.frontendIdleTimeoutMs) this.destroy();
+        return;
+      case "lingering":
+        if (quietMs >= (this.isFull ? Math.max(LINGER_MS, config.frontendIdleTimeoutMs) : LINGER_MS))
+          this.destroy();
+        return;
+    }
+  }
+
+  readonly #onData = (chunk: Buffer) => {
+    this.#quietSinceMs = this.router.ticker.nowMs;
+    switch (this.#state) {
+      case "head":
+      case "skipping":
+        this.held = chunk;
+        this.#readOn();
+        return;
+      case "exchange":
+        this.held = this.held === null ? chunk : Buffer.concat([this.held, chunk]);
+        this.exchange.requestReceived();
+        if (this.held !== null && this.held.length > MAX_HELD_BYTES) this.pause();
+        return;
+      case "tunnel":
+        this.exchange.tunnelUp(chunk);
+    }
+  };
+
+  /** Uses `held` as far as it goes. Exchanges that end at once (errors) come back here: a loop, not recursion. */
+  #readOn(): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    while (this.held !== null) {
+      if (this.#state === "skipping") this.#skip(this.held);
+      else if (this.#state !== "head" || !this.#readHead()) break;
+    }
+    this.#isReading = false;
+    if (this.held === null) {
+      if (this.#isPaused) this.resume();
+      if (this.endedAtMs !== 0 && (this.#state === "head" || this.#state === "skipping")) this.linger();
+    }
+    if (this.#state === "head" && this.router.isDraining && this.isIdle) this.linger();
+  }
+
+  /** @returns true when an exchange began (and perhaps ended). */
+  #readHead(): boolean {
+    try {
+      if (!readHead(this)) return false;
+    } catch (error) {
+      this.#state = "exchange";
+      this.exchange.refuse(error);
+      return false;
+    }
+    this.#state = "exchange";
+    this.exchange.begin();
+    return true;
+  }
+
+  #skip(chunk: Buffer): void {
+    let at = 0;
+    try {
+      while (at < chunk.length && !this.body.done) at = this.body.step(chunk, at, chunk.length);
+    } catch {
+      // The answer is out; a body that cannot be followed ends the connection.
+      this.linger();
+      return;
+    }
+    this.held = at < chunk.length ? chunk.subarray(at) : null;
+    if (this.body.done) this.#state = "head";
+  }
+
+  readonly #onDrain = () => {
+    this.#quietSinceMs = this.router.ticker.nowMs;
+    if (this.#state === "exchange" || this.#state === "tunnel") this.exchange.clientDrained();
+  };
+
+  readonly #onEnd = () => {
+    this.endedAtMs = this.router.ticker.nowMs;
+    switch (this.#state) {
+      case "exchange":
+        this.exchange.clientEnded();
+        return;
+      case "tunnel":
+        this.exchange.tunnelEndUp();
+        return;
+      default:
+        this.linger();
+    }
+  };
+
+  readonly #onClose = () => {
+    const wasExchanging = this.#state === "exchange" || this.#state === "tunnel";
+    this.#state = "closed";
+    this.held = null;
+    this.router.clients.delete(this);
+    this.router.counters.activeConnections--;
+    if (wasExchanging) this.exchange.clientGone();
+  };
+}
+
+const ignore = () => {};

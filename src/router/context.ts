@@ -1,0 +1,28 @@
+/** What the parts of one router share. Passed along, never global. */
+import type { Clock, Logger } from "../kernel/index.ts";
+import type { Table } from "../table/index.ts";
+import type { AccessLogWriter } from "./access-log-writer.ts";
+import type { AccessLogFormatter } from "./access-log.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import type { RouterConfig } from "./config.ts";
+import type { RouterCounters } from "./counters.ts";
+import type { RouteProgram } from "./program.ts";
+import type { Ticker } from "./ticker.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
+import type { VerdictRing } from "./verdict-ring.ts";
+
+export interface RouterContext {
+  readonly config: RouterConfig;
+  readonly table: Table<RouteProgram>;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly ticker: Ticker;
+  readonly counters: RouterCounters;
+  accessLog: AccessLogWriter | null;
+  readonly formatAccessLog: AccessLogFormatter;
+  readonly verdicts: VerdictRing;
+  readonly clients: Set<ClientConnection>;
+  readonly upstreams: Set<UpstreamConnection>;
+  /** No new exchanges after the present ones. */
+  isDraining: boolean;
+}

@@ -1,0 +1,59 @@
+/** What it means that a connection to an endpoint failed: the classes of `http-router` errors, by system code. */
+import {
+  endpointCertificateInvalid,
+  endpointCertificateRequired,
+  endpointDialFailed,
+  endpointNameMismatch,
+  endpointTlsFailed,
+} from "../kernel/errors/router.ts";
+import type { ViaductError } from "../kernel/index.ts";
+import { type Endpoint, endpointAddress } from "../table/index.ts";
+
+/** In the words of the Go runtime, which operators know from gorouter's logs. */
+const SYSTEM_TEXTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset by peer",
+  EPIPE: "broken pipe",
+  ETIMEDOUT: "connection timed out",
+  EHOSTUNREACH: "no route to host",
+  ENETUNREACH: "network is unreachable",
+  ENOTFOUND: "no such host",
+  EADDRNOTAVAIL: "cannot assign requested address",
+  EMFILE: "too many open files",
+};
+const NAME_MISMATCH = "ERR_TLS_CERT_ALTNAME_INVALID";
+/** OpenSSL's verification results, as `node:tls` names them. */
+const UNTRUSTED = new Set([
+  "CERT_HAS_EXPIRED",
+  "CERT_NOT_YET_VALID",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "CERT_UNTRUSTED",
+  "CERT_REJECTED",
+  "CERT_REVOKED",
+  "INVALID_CA",
+]);
+
+export function endpointConnectError(endpoint: Endpoint, cause: Error): ViaductError {
+  const address = endpointAddress(endpoint);
+  const code = (cause as NodeJS.ErrnoException).code ?? "";
+  if (!endpoint.tls || code in SYSTEM_TEXTS) {
+    return endpointDialFailed({ endpoint: address, reason: `connect: ${systemErrorText(cause)}` }, cause);
+  }
+  if (code === NAME_MISMATCH) {
+    return endpointNameMismatch({ endpoint: address, san: endpoint.serverCertDomainSan }, cause);
+  }
+  if (UNTRUSTED.has(code)) return endpointCertificateInvalid({ endpoint: address, reason: code }, cause);
+  if (/ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE)/.test(code)) {
+    return endpointCertificateRequired({ endpoint: address, reason: code }, cause);
+  }
+  return endpointTlsFailed({ endpoint: address, reason: code || cause.message }, cause);
+}
+
+export function systemErrorText(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return SYSTEM_TEXTS[code ?? ""] ?? code ?? error.message;
+}

@@ -1,0 +1,550 @@
+/**
+ * One request and its one response: carries it through the phases, and decides what an event at either side means.
+ * One object per client connection, reused for its exchanges one after the other.
+ *
+ *   begin → findRoute → admit → attempt: pickEndpoint → connect → sendRequest → readResponse → sendResponse → end
+ *                                  ▲                                   │
+ *                                  └── fail, when another try is safe ─┘        fail otherwise → respond → end
+ */
+import type { PickContext } from "../balancing/index.ts";
+import {
+  clientIdleTimeout,
+  endpointClosed,
+  endpointDialFailed,
+  endpointReset,
+  endpointTimeout,
+  requestCancelled,
+  unknownFailure,
+} from "../kernel/errors/router.ts";
+import { newGuid, type Timer, ViaductError } from "../kernel/index.ts";
+import type { ExchangeView } from "../options/index.ts";
+import type { Route } from "../table/index.ts";
+import { SAID_UPGRADE } from "../wire/http1/index.ts";
+import type { ClientConnection } from "./client-connection.ts";
+import type { RouterContext } from "./context.ts";
+import { endpointConnectError, systemErrorText } from "./endpoint-connect-error.ts";
+import { IDEMPOTENCY_KEY, X_IDEMPOTENCY_KEY } from "./header-names.ts";
+import { ExchangeRecord } from "./record.ts";
+import {
+  admit,
+  connect,
+  findRoute,
+  pickEndpoint,
+  readResponse,
+  record,
+  respond,
+  sendRequest,
+  sendRequestBody,
+} from "./phases.ts";
+import type { RoutedCandidate, RouteProgram } from "./program.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
+
+/** Without an interim answer for so long, the client is told to send its body (as upstream does). */
+const CONTINUE_AFTER_MS = 1_000;
+const NO_CANDIDATES: readonly RoutedCandidate[] = [];
+const NO_DEADLINES: ReadonlyMap<string, Timer> = new Map();
+const NO_BYTES = Buffer.alloc(0);
+
+export class Exchange implements ExchangeView, PickContext {
+  readonly router: RouterContext;
+  readonly client: ClientConnection;
+  readonly logRecord = new ExchangeRecord(this);
+
+  // === the request ===
+  method = "";
+  /** As in the Host header or the target's authority. */
+  rawHost = "";
+  /** Lower-case, without port; what the route is looked up by. */
+  host = "";
+  /** What the endpoint will see. */
+  target = "";
+  /** The Host line is replaced by `rawHost`. */
+  replacesHost = false;
+  requestId = "";
+  /** A WebSocket is asked for. */
+  isUpgrade = false;
+  /** As sent to the endpoint; undefined until a head has been built. */
+  forwardedFor: string | undefined;
+  forwardedProto: string | undefined;
+  startedAtMs = 0;
+
+  // === the route and the attempts ===
+  route: Route<RouteProgram> | null = null;
+  candidates: readonly RoutedCandidate[] = NO_CANDIDATES;
+  candidate: RoutedCandidate | null = null;
+  upstream: UpstreamConnection | null = null;
+  readonly tried: RoutedCandidate[] = [];
+  readonly maxInFlight: number;
+  nowMs = 0;
+  attempts = 0;
+  /** An idle connection turned out dead: the same endpoint is asked again on a new one. */
+  needsFreshConnection = false;
+  lastFailure: ViaductError | null = null;
+  failedAttemptsTimeMs = 0;
+  /** Any part of the request body went to an endpoint. */
+  hasSentBody = false;
+
+  // === the response ===
+  /** Bytes of the final response went to the client: no other answer is possible. */
+  hasResponded = false;
+  status = 0;
+  routerError = "";
+  errorCode = "";
+  /** The client connection may carry another exchange. */
+  persists = true;
+  /** The client side gets the body in chunks. */
+  sendsChunks = false;
+  requestBodyBytes = 0;
+  responseBodyBytes = 0;
+  /** Handing the request to the endpoint, and the last byte of its answer; precise, 0 when not reached. */
+  handedOverAtMs = 0;
+  answeredAtMs = 0;
+  endedAtMs = 0;
+
+  // Facts of the last attempt for the log; its connection may be gone by then.
+  dialTimeMs = -1;
+  dnsTimeMs = -1;
+  tlsTimeMs = -1;
+  localAddress = "";
+
+  isActive = false;
+  isTunnel = false;
+  /** The candidate counts this exchange as in flight. */
+  #isCounted = false;
+  #sentContinue = false;
+  #endedUp = false;
+  #endedDown = false;
+  #deadlines: ReadonlyMap<string, Timer> = NO_DEADLINES;
+
+  constructor(router: RouterContext, client: ClientConnection) {
+    this.router = router;
+    this.client = client;
+    this.maxInFlight = router.config.maxInFlightPerEndpoint;
+  }
+
+  get contextPath(): string {
+    return this.route?.path ?? "";
+  }
+  get clientAddress(): string {
+    return this.client.address;
+  }
+  requestHeader(name: string): string | undefined {
+    return this.client.head.get(name);
+  }
+
+  /** The head is complete. */
+  begin(): void {
+    this.#reset();
+    const { head, body } = this.client;
+    this.method = head.method;
+    this.target = head.target;
+    if (head.chunked) body.startChunked();
+    else body.startLength(Math.max(head.contentLength, 0));
+    // An upgrade with a body is legal and unheard of; without one there is no doubt where the tunnel begins.
+    this.isUpgrade = (head.connection & SAID_UPGRADE) !== 0 && head.upgradesToWebsocket && body.done;
+    this.persists = head.keepsAlive && !this.router.isDraining;
+    try {
+      findRoute(this);
+      admit(this);
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    this.#attempt();
+  }
+
+  /** The head was no head. */
+  refuse(error: unknown): void {
+    this.#reset();
+    this.persists = false;
+    this.client.body.startNone();
+    this.fail(error);
+  }
+
+  // === the upstream side ===
+
+  connected(upstream: UpstreamConnection): void {
+    this.dialTimeMs = upstream.wasReused ? -1 : upstream.dialTimeMs;
+    this.dnsTimeMs = upstream.wasReused ? -1 : upstream.dnsTimeMs;
+    this.tlsTimeMs = upstream.wasReused ? -1 : upstream.tlsTimeMs;
+    this.handedOverAtMs = this.router.ticker.monotonicMs();
+    try {
+      sendRequest(this);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  dialFailed(upstream: UpstreamConnection, reason: Error | string): void {
+    const { candidate } = this;
+    if (candidate === null || upstream !== this.upstream) return;
+    this.fail(
+      typeof reason === "string"
+        ? endpointDialFailed({ endpoint: candidate.address, reason })
+        : endpointConnectError(candidate.endpoint, reason),
+    );
+  }
+
+  upstreamReceived(upstream: UpstreamConnection, bytes: Buffer, size: number): void {
+    if (this.isTunnel) {
+      this.responseBodyBytes += size;
+      if (!this.client.socket.write(Buffer.copyBytesFrom(bytes, 0, size))) upstream.socket.pause();
+      return;
+    }
+    try {
+      readResponse(this, upstream, bytes, size);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** EOF, or the connection broke. */
+  upstreamEnded(upstream: UpstreamConnection, error: Error | null): void {
+    if (upstream !== this.upstream || this.candidate === null) return;
+    if (this.isTunnel) {
+      this.#tunnelEndDown(error);
+      return;
+    }
+    if (error === null && this.hasResponded && upstream.body.finish()) {
+      readResponse(this, upstream, NO_BYTES, 0);
+      return;
+    }
+    const endpoint = this.candidate.address;
+    this.fail(
+      error === null
+        ? endpointClosed({ endpoint })
+        : endpointReset({ endpoint, local: upstream.localAddress, reason: systemErrorText(error) }, error),
+    );
+  }
+
+  upstreamDrained(): void {
+    if (this.isTunnel) this.client.resume();
+    else this.requestReceived();
+  }
+
+  /** The endpoint's last byte has been read and written on. */
+  answered(): void {
+    const { upstream, client } = this;
+    if (upstream !== null) {
+      // Part of a body that the endpoint did not wait for would be read as its next request.
+      if (!client.body.done) upstream.isReusable = false;
+      this.#endAttempt();
+      upstream.release();
+    }
+    this.end();
+  }
+
+  // === the client side ===
+
+  /** Bytes wait in `client.held`. */
+  requestReceived(): void {
+    if (this.isTunnel || this.upstream === null || !this.upstream.isConnected) return;
+    if (this.client.held === null && this.client.body.done) return;
+    try {
+      sendRequestBody(this);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  clientDrained(): void {
+    this.upstream?.socket.resume();
+  }
+
+  /** The client ended its side. Harmless when the request is complete. */
+  clientEnded(): void {
+    this.persists = false;
+    if (!this.client.body.done) this.clientGone();
+  }
+
+  /** Half-closed for so long that it counts as gone. */
+  clientHalfClosed(): void {
+    if (!this.hasResponded) this.clientGone();
+  }
+
+  clientGone(): void {
+    if (!this.isActive) return;
+    // Not the endpoint's fault: it is not marked, and not asked to go on.
+    this.#dropUpstream();
+    if (!this.hasResponded) this.status = 499;
+    this.errorCode = requestCancelled.definition.code;
+    this.persists = false;
+    this.client.destroy();
+    this.end();
+  }
+
+  /** Called at every tick while the exchange goes on. */
+  check(nowMs: number, clientQuietMs: number): void {
+    const { config } = this.router;
+    const { candidate, client } = this;
+    if (candidate !== null && this.handedOverAtMs !== 0 && config.endpointTimeoutMs !== 0) {
+      if (nowMs - this.handedOverAtMs >= config.endpointTimeoutMs) {
+        const endpoint = candidate.address;
+        this.router.log.error({ endpoint, vcap_request_id: this.requestId }, "backend-request-timeout");
+        this.fail(endpointTimeout({ endpoint, afterMs: config.endpointTimeoutMs }));
+        return;
+      }
+      if (
+        client.head.expectsContinue &&
+        !this.#sentContinue &&
+        nowMs - this.handedOverAtMs >= CONTINUE_AFTER_MS
+      ) {
+        this.sendContinue("HTTP/1.1 100 Continue\r\n\r\n");
+      }
+    }
+    const waitsForClient = !client.body.done || client.isFull;
+    if (
+      waitsForClient &&
+      config.frontendIdleTimeoutMs !== 0 &&
+      clientQuietMs >= config.frontendIdleTimeoutMs
+    ) {
+      this.fail(clientIdleTimeout({ afterMs: config.frontendIdleTimeoutMs }));
+    }
+  }
+
+  /** Relays, or makes, an interim answer to `Expect: 100-continue`; only the first one counts. */
+  sendContinue(head: string): void {
+    if (this.#sentContinue || this.hasResponded || this.client.body.done) return;
+    this.#sentContinue = true;
+    this.client.socket.write(head, "latin1");
+  }
+
+  // === tunnel: raw bytes both ways ===
+
+  startTunnel(): void {
+    this.isTunnel = true;
+    const { client } = this;
+    client.startTunnel();
+    const { held } = client;
+    client.held = null;
+    if (held !== null) this.tunnelUp(held);
+    if (client.endedAtMs !== 0) this.tunnelEndUp();
+  }
+
+  tunnelUp(chunk: Buffer): void {
+    this.requestBodyBytes += chunk.length;
+    if (this.upstream?.socket.write(chunk) === false) this.client.pause();
+  }
+
+  tunnelEndUp(): void {
+    this.#endedUp = true;
+    if (this.#endedDown) this.#endTunnel();
+    else this.upstream?.socket.end();
+  }
+
+  #tunnelEndDown(error: Error | null): void {
+    if (error !== null) this.client.destroy();
+    this.#endedDown = true;
+    if (this.#endedUp || error !== null) this.#endTunnel();
+    else this.client.socket.end();
+  }
+
+  #endTunnel(): void {
+    this.persists = false;
+    this.answeredAtMs = this.router.ticker.monotonicMs();
+    this.#dropUpstream();
+    this.end();
+  }
+
+  // === ends ===
+
+  /** Something went wrong: another attempt if that is safe, else an answer, else the connection is cut. */
+  fail(thrown: unknown): void {
+    if (!this.isActive) return;
+    const error = thrown instanceof ViaductError ? thrown : this.#unexpected(thrown);
+    const { upstream, candidate } = this;
+    if (candidate !== null && upstream !== null) this.#noteFailure(error, upstream, candidate);
+    const retry = this.#retryOf(error, upstream);
+    this.#dropUpstream();
+    if (retry !== "no") {
+      this.router.counters.retries++;
+      this.lastFailure = error;
+      this.needsFreshConnection = retry === "same-endpoint";
+      this.failedAttemptsTimeMs = this.router.ticker.monotonicMs() - this.startedAtMs;
+      if (candidate !== null && retry === "same-endpoint") this.#attemptAt(candidate);
+      else {
+        if (candidate !== null) this.tried.push(candidate);
+        this.#attempt();
+      }
+      return;
+    }
+    this.errorCode = error.code;
+    if (this.hasResponded) {
+      this.persists = false;
+      this.client.destroy();
+    } else respond(this, error);
+    this.end();
+  }
+
+  /** Gives everything back, tells the log, and hands the connection to its next exchange. */
+  end(): void {
+    if (!this.isActive) return;
+    this.isActive = false;
+    this.endedAtMs = this.router.ticker.monotonicMs();
+    this.router.counters.activeExchanges--;
+    for (const timer of this.#deadlines.values()) timer.clear();
+    this.#deadlines = NO_DEADLINES;
+    record(this);
+    this.route = null;
+    this.candidates = NO_CANDIDATES;
+    this.candidate = null;
+    this.lastFailure = null;
+    this.client.exchangeEnded(this.persists);
+  }
+
+  startDeadline(name: string, afterMs: number, error: () => ViaductError): void {
+    this.clearDeadline(name);
+    const timer = this.router.clock.setTimeout(() => this.fail(error()), afterMs);
+    this.#deadlines = new Map([...this.#deadlines, [name, timer]]);
+  }
+
+  clearDeadline(name: string): void {
+    this.#deadlines.get(name)?.clear();
+    if (this.#deadlines.has(name)) {
+      this.#deadlines = new Map([...this.#deadlines].filter(([other]) => other !== name));
+    }
+  }
+
+  // === attempts ===
+
+  #attempt(): void {
+    try {
+      this.#attemptAt(pickEndpoint(this));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #attemptAt(candidate: RoutedCandidate): void {
+    this.candidate = candidate;
+    candidate.load.inFlight++;
+    this.#isCounted = true;
+    this.attempts++;
+    this.router.counters.attempts++;
+    this.handedOverAtMs = 0;
+    try {
+      connect(this, candidate);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** The candidate no longer counts this exchange; the connection is whoever's called this. */
+  #endAttempt(): void {
+    if (this.#isCounted && this.candidate !== null) this.candidate.load.inFlight--;
+    this.#isCounted = false;
+    this.upstream = null;
+  }
+
+  #dropUpstream(): void {
+    const { upstream } = this;
+    if (upstream !== null) this.localAddress = upstream.localAddress;
+    this.#endAttempt();
+    upstream?.close();
+  }
+
+  #noteFailure(error: ViaductError, upstream: UpstreamConnection, candidate: RoutedCandidate): void {
+    if (error.source !== "upstream") return;
+    const { ticker, config, log } = this.router;
+    const isStale = upstream.wasReused && !upstream.hasAnswered;
+    const marks = error.retry === "safe" || (endpointReset.is(error) && !isStale);
+    if (marks) candidate.load.failedUntilMs = ticker.nowMs + config.dropletStaleThresholdMs / 4;
+    if (isStale) return;
+    log.error(
+      {
+        endpoint: candidate.address,
+        attempt: this.attempts,
+        vcap_request_id: this.requestId,
+        error: error.message,
+        marked: marks,
+        retriable: this.#retryOf(error, upstream) !== "no",
+        "num-endpoints": this.candidates.length,
+        "got-connection": upstream.isConnected,
+        "conn-reused": upstream.wasReused,
+        "dial-time": upstream.dialTimeMs,
+        "local-address": upstream.localAddress,
+      },
+      "backend-endpoint-failed",
+    );
+  }
+
+  /**
+   * Only what cannot have had an effect is tried again: nothing was sent, or the request may be repeated (RFC 9110
+   * §9.2.2) and nothing of an answer went to the client. A dead idle connection says nothing about its endpoint,
+   * so that one is asked once more on a new connection.
+   */
+  #retryOf(
+    error: ViaductError,
+    upstream: UpstreamConnection | null,
+  ): "no" | "same-endpoint" | "next-endpoint" {
+    if (error.retry === "never" || this.hasResponded || this.hasSentBody || upstream === null) return "no";
+    if (error.retry === "if-connection-was-reused") {
+      if (!this.#isRepeatable()) return "no";
+      if (upstream.wasReused && !upstream.hasAnswered) return "same-endpoint";
+    }
+    return this.tried.length + 1 < this.router.config.maxAttempts ? "next-endpoint" : "no";
+  }
+
+  #isRepeatable(): boolean {
+    const { head } = this.client;
+    if (head.chunked || head.contentLength > 0 || this.isUpgrade) return false;
+    switch (this.method) {
+      case "GET":
+      case "HEAD":
+      case "OPTIONS":
+      case "TRACE":
+        return true;
+    }
+    for (let i = 0; i < head.lineCount; i++) {
+      const id = head.nameId(i);
+      if (id === IDEMPOTENCY_KEY || id === X_IDEMPOTENCY_KEY) return true;
+    }
+    return false;
+  }
+
+  #unexpected(thrown: unknown): ViaductError {
+    this.router.log.error({ err: thrown, vcap_request_id: this.requestId }, "panic-check");
+    this.persists = false;
+    return unknownFailure({ reason: String(thrown) }, thrown);
+  }
+
+  #reset(): void {
+    const { router, client } = this;
+    this.isActive = true;
+    router.counters.requests++;
+    router.counters.activeExchanges++;
+    this.startedAtMs = client.headStartedAtMs;
+    this.method = "";
+    this.rawHost = "";
+    this.host = "";
+    this.target = "";
+    this.replacesHost = false;
+    this.requestId = newGuid();
+    this.isUpgrade = false;
+    this.forwardedFor = undefined;
+    this.forwardedProto = undefined;
+    this.tried.length = 0;
+    this.attempts = 0;
+    this.needsFreshConnection = false;
+    this.failedAttemptsTimeMs = 0;
+    this.hasSentBody = false;
+    this.hasResponded = false;
+    this.status = 0;
+    this.routerError = "";
+    this.errorCode = "";
+    this.persists = true;
+    this.sendsChunks = false;
+    this.requestBodyBytes = 0;
+    this.responseBodyBytes = 0;
+    this.handedOverAtMs = 0;
+    this.answeredAtMs = 0;
+    this.dialTimeMs = -1;
+    this.dnsTimeMs = -1;
+    this.tlsTimeMs = -1;
+    this.localAddress = "";
+    this.isTunnel = false;
+    this.#sentContinue = false;
+    this.#endedUp = false;
+    this.#endedDown = false;
+  }
+}

@@ -1,0 +1,14 @@
+/**
+ * The HTTP router: takes requests from clients, finds their route in the table, and hands them to an endpoint.
+ * Start with `phases.ts`, the life of an exchange.
+ * Not here: where routes come from (`feeds/`), what a route is (`table/`), how bytes are framed (`wire/http1/`).
+ */
+export type { AccessLogRecord } from "./access-record.ts";
+export { BALANCING_ALGORITHMS, ROUTER_DEFAULTS, routerConfigFrom, routerSection } from "./config.ts";
+export type { BalancingAlgorithm, RouterConfig } from "./config.ts";
+export type { RouterCounters } from "./counters.ts";
+export { createRoutePrograms } from "./program.ts";
+export type { RouteProgram, RoutePrograms } from "./program.ts";
+export { createHttpRouter } from "./router.ts";
+export type { HttpRouter, HttpRouterParts } from "./router.ts";
+export type { VerdictEntry } from "./verdict-ring.ts";

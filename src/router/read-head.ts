@@ -1,0 +1,39 @@
+import type { ClientConnection } from "./client-connection.ts";
+import { NAMES } from "./header-names.ts";
+
+/**
+ * The parser's own bound, as upstream has it. What the operator allows is checked later, in `admit`, when the
+ * route is known and the answer can be logged under its name.
+ */
+const LIMITS = { maxHeadBytes: 1024 * 1024, maxHeaders: 0 };
+/** So much of a read is made a string at first: heads are short, and bodies need not become strings. */
+const WINDOW_BYTES = 8 * 1024;
+
+/**
+ * Phase readHead: takes a request head out of the bytes held.
+ * @returns false when more bytes are needed.
+ * @throws the catalogue of `kernel/errors/wire.ts`.
+ */
+export function readHead(client: ClientConnection): boolean {
+  const chunk = client.held as Buffer;
+  const before = client.text;
+  if (before === "") client.headStartedAtMs = client.router.ticker.monotonicMs();
+
+  let window = Math.min(chunk.length, WINDOW_BYTES);
+  let text = before + chunk.toString("latin1", 0, window);
+  let isComplete = client.head.parse(text, 0, before.length, NAMES, LIMITS);
+  if (!isComplete && window < chunk.length) {
+    window = chunk.length;
+    text = before + chunk.toString("latin1", 0, window);
+    isComplete = client.head.parse(text, 0, before.length, NAMES, LIMITS);
+  }
+  if (!isComplete) {
+    client.text = text;
+    client.held = null;
+    return false;
+  }
+  const used = client.head.end - before.length;
+  client.text = "";
+  client.held = used < chunk.length ? chunk.subarray(used) : null;
+  return true;
+}

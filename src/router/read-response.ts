@@ -1,0 +1,91 @@
+import { endpointAnswerInvalid, endpointHeadTooLarge } from "../kernel/errors/router.ts";
+import { headTooLarge, tooManyHeaders } from "../kernel/errors/wire.ts";
+import { ViaductError } from "../kernel/index.ts";
+import type { ResponseHead } from "../wire/http1/index.ts";
+import type { Exchange } from "./exchange.ts";
+import { NAMES } from "./header-names.ts";
+import { sendInterim, sendResponseBody, sendResponseHead, sendUpgrade } from "./send-response.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
+
+/** So much of a read is made a string at first; a small answer fits with its body. */
+const WINDOW_BYTES = 8 * 1024;
+
+/**
+ * Phase readResponse: bytes from the endpoint; `size` 0 after its connection ended the body.
+ * @throws endpointAnswerInvalid, endpointHeadTooLarge
+ */
+export function readResponse(
+  exchange: Exchange,
+  upstream: UpstreamConnection,
+  bytes: Buffer,
+  size: number,
+): void {
+  try {
+    if (exchange.hasResponded) sendResponseBody(exchange, upstream, "", bytes, "", 0, size);
+    else readHeads(exchange, upstream, bytes, size);
+  } catch (error) {
+    throw asUpstreamError(exchange, error);
+  }
+}
+
+/** Interim answers, as many as there are, then the final one. */
+function readHeads(exchange: Exchange, upstream: UpstreamConnection, bytes: Buffer, size: number): void {
+  const { head } = upstream;
+  const { config } = exchange.router;
+  const limits = { maxHeadBytes: config.maxResponseHeadBytes, maxHeaders: config.maxResponseHeaders };
+  const before = upstream.text;
+  let window = Math.min(size, WINDOW_BYTES);
+  let text = before + bytes.toString("latin1", 0, window);
+  let from = 0;
+  let searched = before.length;
+  for (;;) {
+    if (!head.parse(text, from, searched, NAMES, limits)) {
+      if (window === size) {
+        upstream.text = text.slice(from);
+        return;
+      }
+      window = size;
+      text = before + bytes.toString("latin1", 0, size);
+      continue;
+    }
+    upstream.text = "";
+    if (head.status >= 200 || head.status === 101) break;
+    sendInterim(exchange, head);
+    from = head.end;
+    searched = from;
+    if (from - before.length === size) return;
+  }
+  const bodyFrom = head.end - before.length;
+  const route = exchange.route;
+  if (route !== null) for (const hook of route.attachment.responseHead) hook(exchange, head.status);
+  if (head.status === 101) {
+    if (!exchange.isUpgrade) throw invalid(exchange, "101 without an upgrade request");
+    sendUpgrade(exchange, upstream, bytes, bodyFrom, size);
+    return;
+  }
+  if (exchange.isUpgrade) exchange.router.counters.failedUpgrades++;
+  startBody(exchange, upstream, head);
+  sendResponseBody(exchange, upstream, sendResponseHead(exchange, upstream), bytes, text, bodyFrom, size);
+}
+
+/** How the body ends: RFC 9112 §6.3. */
+function startBody(exchange: Exchange, upstream: UpstreamConnection, head: ResponseHead): void {
+  const { body } = upstream;
+  if (exchange.method === "HEAD" || head.status === 204 || head.status === 304) body.startNone();
+  else if (head.chunked) body.startChunked();
+  else if (head.contentLength >= 0) body.startLength(head.contentLength);
+  else body.startUntilClose();
+  if (!head.keepsAlive || body.isUntilClose) upstream.isReusable = false;
+}
+
+function asUpstreamError(exchange: Exchange, error: unknown): unknown {
+  if (!(error instanceof ViaductError) || error.source !== "client") return error;
+  const endpoint = exchange.candidate?.address ?? "";
+  if (headTooLarge.is(error) || tooManyHeaders.is(error)) return endpointHeadTooLarge({ endpoint }, error);
+  return endpointAnswerInvalid({ endpoint, reason: error.message }, error);
+}
+
+function invalid(exchange: Exchange, reason: string): ViaductError {
+  const endpoint = exchange.candidate?.address ?? "";
+  return endpointAnswerInvalid({ endpoint, reason });
+}

@@ -1,0 +1,128 @@
+import { equalsIgnoringCase } from "../wire/http1/index.ts";
+import type { AccessLogRecord } from "./access-record.ts";
+import { countResponse } from "./counters.ts";
+import type { Exchange } from "./exchange.ts";
+import { REFERER, USER_AGENT } from "./header-names.ts";
+
+/** Phase record: the exchange has ended; counters, verdict and access log learn of it. */
+export function record(exchange: Exchange): void {
+  const { router, candidate, route } = exchange;
+  countResponse(router.counters, exchange.status === 499 ? 0 : exchange.status);
+
+  const verdict = router.verdicts.take();
+  verdict.endedAtMs = router.ticker.wallMs(router.ticker.nowMs);
+  verdict.requestId = exchange.requestId;
+  verdict.route = route === null ? "" : route.key;
+  verdict.endpoint = candidate === null ? "" : candidate.address;
+  verdict.attempts = exchange.attempts;
+  verdict.status = exchange.status;
+  verdict.errorCode = exchange.errorCode;
+
+  // What was no request has no line upstream either.
+  if (router.accessLog === null || exchange.method === "") return;
+  router.accessLog.add(router.formatAccessLog(exchange.logRecord));
+}
+
+/** An exchange as the access log sees it. One per exchange object; reads when asked, keeps nothing. */
+export class ExchangeRecord implements AccessLogRecord {
+  readonly #exchange: Exchange;
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+  get host() {
+    return this.#exchange.rawHost;
+  }
+  get startedAtMs() {
+    return this.#exchange.router.ticker.wallMs(this.#exchange.startedAtMs);
+  }
+  get method() {
+    return this.#exchange.method;
+  }
+  get target() {
+    return this.#exchange.client.head.target;
+  }
+  get protocol() {
+    return this.#exchange.client.head.minorVersion === 1 ? "HTTP/1.1" : "HTTP/1.0";
+  }
+  get status() {
+    return this.#exchange.status;
+  }
+  get requestBodyBytes() {
+    return this.#exchange.requestBodyBytes;
+  }
+  get responseBodyBytes() {
+    return this.#exchange.responseBodyBytes;
+  }
+  get referer() {
+    return this.#line(REFERER);
+  }
+  get userAgent() {
+    return this.#line(USER_AGENT);
+  }
+  get clientAddress() {
+    return this.#exchange.client.peer;
+  }
+  get endpointAddress() {
+    return this.#exchange.candidate?.address ?? "";
+  }
+  get forwardedFor() {
+    return this.#exchange.forwardedFor ?? this.#exchange.requestHeader("x-forwarded-for") ?? "";
+  }
+  get forwardedProto() {
+    return this.#exchange.forwardedProto ?? this.#exchange.requestHeader("x-forwarded-proto") ?? "";
+  }
+  get requestId() {
+    return this.#exchange.requestId;
+  }
+  get responseTimeMs() {
+    return this.#exchange.endedAtMs - this.#exchange.startedAtMs;
+  }
+  get routerTimeMs() {
+    const backend = this.backendTimeMs;
+    return backend < 0 ? -1 : this.responseTimeMs - backend;
+  }
+  get appGuid() {
+    return this.#exchange.candidate?.endpoint.appGuid ?? "";
+  }
+  get instanceIndex() {
+    return this.#exchange.candidate?.endpoint.instanceIndex ?? "";
+  }
+  get instanceId() {
+    return this.#exchange.candidate?.endpoint.instanceId ?? "";
+  }
+  get routerError() {
+    return this.#exchange.routerError;
+  }
+  get backendTimeMs() {
+    const { handedOverAtMs, answeredAtMs } = this.#exchange;
+    return handedOverAtMs === 0 || answeredAtMs === 0 ? -1 : answeredAtMs - handedOverAtMs;
+  }
+  get dialTimeMs() {
+    return this.#exchange.dialTimeMs;
+  }
+  get dnsTimeMs() {
+    return this.#exchange.dnsTimeMs;
+  }
+  get tlsTimeMs() {
+    return this.#exchange.tlsTimeMs;
+  }
+  get localAddress() {
+    return this.#exchange.localAddress;
+  }
+  get failedAttempts() {
+    return Math.max(this.#exchange.attempts - 1, 0);
+  }
+  get failedAttemptsTimeMs() {
+    return this.#exchange.failedAttemptsTimeMs;
+  }
+  requestHeader(name: string): string | undefined {
+    if (equalsIgnoringCase(name, 0, name.length, "x-forwarded-for")) return this.forwardedFor;
+    return this.#exchange.requestHeader(name);
+  }
+
+  #line(id: number): string {
+    const { head } = this.#exchange.client;
+    for (let i = 0; i < head.lineCount; i++) if (head.nameId(i) === id) return head.value(i);
+    return "";
+  }
+}

@@ -1,0 +1,85 @@
+import { versionUnsupported } from "../kernel/errors/wire.ts";
+import { emptyHost, endpointDialFailed, noEndpoints, unknownRoute } from "../kernel/errors/router.ts";
+import type { ViaductError } from "../kernel/index.ts";
+import type { Exchange } from "./exchange.ts";
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  408: "Request Timeout",
+  431: "Request Header Fields Too Large",
+  496: "SSL Certificate Required",
+  499: "Request Cancelled",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+  525: "SSL Handshake Failed",
+  526: "Invalid SSL Certificate",
+};
+/** By code: how long a cache in front may believe the answer. */
+const CACHE_CONTROL: Readonly<Record<string, string>> = {
+  [emptyHost.definition.code]: "public,max-age=2",
+  [unknownRoute.definition.code]: "no-cache, no-store",
+  [noEndpoints.definition.code]: "public,max-age=2",
+};
+/** Why an endpoint failed is for operators: it stands in the router error and the log, not in the body. */
+const ENDPOINT_FAILED = "Registered endpoint failed to handle the request.";
+
+/**
+ * The only place where an error becomes bytes: status, `X-Cf-RouterError` and body as the clients of Cloud Foundry
+ * know them.
+ */
+export function respond(exchange: Exchange, error: ViaductError): void {
+  const { client, router } = exchange;
+  const { code, routerError } = error.definition;
+  exchange.status = error.status;
+  exchange.routerError =
+    routerError ?? (error.source === "upstream" ? `endpoint_failure (${error.message})` : "");
+  exchange.hasResponded = true;
+  count(exchange);
+  if (!client.maySkipBody) exchange.persists = false;
+
+  if (versionUnsupported.is(error)) {
+    // Whatever speaks another version cannot read more than this.
+    client.socket.write("HTTP/1.0 400 Bad Request\r\n\r\n", "latin1");
+    return;
+  }
+  const isTooLarge = error.status === 431 && routerError !== undefined;
+  if (isTooLarge) exchange.persists = false;
+  const body = isTooLarge ? "" : `${statusText(error)}\n`;
+  const isHttp11 = client.head.minorVersion === 1 || exchange.method === "";
+  let head = `HTTP/1.${isHttp11 ? 1 : 0} ${error.status} ${REASONS[error.status] ?? "Error"}\r\n`;
+  const cacheControl = CACHE_CONTROL[code];
+  if (cacheControl !== undefined) head += `Cache-Control: ${cacheControl}\r\n`;
+  if (body !== "") head += "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n";
+  if (exchange.routerError !== "") head += `X-Cf-RouterError: ${headerText(exchange.routerError)}\r\n`;
+  head += `X-Vcap-Request-Id: ${exchange.requestId}\r\nDate: ${router.ticker.httpDate}\r\n`;
+  head += `Content-Length: ${body.length}\r\n`;
+  if (!exchange.persists) head += isHttp11 ? "Connection: close\r\n" : "";
+  else if (!isHttp11) head += "Connection: keep-alive\r\n";
+
+  const withBody = exchange.method !== "HEAD";
+  if (withBody) exchange.responseBodyBytes = body.length;
+  client.socket.write(withBody ? `${head}\r\n${body}` : `${head}\r\n`, "latin1");
+  if (error.status !== 404)
+    router.log.info({ status: error.status, body, code, error: error.message }, "status");
+}
+
+/** `502 Bad Gateway: Registered endpoint failed to handle the request.`; for TLS failures only the first half. */
+function statusText(error: ViaductError): string {
+  const line = `${error.status} ${REASONS[error.status] ?? "Error"}`;
+  if (error.source !== "upstream" || error.definition.routerError !== undefined)
+    return `${line}: ${error.message}`;
+  return error.status === endpointDialFailed.definition.status ? `${line}: ${ENDPOINT_FAILED}` : line;
+}
+
+function count(exchange: Exchange): void {
+  const { counters } = exchange.router;
+  if (exchange.status === 502) counters.badGateways++;
+  else if (exchange.status === 400 || exchange.status === 404) counters.rejectedRequests++;
+}
+
+/** Texts from other processes end up here. */
+const headerText = (text: string) => text.replaceAll(/[^\x20-\x7e]/g, "?");

@@ -1,0 +1,159 @@
+/** The HTTP router as a part: opens the port, ticks, drains, stops. */
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { accessLogUnwritable } from "../kernel/errors/router.ts";
+import { type Clock, type LineSink, listenError, type Logger, type Part } from "../kernel/index.ts";
+import type { Table } from "../table/index.ts";
+import { accept } from "./accept.ts";
+import { AccessLogWriter, fileBatchSink, lineBatchSink } from "./access-log-writer.ts";
+import { type AccessLogFormatter, formatAccessLogLine } from "./access-log.ts";
+import type { RouterConfig } from "./config.ts";
+import type { RouterContext } from "./context.ts";
+import { createCounters, type RouterCounters } from "./counters.ts";
+import type { RouteProgram } from "./program.ts";
+import { Ticker } from "./ticker.ts";
+import { type VerdictEntry, VerdictRing } from "./verdict-ring.ts";
+
+/** Connections that the system completes before we accept them. */
+const BACKLOG = 4_096;
+const VERDICTS_KEPT = 1_024;
+
+export interface HttpRouterParts {
+  readonly config: RouterConfig;
+  /** Made with the `attach` and `detach` of {@link createRoutePrograms}. */
+  readonly table: Table<RouteProgram>;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Gets batches of access-log lines; null leaves it to `config.accessLogFile`. */
+  readonly accessLog: LineSink | null;
+  readonly formatAccessLog?: AccessLogFormatter;
+}
+
+export interface HttpRouter extends Part {
+  /** The port that is listened on; 0 before the start. */
+  readonly port: number;
+  readonly counters: Readonly<RouterCounters>;
+  /** The last exchanges, newest first. */
+  lastVerdicts(): VerdictEntry[];
+  drain(deadlineMs: number): Promise<void>;
+}
+
+/** A router over a table that others fill. */
+export function createHttpRouter(parts: HttpRouterParts): HttpRouter {
+  return new RouterPart(parts);
+}
+
+class RouterPart implements HttpRouter {
+  readonly name = "router";
+  readonly counters = createCounters();
+  readonly #parts: HttpRouterParts;
+  readonly #router: RouterContext;
+  readonly #server: Server;
+  #port = 0;
+  #lastFlushMs = 0;
+  /** Called when the last client has gone, while draining. */
+  #whenQuiet: (() => void) | null = null;
+
+  constructor(parts: HttpRouterParts) {
+    this.#parts = parts;
+    this.#router = {
+      config: parts.config,
+      table: parts.table,
+      log: parts.log,
+      clock: parts.clock,
+      ticker: new Ticker(parts.clock),
+      counters: this.counters,
+      accessLog: null,
+      formatAccessLog: parts.formatAccessLog ?? formatAccessLogLine,
+      verdicts: new VerdictRing(VERDICTS_KEPT),
+      clients: new Set(),
+      upstreams: new Set(),
+      isDraining: false,
+    };
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      accept(this.#router, socket),
+    );
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  lastVerdicts(): VerdictEntry[] {
+    return this.#router.verdicts.list();
+  }
+
+  async start(): Promise<void> {
+    const { config } = this.#parts;
+    this.#router.accessLog = this.#openAccessLog();
+    await this.#listen();
+    this.#port = (this.#server.address() as AddressInfo).port;
+    this.#router.ticker.start(() => this.#tick());
+    this.#router.log.info({ host: config.host, port: this.#port }, "tcp-listener-started");
+  }
+
+  /** Stops listening, closes idle connections, and waits for exchanges in flight. */
+  async drain(deadlineMs: number): Promise<void> {
+    const { clients, clock } = this.#router;
+    this.#router.isDraining = true;
+    this.#server.close();
+    for (const client of clients) if (client.isIdle) client.linger();
+    for (const upstream of this.#router.upstreams) if (upstream.exchange === null) upstream.close();
+    if (clients.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#whenQuiet = resolve;
+    const timer = clock.setTimeout(resolve, deadlineMs);
+    await promise;
+    timer.clear();
+    this.#whenQuiet = null;
+  }
+
+  async stop(): Promise<void> {
+    this.#router.isDraining = true;
+    for (const client of this.#router.clients) client.destroy();
+    for (const upstream of this.#router.upstreams) upstream.close();
+    if (this.#server.listening) this.#server.close();
+    this.#router.ticker.stop();
+    await this.#router.accessLog?.close();
+    this.#router.accessLog = null;
+  }
+
+  async #listen(): Promise<void> {
+    const { host, port, portSetting } = this.#parts.config;
+    const server = this.#server;
+    try {
+      server.listen({ host, port, backlog: BACKLOG });
+      await once(server, "listening");
+    } catch (error) {
+      throw listenError({ role: this.name, host, port, setting: portSetting }, error);
+    }
+    // Accepting may fail later (no file descriptors left): those clients wait in the backlog.
+    server.on("error", (error) => this.#router.log.error({ err: error }, "accept failed"));
+  }
+
+  #openAccessLog(): AccessLogWriter | null {
+    const { accessLog, config, log } = this.#parts;
+    const drop = (lines: number) => void (this.counters.droppedLogLines += lines);
+    if (accessLog !== null) return new AccessLogWriter(lineBatchSink(accessLog), drop);
+    if (config.accessLogFile === "") return null;
+    const path = config.accessLogFile;
+    const report = (error: Error) => log.error({ err: error, file: path }, "access log cannot be written");
+    try {
+      return new AccessLogWriter(fileBatchSink(path, report), drop);
+    } catch (error) {
+      throw accessLogUnwritable({ path, reason: (error as Error).message }, error);
+    }
+  }
+
+  #tick(): void {
+    const { ticker, clients, upstreams, accessLog } = this.#router;
+    const { nowMs } = ticker;
+    for (const client of clients) client.check(nowMs);
+    for (const upstream of upstreams) upstream.check(nowMs);
+    if (nowMs - this.#lastFlushMs >= this.#parts.config.accessLogFlushMs) {
+      this.#lastFlushMs = nowMs;
+      accessLog?.flush();
+    }
+    if (clients.size === 0) this.#whenQuiet?.();
+  }
+}

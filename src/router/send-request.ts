@@ -1,0 +1,214 @@
+import type { Exchange } from "./exchange.ts";
+import {
+  DROP,
+  KEEP,
+  LOOK,
+  REQUEST_ACTIONS,
+  X_FORWARDED_FOR,
+  X_FORWARDED_PROTO,
+  X_REQUEST_START,
+} from "./header-names.ts";
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  equalsIgnoringCase,
+  HOST_NAME,
+  type RequestHead,
+  SAID_OTHERS,
+  TE,
+  TRAILER,
+} from "../wire/http1/index.ts";
+
+/** Bodies that fit go into one write with their head. */
+const SMALL_BODY_BYTES = 8 * 1024;
+/**
+ * A client may not have these removed by naming them in `Connection`: they frame the message, or they are what the
+ * endpoint trusts (CVE-2023-34041).
+ */
+const NEVER_HOP_BY_HOP = new Set([
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "x-forwarded-for",
+  "x-forwarded-proto",
+  "x-request-start",
+  "authorization",
+  "cookie",
+]);
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+/** Phase sendRequest: the head, with as much of the body as is here, to the connected endpoint. */
+export function sendRequest(exchange: Exchange): void {
+  const { client, upstream, route } = exchange;
+  if (upstream === null || route === null) return;
+  if (exchange.attempts === 1) for (const hook of route.attachment.prepareRequest) hook(exchange);
+  const head = buildRequestHead(exchange);
+  const { body, held } = client;
+  if (body.done) {
+    upstream.socket.write(head, "latin1");
+    for (const hook of route.attachment.requestSent) hook(exchange);
+    return;
+  }
+  if (
+    held !== null &&
+    !body.isChunked &&
+    held.length >= body.remaining &&
+    body.remaining <= SMALL_BODY_BYTES
+  ) {
+    const size = body.remaining;
+    body.step(held, 0, size);
+    upstream.socket.write(head + held.toString("latin1", 0, size), "latin1");
+    client.held = held.length > size ? held.subarray(size) : null;
+    exchange.requestBodyBytes += size;
+    exchange.hasSentBody = true;
+    for (const hook of route.attachment.requestSent) hook(exchange);
+    return;
+  }
+  upstream.socket.cork();
+  upstream.socket.write(head, "latin1");
+  sendRequestBody(exchange);
+  upstream.socket.uncork();
+}
+
+/** More of the request body, as far as it is here and the endpoint takes it. */
+export function sendRequestBody(exchange: Exchange): void {
+  const { client, upstream, route } = exchange;
+  if (upstream === null || route === null) return;
+  const { body } = client;
+  const { socket } = upstream;
+  const chunk = client.held;
+  if (chunk === null || body.done) return;
+
+  const isChunked = body.isChunked;
+  let at = 0;
+  let mayWrite = true;
+  socket.cork();
+  try {
+    while (at < chunk.length && !body.done) {
+      at = body.step(chunk, at, chunk.length);
+      const size = body.dataEnd - body.dataStart;
+      if (size === 0) continue;
+      exchange.requestBodyBytes += size;
+      exchange.hasSentBody = true;
+      if (isChunked) socket.write(`${size.toString(16)}\r\n`, "latin1");
+      mayWrite = socket.write(chunk.subarray(body.dataStart, body.dataEnd));
+      if (isChunked) socket.write("\r\n", "latin1");
+    }
+    if (body.done && isChunked) socket.write(`0\r\n${body.trailers}\r\n`, "latin1");
+  } finally {
+    socket.uncork();
+  }
+  client.held = at < chunk.length ? chunk.subarray(at) : null;
+  if (body.done) {
+    for (const hook of route.attachment.requestSent) hook(exchange);
+    client.resume();
+  } else if (mayWrite) client.resume();
+  else client.pause();
+}
+
+/**
+ * The head for the endpoint: the client's own lines, byte for byte and in their order, without those that end
+ * here, and ours behind them.
+ */
+function buildRequestHead(exchange: Exchange): string {
+  const { client, candidate, router } = exchange;
+  const { config } = router;
+  const { head } = client;
+  const { text } = head;
+  const hidden = (head.connection & SAID_OTHERS) === 0 ? NO_NAMES : connectionNames(head, config);
+
+  let forwardedFor = "";
+  let forwardedProto = "";
+  let hasRequestStart = false;
+  let hasLength = false;
+  let takesTrailers = false;
+
+  const asReceived = head.minorVersion === 1 && exchange.target === head.target;
+  let out = asReceived ? "" : `${exchange.method} ${exchange.target} HTTP/1.1\r\n`;
+  let keptFrom = asReceived ? head.start : head.linesStart;
+  if (exchange.replacesHost) {
+    out += text.slice(keptFrom, head.linesStart);
+    out += `Host: ${exchange.rawHost}\r\n`;
+    keptFrom = head.linesStart;
+  }
+  for (let i = 0; i < head.lineCount; i++) {
+    const id = head.nameId(i);
+    let action = REQUEST_ACTIONS[id];
+    if (action === LOOK) {
+      action = DROP;
+      switch (id) {
+        case CONTENT_LENGTH:
+          if (!hasLength) action = KEEP;
+          hasLength = true;
+          break;
+        case TRAILER:
+          if (head.chunked) action = KEEP;
+          break;
+        case TE:
+          takesTrailers ||= namesTrailers(head, i);
+          break;
+        case X_FORWARDED_FOR:
+          forwardedFor = forwardedFor === "" ? head.value(i) : `${forwardedFor}, ${head.value(i)}`;
+          break;
+        case X_FORWARDED_PROTO:
+          if (forwardedProto === "") forwardedProto = head.value(i);
+          break;
+        case X_REQUEST_START:
+          hasRequestStart = true;
+          action = KEEP;
+          break;
+      }
+    } else if (id === HOST_NAME && exchange.replacesHost) action = DROP;
+    if (hidden !== NO_NAMES && hidden.has(head.name(i).toLowerCase())) action = DROP;
+    if (action === KEEP) continue;
+    const lineStart = head.nameStart(i);
+    if (lineStart > keptFrom) out += text.slice(keptFrom, lineStart);
+    keptFrom = head.lineEnd(i);
+  }
+  if (keptFrom < head.end - 2) out += text.slice(keptFrom, head.end - 2);
+
+  if (config.forceForwardedProtoHttps) forwardedProto = "https";
+  else if (config.sanitizeForwardedProto || forwardedProto === "") forwardedProto = "http";
+  forwardedFor = forwardedFor === "" ? client.address : `${forwardedFor}, ${client.address}`;
+  exchange.forwardedFor = forwardedFor;
+  exchange.forwardedProto = forwardedProto;
+
+  out += `X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${forwardedProto}\r\n`;
+  if (!hasRequestStart) {
+    out += `X-Request-Start: ${Math.floor(router.ticker.wallMs(exchange.startedAtMs))}\r\n`;
+  }
+  out += `X-Vcap-Request-Id: ${exchange.requestId}\r\n`;
+  if (candidate !== null) out += candidate.headerLines;
+  if (head.chunked) out += "Transfer-Encoding: chunked\r\n";
+  if (takesTrailers) out += "TE: trailers\r\n";
+  if (exchange.isUpgrade) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  else if (!config.keepAliveToEndpoints || (head.expectsContinue && !config.keepAliveAfterContinue)) {
+    out += "Connection: close\r\n";
+  }
+  return `${out}\r\n`;
+}
+
+/** Headers that the client's `Connection` names, lower case: they were meant for us alone. */
+function connectionNames(
+  head: RequestHead,
+  config: { readonly hopByHopHeadersToFilter: readonly string[] },
+): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (let i = 0; i < head.lineCount; i++) {
+    if (head.nameId(i) !== CONNECTION) continue;
+    for (const item of head.value(i).split(",")) names.add(item.trim().toLowerCase());
+  }
+  for (const name of config.hopByHopHeadersToFilter) names.delete(name);
+  for (const name of NEVER_HOP_BY_HOP) names.delete(name);
+  return names;
+}
+
+function namesTrailers(head: RequestHead, line: number): boolean {
+  const start = head.valueStart(line);
+  const end = head.valueEnd(line);
+  if (equalsIgnoringCase(head.text, start, end, "trailers")) return true;
+  return head
+    .value(line)
+    .split(",")
+    .some((item) => item.trim().toLowerCase() === "trailers");
+}

@@ -1,0 +1,173 @@
+import { CONTENT_LENGTH, type ResponseHead, SAID_OTHERS, CONNECTION, TRAILER } from "../wire/http1/index.ts";
+import type { Exchange } from "./exchange.ts";
+import { DATE, DROP, KEEP, LOOK, RESPONSE_ACTIONS, X_VCAP_REQUEST_ID } from "./header-names.ts";
+import type { UpstreamConnection } from "./upstream-connection.ts";
+
+/** Up to here a piece of body is copied as text into the same write as what is before it. */
+const SMALL_BYTES = 8 * 1024;
+const NO_NAMES: ReadonlySet<string> = new Set();
+const KEPT_NAMES = new Set(["content-length", "transfer-encoding", "close", "keep-alive", "upgrade", ""]);
+
+/**
+ * Phase sendResponse, first part: the head for the client. Not written yet: it goes out with the first bytes of
+ * the body.
+ */
+export function sendResponseHead(exchange: Exchange, upstream: UpstreamConnection): string {
+  const { client } = exchange;
+  const { head, body } = upstream;
+  exchange.status = head.status;
+  exchange.hasResponded = true;
+  const isHttp11 = client.head.minorVersion === 1;
+  exchange.sendsChunks = isHttp11 && (body.isChunked || body.isUntilClose);
+  if (!isHttp11 && (body.isChunked || body.isUntilClose)) exchange.persists = false;
+  if (!client.maySkipBody) exchange.persists = false;
+  return buildResponseHead(exchange, head, body.done);
+}
+
+/**
+ * Phase sendResponse, second part: what `bytes[from, size)` holds of the body, behind `before`, in as few writes as
+ * possible. `text` is the same bytes as a string, as far as it goes: `text[head.end]` is `bytes[from]`.
+ */
+export function sendResponseBody(
+  exchange: Exchange,
+  upstream: UpstreamConnection,
+  before: string,
+  bytes: Buffer,
+  text: string,
+  from: number,
+  size: number,
+): void {
+  const { body, socket: upstreamSocket } = upstream;
+  const { socket } = exchange.client;
+  const { sendsChunks } = exchange;
+  let out = before;
+  let at = from;
+  let mayWrite = true;
+  const isSmall = size - from <= SMALL_BYTES;
+  // Where a byte of `bytes` is in `text`.
+  const shift = text === "" ? 0 : upstream.head.end - from;
+
+  if (!isSmall) socket.cork();
+  while (at < size && !body.done) {
+    at = body.step(bytes, at, size);
+    const { dataStart, dataEnd } = body;
+    const length = dataEnd - dataStart;
+    if (length === 0) continue;
+    exchange.responseBodyBytes += length;
+    if (sendsChunks) out += `${length.toString(16)}\r\n`;
+    if (isSmall) {
+      out +=
+        dataEnd + shift <= text.length && text !== ""
+          ? text.slice(dataStart + shift, dataEnd + shift)
+          : bytes.toString("latin1", dataStart, dataEnd);
+    } else {
+      if (out !== "") socket.write(out, "latin1");
+      // The receive buffer is filled again before this write may be through.
+      mayWrite = socket.write(Buffer.copyBytesFrom(bytes, dataStart, length));
+      out = "";
+    }
+    if (sendsChunks) out += "\r\n";
+  }
+  if (sendsChunks && body.done) out += `0\r\n${body.trailers}\r\n`;
+  if (out !== "") mayWrite = socket.write(out, "latin1");
+  if (!isSmall) socket.uncork();
+  if (body.done) {
+    // More than the answer: what comes next on this connection cannot be trusted to be an answer.
+    if (at < size) upstream.isReusable = false;
+    exchange.answeredAtMs = exchange.router.ticker.monotonicMs();
+    exchange.answered();
+  } else if (!mayWrite) upstreamSocket.pause();
+}
+
+/** A 1xx other than 101, for clients that know them. */
+export function sendInterim(exchange: Exchange, head: ResponseHead): void {
+  const { client } = exchange;
+  if (client.head.minorVersion === 0) return;
+  const text = `HTTP/1.1 ${head.text.slice(head.start + 9, head.end)}`;
+  if (head.status === 100) exchange.sendContinue(text);
+  else client.socket.write(text, "latin1");
+}
+
+/** 101: from here on the bytes are not ours to understand. */
+export function sendUpgrade(
+  exchange: Exchange,
+  upstream: UpstreamConnection,
+  bytes: Buffer,
+  from: number,
+  size: number,
+): void {
+  const { client, router } = exchange;
+  exchange.status = 101;
+  exchange.hasResponded = true;
+  exchange.persists = false;
+  upstream.isReusable = false;
+  router.counters.upgrades++;
+  const head = buildResponseHead(exchange, upstream.head, true);
+  client.socket.write(head + bytes.toString("latin1", from, size), "latin1");
+  exchange.responseBodyBytes += size - from;
+  exchange.startTunnel();
+}
+
+function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: boolean): string {
+  const { client, router } = exchange;
+  const { config } = router;
+  const { text } = head;
+  const { removeResponseHeaders, addResponseHeaders } = config;
+  const mustName = removeResponseHeaders.length > 0 || addResponseHeaders.length > 0;
+  const hidden = (head.connection & SAID_OTHERS) === 0 ? NO_NAMES : connectionNames(head);
+  const isUpgrade = head.status === 101;
+
+  let hasId = false;
+  let hasDate = false;
+  let hasLength = false;
+  // The status line goes through as it is, but for the version: the client is answered in its own.
+  let out = client.head.minorVersion === 1 ? "HTTP/1.1 " : "HTTP/1.0 ";
+  let keptFrom = head.start + 9;
+  for (let i = 0; i < head.lineCount; i++) {
+    const id = head.nameId(i);
+    let action = RESPONSE_ACTIONS[id];
+    if (action === LOOK) {
+      action = KEEP;
+      if (id === X_VCAP_REQUEST_ID) hasId = true;
+      else if (id === DATE) hasDate = true;
+      else if (id === CONTENT_LENGTH) {
+        // A 204 has no length (RFC 9110 §8.6); a repeated one is said once.
+        if (hasLength || head.status === 204) action = DROP;
+        hasLength = true;
+      } else if (id === TRAILER && !exchange.sendsChunks) action = DROP;
+    }
+    if (mustName && removeResponseHeaders.includes(head.name(i).toLowerCase())) action = DROP;
+    if (hidden !== NO_NAMES && hidden.has(head.name(i).toLowerCase())) action = DROP;
+    if (action === KEEP) continue;
+    const lineStart = head.nameStart(i);
+    if (lineStart > keptFrom) out += text.slice(keptFrom, lineStart);
+    keptFrom = head.lineEnd(i);
+  }
+  if (keptFrom < head.end - 2) out += text.slice(keptFrom, head.end - 2);
+
+  if (mustName) {
+    for (const { name, value } of addResponseHeaders) {
+      if (head.get(name.toLowerCase()) === undefined) out += `${name}: ${value}\r\n`;
+    }
+  }
+  if (!hasId) out += `X-Vcap-Request-Id: ${exchange.requestId}\r\n`;
+  if (!hasDate && !isUpgrade) out += `Date: ${router.ticker.httpDate}\r\n`;
+  if (isUpgrade) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  else {
+    if (exchange.sendsChunks && !isBodyless) out += "Transfer-Encoding: chunked\r\n";
+    if (!exchange.persists) {
+      if (client.head.minorVersion === 1) out += "Connection: close\r\n";
+    } else if (client.head.minorVersion === 0) out += "Connection: keep-alive\r\n";
+  }
+  return `${out}\r\n`;
+}
+
+function connectionNames(head: ResponseHead): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (let i = 0; i < head.lineCount; i++) {
+    if (head.nameId(i) !== CONNECTION) continue;
+    for (const item of head.value(i).split(",")) names.add(item.trim().toLowerCase());
+  }
+  for (const name of KEPT_NAMES) names.delete(name);
+  return names;
+}

@@ -1,0 +1,206 @@
+/**
+ * One connection to an endpoint. It carries bytes and knows whose they are; what they mean is for the phases.
+ *
+ *   dialing ──connect──► busy ──answer complete──► idle ──next exchange──► busy …
+ *      │                  │                          │
+ *      └── refused, late  └── EOF, reset, timeout    └── EOF, aged, endpoint left ──► closed
+ */
+import { connect as netConnect, type Socket } from "node:net";
+import { connect as tlsConnect } from "node:tls";
+import { BodyReader, ResponseHead } from "../wire/http1/index.ts";
+import type { RouterContext } from "./context.ts";
+import type { EndpointState } from "./endpoint-state.ts";
+import type { Exchange } from "./exchange.ts";
+import type { RoutedCandidate } from "./program.ts";
+
+/**
+ * All upstream connections read into the same memory: a read is dealt with before the next one begins. What must
+ * live longer is copied.
+ */
+const RECEIVE_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+
+export class UpstreamConnection {
+  readonly socket: Socket;
+  readonly state: EndpointState;
+  readonly head = new ResponseHead();
+  readonly body = new BodyReader();
+  /** Received part of an unfinished head. */
+  text = "";
+  exchange: Exchange | null = null;
+  /** It has served an exchange before the present one. */
+  wasReused = false;
+  /** Anything of an answer to the present exchange has arrived. */
+  hasAnswered = false;
+  /** May serve another exchange after this one, as far as we know. */
+  isReusable = true;
+  isConnected = false;
+  isClosed = false;
+  /** Moment of the state it is in: dialing since, idle since (coarse monotonic). */
+  sinceMs: number;
+  readonly dialStartedAtMs: number;
+  dialTimeMs = -1;
+  dnsTimeMs = -1;
+  tlsTimeMs = -1;
+  #error: Error | null = null;
+  readonly #router: RouterContext;
+  readonly #usesTls: boolean;
+
+  constructor(router: RouterContext, candidate: RoutedCandidate) {
+    this.#router = router;
+    this.state = candidate.load;
+    this.sinceMs = router.ticker.nowMs;
+    this.dialStartedAtMs = router.ticker.monotonicMs();
+    const { endpoint } = candidate;
+    this.#usesTls = endpoint.tls;
+    const options = {
+      host: endpoint.host,
+      port: endpoint.port,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: router.config.endpointKeepAliveProbeIntervalMs,
+      allowHalfOpen: true,
+      onread: { buffer: RECEIVE_BUFFER, callback: (size: number) => this.#receive(size) },
+    };
+    if (endpoint.tls) {
+      const san = endpoint.serverCertDomainSan;
+      const ca = router.config.endpointCaCertificates;
+      this.socket = tlsConnect({
+        ...options,
+        ...(san === "" ? {} : { servername: san }),
+        ...(ca.length === 0 ? {} : { ca: [...ca] }),
+        rejectUnauthorized: router.config.verifyEndpointCertificates || san !== "",
+      });
+    } else this.socket = netConnect(options);
+    this.socket
+      .on("lookup", this.#onLookup)
+      .on("connect", this.#onConnect)
+      .on("drain", this.#onDrain)
+      .on("end", this.#onEnd)
+      .on("error", this.#onError)
+      .on("close", this.#onClose);
+    if (endpoint.tls) this.socket.on("secureConnect", this.#onSecureConnect);
+    router.upstreams.add(this);
+  }
+
+  get localAddress(): string {
+    const { localAddress, localPort } = this.socket;
+    return localAddress === undefined ? "" : `${localAddress}:${localPort}`;
+  }
+
+  /** Ends it in whatever state; its exchange, if any, is told nothing. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.exchange = null;
+    this.#leaveIdle();
+    this.#router.upstreams.delete(this);
+    this.socket.destroy();
+  }
+
+  /** Its exchange is over and left it clean: keep it for another one, within the limits. */
+  release(): void {
+    const { config, counters, ticker, isDraining } = this.#router;
+    const { state } = this;
+    this.exchange = null;
+    if (
+      !this.isReusable ||
+      this.isClosed ||
+      isDraining ||
+      state.references === 0 ||
+      !config.keepAliveToEndpoints ||
+      state.idle.length >= config.maxIdleConnectionsPerEndpoint ||
+      counters.idleUpstreamConnections >= config.maxIdleConnections
+    ) {
+      this.close();
+      return;
+    }
+    this.wasReused = true;
+    this.sinceMs = ticker.nowMs;
+    state.idle.push(this);
+    counters.idleUpstreamConnections++;
+  }
+
+  /** Called at every tick. */
+  check(nowMs: number): void {
+    const { config } = this.#router;
+    if (this.exchange === null) {
+      if (nowMs - this.sinceMs >= config.idleConnectionTimeoutMs) this.close();
+      return;
+    }
+    if (this.isConnected) return;
+    const isTls = this.dialTimeMs >= 0;
+    const limitMs = isTls
+      ? config.tlsHandshakeTimeoutMs
+      : this.exchange.isUpgrade
+        ? config.websocketDialTimeoutMs
+        : config.endpointDialTimeoutMs;
+    if (limitMs !== 0 && nowMs - this.sinceMs >= limitMs) this.exchange.dialFailed(this, "i/o timeout");
+  }
+
+  #leaveIdle(): void {
+    const { idle } = this.state;
+    const at = idle.lastIndexOf(this);
+    if (at === -1) return;
+    idle.splice(at, 1);
+    this.#router.counters.idleUpstreamConnections--;
+  }
+
+  #receive(size: number): boolean {
+    if (this.exchange === null) {
+      // An idle connection owes us nothing: whatever this is, it must not become the answer to the next request.
+      this.close();
+      return true;
+    }
+    this.hasAnswered = true;
+    this.exchange.upstreamReceived(this, RECEIVE_BUFFER, size);
+    return true;
+  }
+
+  readonly #onLookup = () => {
+    this.dnsTimeMs = this.#router.ticker.monotonicMs() - this.dialStartedAtMs;
+  };
+
+  readonly #onConnect = () => {
+    this.dialTimeMs = this.#router.ticker.monotonicMs() - this.dialStartedAtMs;
+    this.sinceMs = this.#router.ticker.nowMs;
+    if (!this.#usesTls) this.#connected();
+  };
+
+  readonly #onSecureConnect = () => {
+    this.tlsTimeMs = this.#router.ticker.monotonicMs() - this.dialStartedAtMs - this.dialTimeMs;
+    this.#connected();
+  };
+
+  #connected(): void {
+    this.isConnected = true;
+    this.exchange?.connected(this);
+  }
+
+  readonly #onDrain = () => this.exchange?.upstreamDrained();
+
+  readonly #onEnd = () => {
+    this.isReusable = false;
+    if (this.exchange === null) this.close();
+    else this.exchange.upstreamEnded(this, this.#error);
+  };
+
+  readonly #onError = (error: Error) => {
+    this.#error = error;
+  };
+
+  readonly #onClose = () => {
+    const { exchange } = this;
+    if (this.isClosed) return;
+    if (exchange === null) this.close();
+    else if (this.isConnected) exchange.upstreamEnded(this, this.#error);
+    else exchange.dialFailed(this, this.#error ?? "connection closed");
+  };
+}
+
+/** The warmest idle connection to an address, or null. */
+export function takeIdle(router: RouterContext, state: EndpointState): UpstreamConnection | null {
+  const connection = state.idle.pop();
+  if (connection === undefined) return null;
+  router.counters.idleUpstreamConnections--;
+  return connection;
+}
