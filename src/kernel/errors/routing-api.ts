@@ -53,6 +53,14 @@ export const routingResourceNotFound = defineError<{ what: string }>({
   explain: (d) => `${d.what} not found`,
 });
 
+export const routingUnauthorized = defineError<{ reason: string }>({
+  code: "routing_unauthorized",
+  source: "client",
+  retry: "never",
+  status: 401,
+  explain: (d) => d.reason,
+});
+
 export const reservationChanged = defineError<{ guid: string; current: string }>({
   code: "reservation_changed",
   source: "client",

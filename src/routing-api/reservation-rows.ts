@@ -1,0 +1,80 @@
+/**
+ * Reservations as rows of `route_reservations`.
+ */
+import { storedReservationBroken } from "../kernel/errors/routing-api.ts";
+import { decodeJson, encodeJson, type NewRow, type Store, toTimestamp } from "../store/index.ts";
+import type { Reservation } from "../table/index.ts";
+import type { HeldReservation } from "./state.ts";
+
+/** Rows per statement: stays below the parameter limits of both engines. */
+const CHUNK = 500;
+
+export interface ReservationChanges {
+  readonly deleted: readonly string[];
+  readonly put: readonly HeldReservation[];
+}
+
+export interface ReservationRows {
+  /** @throws storedReservationBroken */
+  load(): Promise<readonly HeldReservation[]>;
+  /** One transaction; durable when it resolves. */
+  save(changes: ReservationChanges, nowMs: number): Promise<void>;
+}
+
+export function reservationRows(store: Store): ReservationRows {
+  return {
+    async load() {
+      const rows = await store.db
+        .selectFrom("route_reservations")
+        .select(["guid", "document", "sequence"])
+        .execute();
+      return rows.map(({ guid, document, sequence }) => {
+        try {
+          return { reservation: decodeJson(document) as Reservation, revision: sequence };
+        } catch (error) {
+          throw storedReservationBroken({ guid, reason: String(error) }, error);
+        }
+      });
+    },
+
+    async save({ deleted, put }, nowMs) {
+      const now = toTimestamp(nowMs);
+      await store.transaction(async (trx) => {
+        for (const guids of chunks(deleted)) {
+          await trx.deleteFrom("route_reservations").where("guid", "in", guids).execute();
+        }
+        for (const some of chunks(put)) {
+          await trx
+            .insertInto("route_reservations")
+            .values(some.map((held) => rowOf(held, now)))
+            .onConflict((conflict) =>
+              conflict.column("guid").doUpdateSet((row) => ({
+                protocol: row.ref("excluded.protocol"),
+                route: row.ref("excluded.route"),
+                document: row.ref("excluded.document"),
+                sequence: row.ref("excluded.sequence"),
+                updated_at: row.ref("excluded.updated_at"),
+              })),
+            )
+            .execute();
+        }
+      });
+    },
+  };
+}
+
+function rowOf({ reservation, revision }: HeldReservation, now: string): NewRow<"route_reservations"> {
+  return {
+    guid: reservation.guid,
+    protocol: reservation.protocol,
+    route: reservation.route,
+    document: encodeJson<unknown>(reservation),
+    sequence: revision,
+    created_at: now,
+    updated_at: now,
+  };
+}
+
+function* chunks<T>(items: readonly T[]): IterableIterator<readonly T[]> {
+  for (let at = 0; at < items.length; at += CHUNK) yield items.slice(at, at + CHUNK);
+}

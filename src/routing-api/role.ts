@@ -1,0 +1,36 @@
+import { type HttpListener, listen } from "../http/index.ts";
+import type { Part } from "../kernel/index.ts";
+import { buildRoutingApi, type RoutingApiDeps } from "./api.ts";
+import type { RoutingApiConfig } from "./config.ts";
+import { seedRouterGroups } from "./router-groups.ts";
+
+export interface RoutingApiOptions extends Omit<RoutingApiDeps, "maxTtlSeconds"> {
+  readonly config: RoutingApiConfig;
+}
+
+export interface RoutingApi extends Part {
+  /** Where it listens; 0 before the start. */
+  readonly port: number;
+}
+
+/** The role: starts and stops the HTTP side. The table is a part of its own and must run before. */
+export function createRoutingApi({ config, ...deps }: RoutingApiOptions): RoutingApi {
+  let listener: HttpListener | null = null;
+  return {
+    name: "routing-api",
+    get port() {
+      return listener?.port ?? 0;
+    },
+    async start() {
+      const { routerGroup, reservablePorts, host, port, maxTtlMs } = config;
+      await seedRouterGroups(deps.store, deps.clock, { name: routerGroup, ports: reservablePorts });
+      const api = buildRoutingApi({ ...deps, maxTtlSeconds: Math.floor(maxTtlMs / 1_000) });
+      listener = await listen(api, { role: "routing-api", host, port, setting: "routing-api.port" });
+      deps.log.info({ host, port: listener.port }, "routing API listening");
+    },
+    async stop() {
+      await listener?.close();
+      listener = null;
+    },
+  };
+}
