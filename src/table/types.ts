@@ -141,6 +141,8 @@ export interface Route<A = unknown> {
 export interface TableOptions<A> {
   /** Called when a route appears or changes, never per lookup. `previous` is the attachment it replaces. */
   readonly attach: (route: Omit<Route<A>, "attachment">, previous: A | undefined) => A;
+  /** Called when a route disappears, with what was attached to it. */
+  readonly detach?: (attachment: A) => void;
   /** A classic pool that becomes empty stays known (503) for this long; 0 removes it at once (404). Milliseconds. */
   readonly emptyPoolTimeoutMs?: number;
 }
