@@ -2,10 +2,9 @@
  * What the router makes of a route when it changes, so that a request finds it ready: the picker of its balancer,
  * its endpoints as candidates with the header lines that name them, and the hooks of its options.
  */
-import { Value } from "typebox/value";
-import type { Balancer, Candidate, Picker } from "../balancing/index.ts";
+import { type Balancer, balancers, type Candidate, type Picker } from "../balancing/index.ts";
 import type { Logger } from "../kernel/index.ts";
-import type { AnyOption, OptionHooks } from "../options/index.ts";
+import { compileHooks, honourOptions, type OptionHooks } from "../options/index.ts";
 import { type Endpoint, endpointAddress, type Route } from "../table/index.ts";
 import type { RouterConfig } from "./config.ts";
 import { type EndpointState, EndpointStates } from "./endpoint-state.ts";
@@ -41,22 +40,25 @@ export interface RoutePrograms {
 
 export interface RouteProgramParts {
   readonly config: Pick<RouterConfig, "balancingAlgorithm">;
-  readonly balancers: readonly Balancer[];
-  /** In order of execution. */
-  readonly options: readonly AnyOption[];
   readonly log: Logger;
 }
 
-export function createRoutePrograms({ config, balancers, options, log }: RouteProgramParts): RoutePrograms {
+export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePrograms {
   const endpoints = new EndpointStates();
   const byName = new Map(balancers.map((balancer) => [balancer.name, balancer]));
   const fallback = byName.get(config.balancingAlgorithm) ?? (balancers[0] as Balancer);
 
   const attach: RoutePrograms["attach"] = (route, previous) => {
-    const hooks = compileHooks(route, options, log);
-    const wanted = hooks.findLast((hook) => hook.balancer !== undefined)?.balancer;
+    // Only HTTP routes are looked up; the others need no program.
+    const endpointsHere = (route.reservation?.protocol ?? "http") === "http" ? route.endpoints : [];
+    const hooks = compileHooks(
+      honourOptions(route.options, (problems, inForce) =>
+        log.warn({ route: route.key, problems, inForce }, "route options ignored"),
+      ),
+    );
+    const wanted = hooks.find((hook) => hook.balancer !== undefined)?.balancer;
     const balancer = (wanted === undefined ? undefined : byName.get(wanted)) ?? fallback;
-    const candidates = route.endpoints.map((endpoint) => ({
+    const candidates = endpointsHere.map((endpoint) => ({
       endpoint,
       load: endpoints.acquire(endpoint),
       address: endpointAddress(endpoint),
@@ -78,23 +80,6 @@ export function createRoutePrograms({ config, balancers, options, log }: RoutePr
     for (const candidate of program.candidates) endpoints.release(candidate.load);
   };
   return { attach, detach, endpoints };
-}
-
-/** RFC-0027: a pair that makes no sense is left out and said once; everything else stays in force. */
-function compileHooks(
-  route: Omit<Route, "attachment">,
-  options: readonly AnyOption[],
-  log: Logger,
-): readonly OptionHooks[] {
-  const compiled: OptionHooks[] = [];
-  for (const option of options) {
-    const name = [option.name, ...option.aliases].find((known) => Object.hasOwn(route.options, known));
-    if (name === undefined) continue;
-    const value = route.options[name];
-    if (Value.Check(option.schema, value)) compiled.push(option.hooks(value as never));
-    else log.warn({ route: route.key, option: name, value, problem: option.refusal }, "option-ignored");
-  }
-  return compiled;
 }
 
 function hooksOf<K extends keyof OptionHooks>(hooks: readonly OptionHooks[], phase: K): Hook<K>[] {
