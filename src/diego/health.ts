@@ -1,0 +1,68 @@
+/** One health check of one instance. */
+import { get } from "node:http";
+import { connect } from "node:net";
+import type { HealthCheck } from "../contracts/index.ts";
+
+/** @returns null when healthy, otherwise why not, in words. */
+export function checkHealth(
+  check: HealthCheck,
+  at: { host: string; port: number },
+  timeoutMs: number,
+): Promise<string | null> {
+  switch (check.type) {
+    case "process":
+      return Promise.resolve(null);
+    case "port":
+      return checkPort(at, timeoutMs);
+    case "http":
+      return checkHttp(at, check.endpoint, timeoutMs);
+    default:
+      return check.type satisfies never;
+  }
+}
+
+function checkPort(
+  { host, port }: { host: string; port: number },
+  timeoutMs: number,
+): Promise<string | null> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    const finish = (answer: string | null) => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(timeoutMs, () => finish(`no connection to ${host}:${port} within ${timeoutMs} ms`));
+    socket.on("error", (error) => finish(`no connection to ${host}:${port}: ${reasonOf(error)}`));
+    socket.on("connect", () => {
+      // With nobody listening, a connection from an ephemeral port to the same port meets itself.
+      const isSelf = socket.localPort === port && socket.localAddress === socket.remoteAddress;
+      finish(isSelf ? `no connection to ${host}:${port}: nobody listens` : null);
+    });
+  });
+}
+
+function checkHttp(
+  { host, port }: { host: string; port: number },
+  endpoint: string,
+  timeoutMs: number,
+): Promise<string | null> {
+  const path = endpoint.startsWith("/") ? endpoint : `/${endpoint}`;
+  return new Promise((resolve) => {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const request = get(
+      { host, port, path, agent: false, signal, headers: { "user-agent": "viaduct-health-check" } },
+      (response) => {
+        const status = response.statusCode ?? 0;
+        response.on("error", () => {});
+        response.destroy();
+        resolve(status === 200 ? null : `GET ${path} on ${host}:${port} answered ${status} instead of 200`);
+      },
+    );
+    request.on("error", (error) => {
+      const why = signal.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(error);
+      resolve(`GET ${path} on ${host}:${port}: ${why}`);
+    });
+  });
+}
+
+const reasonOf = (error: NodeJS.ErrnoException) => error.code ?? error.message;
