@@ -69,7 +69,7 @@ test("the timestamp has nine fractional digits and differs from the true time by
     assert.ok(formatAccessLogLine(record({ startedAtMs })).includes(`[${want}]`), want);
   }
   const digits = /30\.(\d{9})Z/.exec(formatAccessLogLine(record()))?.[1];
-  assert.ok(Math.abs(Number(digits) - 123_456_789) < 1_000, digits);
+  assert.ok(Math.abs(Number(digits) - 123_456_789) < 1_000, String(digits));
 });
 
 test("what is unknown is a dash in quotes, and the host is not", () => {

@@ -6,7 +6,7 @@
  *      └──► busUnreachable      └── close ──► closed
  */
 import type { NatsConnection, Status } from "@nats-io/transport-node";
-import type { Clock, Logger, Timer } from "../../kernel/index.ts";
+import { type Clock, keepAliveWhile, type Logger, type Timer } from "../../kernel/index.ts";
 import { busDisconnected, busPayloadTooLarge, busUnreachable } from "../../kernel/errors/bus.ts";
 import { createInbox } from "../inbox.ts";
 import { createStatusListeners } from "../listeners.ts";
@@ -45,50 +45,44 @@ export interface NatsOptions {
 
 /** @throws busUnreachable */
 export async function connectNats(options: NatsOptions): Promise<Bus> {
-  const connection = await dial(options);
+  const connection = await keepAliveWhile(dial(options));
   return createNatsBus(connection, options);
 }
 
 async function dial(options: NatsOptions): Promise<NatsConnection> {
   // Loaded here, because a process on the memory bus never needs the library.
   const { connect } = await import("@nats-io/transport-node");
-  // Our timers never keep a process alive, and while this one dials nothing else may: it would end in silence.
-  const keepAlive = setInterval(() => {}, 60_000);
-  try {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await connect({
-          servers: [...options.servers],
-          ...(options.user === "" ? {} : { user: options.user, pass: options.pass }),
-          ...(options.tls === undefined ? {} : { tls: options.tls }),
-          name: options.name,
-          pingInterval: options.pingIntervalMs,
-          maxPingOut: 2,
-          timeout: CONNECT_TIMEOUT_MS,
-          maxReconnectAttempts: -1,
-          reconnectTimeWait: options.reconnectPauseMs ?? RECONNECT_PAUSE_MS,
-          // A password that is being rotated fails for a while; giving up then would need a restart.
-          ignoreAuthErrorAbort: true,
-        });
-      } catch (error) {
-        const reason = error instanceof Error ? error.message : String(error);
-        if (attempt === CONNECT_TRIES) {
-          throw busUnreachable(
-            {
-              servers: options.servers,
-              tries: CONNECT_TRIES,
-              reason,
-              setting: options.setting ?? "nats.hosts",
-            },
-            error,
-          );
-        }
-        options.log.debug({ servers: options.servers, attempt, error: reason }, "nats-connection-retry");
-        await new Promise<void>((resolve) => options.clock.setTimeout(resolve, PAUSE_BETWEEN_TRIES_MS));
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await connect({
+        servers: [...options.servers],
+        ...(options.user === "" ? {} : { user: options.user, pass: options.pass }),
+        ...(options.tls === undefined ? {} : { tls: options.tls }),
+        name: options.name,
+        pingInterval: options.pingIntervalMs,
+        maxPingOut: 2,
+        timeout: CONNECT_TIMEOUT_MS,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: options.reconnectPauseMs ?? RECONNECT_PAUSE_MS,
+        // A password that is being rotated fails for a while; giving up then would need a restart.
+        ignoreAuthErrorAbort: true,
+      });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (attempt === CONNECT_TRIES) {
+        throw busUnreachable(
+          {
+            servers: options.servers,
+            tries: CONNECT_TRIES,
+            reason,
+            setting: options.setting ?? "nats.hosts",
+          },
+          error,
+        );
       }
+      options.log.debug({ servers: options.servers, attempt, error: reason }, "nats-connection-retry");
+      await new Promise<void>((resolve) => options.clock.setTimeout(resolve, PAUSE_BETWEEN_TRIES_MS));
     }
-  } finally {
-    clearInterval(keepAlive);
   }
 }
 

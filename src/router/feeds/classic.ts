@@ -1,0 +1,335 @@
+/**
+ * The classic feed: routes that registrars and emitters keep alive with `router.register` messages, exactly as
+ * gorouter takes them.
+ *
+ *   router.start ──► registrars ──► router.register ──► decode ──► shard? ──► table.register, per URI
+ *                        every 20 s ┘                                         table.prune, every interval
+ *
+ * When the bus comes back, `router.start` asks everybody to register again.
+ */
+import {
+  type Bus,
+  type BusMessage,
+  type BusSubscription,
+  decodeRegister,
+  encodeRouterStart,
+  type RegisterMessage,
+  SUBJECTS,
+} from "../../bus/index.ts";
+import { type Clock, type Logger, newGuid, type Part, type Timer } from "../../kernel/index.ts";
+import {
+  type Endpoint,
+  endpointAddress,
+  type RegisterOutcome,
+  type RouteOptions,
+  type Table,
+} from "../../table/index.ts";
+
+export const SHARDING_MODES = ["all", "segments", "shared-and-segments"] as const;
+export type ShardingMode = (typeof SHARDING_MODES)[number];
+
+export interface ClassicFeedConfig {
+  /** This router's number in its deployment; the beginning of its id. */
+  readonly index: number;
+  /** Address of this machine, for `router.start`. */
+  readonly localAddress: string;
+  /** Registrars are asked to repeat themselves this often. */
+  readonly startResponseDelayIntervalMs: number;
+  /** An endpoint that is not registered again for this long is pruned, unless its message asks for less. */
+  readonly dropletStaleThresholdMs: number;
+  readonly pruneStaleDropletsIntervalMs: number;
+  /** True: nothing is pruned while the bus is away, and all endpoints count as just seen when it is back. */
+  readonly suspendPruningIfNatsUnavailable: boolean;
+  readonly routingTableShardingMode: ShardingMode;
+  readonly isolationSegments: readonly string[];
+  /** False turns `http2` endpoints into `http1` ones. */
+  readonly enableHttp2: boolean;
+}
+
+/** What the feed has done since it started, for metrics. Components are the `component` tags of messages. */
+export interface ClassicFeedCounts {
+  /** Registrations of a URI, by component. */
+  readonly registered: ReadonlyMap<string, Readonly<Record<RegisterOutcome, number>>>;
+  /** Unregistrations of a URI, by component. */
+  readonly unregistered: ReadonlyMap<string, number>;
+  readonly pruned: number;
+  /** When the table changed last, wall clock; null before the first change. */
+  readonly lastUpdateAtMs: number | null;
+}
+
+export interface ClassicFeed extends Part {
+  readonly counts: ClassicFeedCounts;
+}
+
+/** Components come from messages; a sender that makes them up must not fill the memory. */
+const MAX_COMPONENTS = 100;
+/** Longest piece of a bad message in the log. */
+const LOGGED_PAYLOAD_BYTES = 4_096;
+/** Option problems are logged once per route, until this many are remembered. */
+const MAX_REMEMBERED_PROBLEMS = 10_000;
+
+export function createClassicFeed(given: {
+  readonly bus: Bus;
+  readonly table: Table;
+  readonly config: ClassicFeedConfig;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Told once per new endpoint: from the instance's last change to now. */
+  readonly onRegistrationLatency?: (ms: number) => void;
+}): ClassicFeed {
+  const { bus, table, config, log, clock } = given;
+  const startMessage = encodeRouterStart({
+    id: `${config.index}-${newGuid()}`,
+    hosts: [config.localAddress],
+    minimumRegisterIntervalInSeconds: Math.trunc(config.startResponseDelayIntervalMs / 1_000),
+    pruneThresholdInSeconds: Math.trunc(config.dropletStaleThresholdMs / 1_000),
+  });
+  const segments = new Set(config.isolationSegments);
+  const counts = createCounts();
+  const rememberProblem = createMemory(MAX_REMEMBERED_PROBLEMS);
+  const subscriptions: BusSubscription[] = [];
+  let pruneTimer: Timer | null = null;
+  let stopStatus = () => {};
+
+  const isInShard = (segment: string): boolean => {
+    switch (config.routingTableShardingMode) {
+      case "all":
+        return true;
+      case "segments":
+        return segments.has(segment);
+      case "shared-and-segments":
+        return segment === "" || segments.has(segment);
+      default:
+        return config.routingTableShardingMode satisfies never;
+    }
+  };
+
+  const onMessage = (message: BusMessage) => {
+    const isRegister = message.subject === SUBJECTS.routerRegister;
+    if (!isRegister && message.subject !== SUBJECTS.routerUnregister) return;
+    const decoded = decodeRegister(message.data);
+    if (!decoded.ok) {
+      log.error(
+        { error: decoded.problem, payload: payloadOf(message), subject: message.subject },
+        "validation-error",
+      );
+      return;
+    }
+    if (!isInShard(decoded.message.isolationSegment)) return;
+    if (isRegister) register(decoded.message);
+    else unregister(decoded.message);
+  };
+
+  const register = (message: RegisterMessage) => {
+    const endpoint = endpointOf(message, config.enableHttp2);
+    const options = optionsOf(message);
+    const routeServiceUrl = message.routeServiceUrl === "" ? null : message.routeServiceUrl;
+    const staleAfterMs = staleAfter(message, config.dropletStaleThresholdMs);
+    const nowMs = clock.monotonicMs();
+    let isNew = false;
+    for (const uri of message.uris) {
+      if (!hasHost(uri)) {
+        log.error({ error: `uris: ${JSON.stringify(uri)} has no host`, uri }, "validation-error");
+        continue;
+      }
+      const sizeBefore = table.size;
+      const outcome = table.register({ uri, endpoint, options, routeServiceUrl, staleAfterMs }, nowMs);
+      counts.countRegistered(componentOf(message), outcome);
+      if (table.size > sizeBefore) log.info({ uri }, "route-registered");
+      const fields = { uri, backend: endpointAddress(endpoint), ...describe(message) };
+      if (outcome === "new") log.info(fields, "endpoint-registered");
+      else log.debug(fields, "endpoint-registered");
+      isNew ||= outcome === "new";
+      if (outcome !== "unchanged") counts.lastUpdateAtMs = clock.nowMs();
+    }
+    if (isNew && endpoint.updatedAtNs !== "") {
+      given.onRegistrationLatency?.(clock.nowMs() - Number(endpoint.updatedAtNs) / 1e6);
+    }
+  };
+
+  const unregister = (message: RegisterMessage) => {
+    const endpoint = endpointOf(message, config.enableHttp2);
+    for (const uri of message.uris) {
+      if (!hasHost(uri)) continue;
+      const sizeBefore = table.size;
+      const wasRemoved = table.unregister({ uri, endpoint });
+      counts.countUnregistered(componentOf(message));
+      const fields = { uri, backend: endpointAddress(endpoint), ...describe(message) };
+      log.info(fields, wasRemoved ? "endpoint-unregistered" : "endpoint-not-unregistered");
+      if (table.size < sizeBefore) log.info({ uri }, "route-unregistered");
+      if (wasRemoved) counts.lastUpdateAtMs = clock.nowMs();
+    }
+  };
+
+  /** Bad options are left out, said once, and never stand in the way of the route (RFC-0027). */
+  const optionsOf = (message: RegisterMessage): RouteOptions => {
+    const { options, problems } = readOptions(message.options);
+    for (const problem of problems) {
+      for (const uri of message.uris) {
+        if (rememberProblem(`${uri} ${problem}`)) log.error({ uri, error: problem }, "route-option-ignored");
+      }
+    }
+    return options;
+  };
+
+  const prune = () => {
+    if (config.suspendPruningIfNatsUnavailable && bus.status === "disconnected") {
+      log.info({}, "prune-suspended");
+      return;
+    }
+    const pruned = table.prune(clock.monotonicMs());
+    if (pruned.length === 0) return;
+    counts.pruned += pruned.length;
+    counts.lastUpdateAtMs = clock.nowMs();
+    for (const [uri, endpoints] of Map.groupBy(pruned, ({ route }) => route)) {
+      log.info(
+        {
+          uri,
+          endpoints: endpoints.map(({ endpoint }) => endpointAddress(endpoint)),
+          isolation_segment: endpoints[0]?.endpoint.isolationSegment || "-",
+        },
+        "pruned-route",
+      );
+    }
+  };
+
+  const onReconnected = () => {
+    if (config.suspendPruningIfNatsUnavailable) table.renewAll(clock.monotonicMs());
+    bus.publish(SUBJECTS.routerStart, startMessage);
+  };
+
+  return {
+    name: "classic-feed",
+    counts,
+    async start() {
+      log.info({}, "subscriber-starting");
+      subscriptions.push(
+        bus.subscribe(SUBJECTS.routerGreet, (message) => {
+          if (message.replyTo !== "") bus.publish(message.replyTo, startMessage);
+        }),
+        bus.subscribe("router.*", onMessage),
+      );
+      stopStatus = bus.onStatus((status) => {
+        if (status === "connected") onReconnected();
+      });
+      // In force first, so that no answer to our start is missed. A bus that is away meanwhile is no failure:
+      // it subscribes when it is back, and then `router.start` goes out as well.
+      await bus.flush().catch(() => {});
+      bus.publish(SUBJECTS.routerStart, startMessage);
+      pruneTimer = clock.setInterval(prune, config.pruneStaleDropletsIntervalMs);
+      log.info({}, "subscriber-started");
+    },
+    async stop() {
+      pruneTimer?.clear();
+      stopStatus();
+      for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
+    },
+  };
+}
+
+function endpointOf(message: RegisterMessage, isHttp2Enabled: boolean): Endpoint {
+  const isTls = message.tlsPort !== 0;
+  return {
+    processGuid: message.tags["process_id"] ?? "",
+    instanceId: message.privateInstanceId,
+    instanceIndex: message.privateInstanceIndex,
+    appGuid: message.app,
+    host: message.host,
+    port: isTls ? message.tlsPort : message.port,
+    tls: isTls,
+    serverCertDomainSan: message.serverCertDomainSan,
+    appPort: 0,
+    instanceAddress: "",
+    protocol: isHttp2Enabled ? message.protocol : "http1",
+    availabilityZone: message.availabilityZone,
+    isolationSegment: message.isolationSegment,
+    tags: message.tags,
+    updatedAtNs: message.endpointUpdatedAtNs,
+  };
+}
+
+/** A message may ask for less than the configured threshold, never for more. */
+function staleAfter(message: RegisterMessage, thresholdMs: number): number {
+  const askedMs = message.staleThresholdInSeconds * 1_000;
+  return askedMs > 0 && askedMs < thresholdMs ? askedMs : thresholdMs;
+}
+
+function hasHost(uri: string): boolean {
+  return uri !== "" && uri[0] !== "/" && uri[0] !== "?";
+}
+
+function componentOf(message: RegisterMessage): string {
+  return message.tags["component"] ?? "";
+}
+
+function describe(message: RegisterMessage): object {
+  return {
+    application_id: message.app,
+    isolation_segment: message.isolationSegment || "-",
+    route_service_url: message.routeServiceUrl || "-",
+  };
+}
+
+function payloadOf(message: BusMessage): string {
+  return Buffer.from(message.data.subarray(0, LOGGED_PAYLOAD_BYTES)).toString("utf8");
+}
+
+function createCounts() {
+  const registered = new Map<string, Record<RegisterOutcome, number>>();
+  const unregistered = new Map<string, number>();
+  const known = (component: string, map: ReadonlyMap<string, unknown>) =>
+    map.has(component) || map.size < MAX_COMPONENTS ? component : "other";
+  return {
+    registered,
+    unregistered,
+    pruned: 0,
+    lastUpdateAtMs: null as number | null,
+    countRegistered(component: string, outcome: RegisterOutcome) {
+      const label = known(component, registered);
+      let outcomes = registered.get(label);
+      if (outcomes === undefined) {
+        outcomes = { new: 0, updated: 0, unchanged: 0 };
+        registered.set(label, outcomes);
+      }
+      outcomes[outcome]++;
+    },
+    countUnregistered(component: string) {
+      const label = known(component, unregistered);
+      unregistered.set(label, (unregistered.get(label) ?? 0) + 1);
+    },
+  };
+}
+
+/** True the first time it is told something; forgets everything when it knows too much. */
+function createMemory(limit: number): (fact: string) => boolean {
+  const known = new Set<string>();
+  return (fact) => {
+    if (known.has(fact)) return false;
+    if (known.size >= limit) known.clear();
+    known.add(fact);
+    return true;
+  };
+}
+
+const NO_OPTIONS: { readonly options: RouteOptions; readonly problems: readonly string[] } = Object.freeze({
+  options: Object.freeze({}),
+  problems: [],
+});
+
+/** Keeps what a flat map may hold; says what it left out. */
+function readOptions(raw: unknown): typeof NO_OPTIONS {
+  if (raw === undefined) return NO_OPTIONS;
+  if (typeof raw !== "object" || raw === null || Array.isArray(raw)) {
+    return { options: {}, problems: [`options ${JSON.stringify(raw)} is not a map and is ignored`] };
+  }
+  const options: Record<string, string | number | boolean> = {};
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries(raw)) {
+    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") {
+      options[name] = value;
+    } else if (value !== null) {
+      problems.push(`options.${name} ${JSON.stringify(value)} is no text, number or boolean and is ignored`);
+    }
+  }
+  return { options, problems };
+}

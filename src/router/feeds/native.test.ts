@@ -1,0 +1,241 @@
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+import type { RouteTableHandler, RouteTableReader } from "../../contracts/index.ts";
+import { createLogger, createManualClock } from "../../kernel/index.ts";
+import { createTable, type Cursor, type Reservation } from "../../table/index.ts";
+import { createNativeFeed } from "./native.ts";
+
+const reservation = (route: string): Reservation => ({
+  guid: `guid-of-${route}`,
+  protocol: "http",
+  route,
+  destinations: [],
+  options: {},
+  routeServiceUrl: null,
+  isolationSegment: "",
+  tags: {},
+});
+
+const at = (sequence: number, epoch = "e1"): Cursor => ({ epoch, sequence });
+
+/** A reader whose stream the test plays by hand. */
+function createFakeReader() {
+  const subscriptions: {
+    reader: string;
+    handler: RouteTableHandler;
+    after: Cursor | undefined;
+    acknowledged: Cursor[];
+    isClosed: boolean;
+  }[] = [];
+  const reader: RouteTableReader = {
+    subscribe(name, handler, after) {
+      const subscription = {
+        reader: name,
+        handler,
+        after,
+        acknowledged: [] as Cursor[],
+        isClosed: false,
+      };
+      subscriptions.push(subscription);
+      return {
+        acknowledge: (cursor) => void subscription.acknowledged.push(cursor),
+        close: () => void (subscription.isClosed = true),
+      };
+    },
+  };
+  return {
+    reader,
+    subscriptions,
+    get newest() {
+      const last = subscriptions.at(-1);
+      assert.ok(last !== undefined);
+      return last;
+    },
+    image(cursor: Cursor, ...routes: string[]) {
+      this.newest.handler.onImage({ cursor, reservations: routes.map(reservation), endpoints: [] });
+    },
+    upsert(cursor: Cursor, route: string) {
+      this.newest.handler.onEvent({
+        cursor,
+        event: { kind: "route-upsert", reservation: reservation(route) },
+      });
+    },
+  };
+}
+
+async function startFeed(t: TestContext) {
+  const lines: Record<string, unknown>[] = [];
+  const log = createLogger({
+    level: "debug",
+    sink: { write: (line) => void lines.push(JSON.parse(line) as Record<string, unknown>) },
+  });
+  const fake = createFakeReader();
+  const table = createTable({ attach: () => null });
+  const clock = createManualClock();
+  const feed = createNativeFeed({ reader: fake.reader, readerName: "router/0", table, log, clock });
+  const started = feed.start();
+  t.after(() => feed.stop());
+  return {
+    fake,
+    table,
+    clock,
+    feed,
+    started,
+    has: (host: string) => table.lookup(host, "/") !== null,
+    said: (beginning: string) => lines.filter((line) => String(line["message"]).startsWith(beginning)).length,
+  };
+}
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+test("it starts with the image and goes on with events", async (t) => {
+  const { fake, has, started, feed } = await startFeed(t);
+  assert.equal(fake.newest.reader, "router/0");
+  assert.equal(fake.newest.after, undefined);
+  fake.image(at(7), "a.example.com");
+  await started;
+  fake.upsert(at(8), "b.example.com");
+  fake.newest.handler.onEvent({
+    cursor: at(9),
+    event: { kind: "route-delete", guid: "guid-of-a.example.com" },
+  });
+  assert.ok(has("b.example.com"));
+  assert.ok(!has("a.example.com"));
+  assert.deepEqual(feed.cursor, at(9));
+});
+
+test("what is in force is acknowledged once per turn, with the newest number", async (t) => {
+  const { fake } = await startFeed(t);
+  fake.image(at(7));
+  fake.upsert(at(8), "a.example.com");
+  fake.upsert(at(9), "b.example.com");
+  assert.deepEqual(fake.newest.acknowledged, []);
+  await nextTurn();
+  assert.deepEqual(fake.newest.acknowledged, [at(9)]);
+  fake.upsert(at(10), "c.example.com");
+  await nextTurn();
+  assert.deepEqual(fake.newest.acknowledged, [at(9), at(10)]);
+});
+
+test("a gap is never applied: it asks again from its last number", async (t) => {
+  const { fake, has, said } = await startFeed(t);
+  fake.image(at(7));
+  fake.upsert(at(9), "b.example.com");
+  await nextTurn();
+  assert.ok(!has("b.example.com"));
+  assert.equal(said("native-feed-gap"), 1);
+  assert.equal(fake.subscriptions.length, 2);
+  assert.equal(fake.subscriptions[0]?.isClosed, true);
+  assert.deepEqual(fake.newest.after, at(7));
+  fake.upsert(at(8), "a.example.com");
+  fake.upsert(at(9), "b.example.com");
+  assert.ok(has("a.example.com") && has("b.example.com"));
+});
+
+test("a second gap at the same place asks for a whole image", async (t) => {
+  const { fake, has } = await startFeed(t);
+  fake.image(at(7));
+  fake.upsert(at(9), "b.example.com");
+  await nextTurn();
+  fake.upsert(at(9), "b.example.com");
+  await nextTurn();
+  assert.equal(fake.subscriptions.length, 3);
+  assert.equal(fake.newest.after, undefined);
+  fake.image(at(9), "b.example.com");
+  assert.ok(has("b.example.com"));
+});
+
+test("an event of another epoch is a gap", async (t) => {
+  const { fake, has } = await startFeed(t);
+  fake.image(at(7));
+  fake.upsert(at(8, "e2"), "a.example.com");
+  await nextTurn();
+  assert.ok(!has("a.example.com"));
+  assert.equal(fake.subscriptions.length, 2);
+});
+
+test("an event before any image is a gap", async (t) => {
+  const { fake } = await startFeed(t);
+  fake.upsert(at(1), "a.example.com");
+  await nextTurn();
+  assert.equal(fake.subscriptions.length, 2);
+  assert.equal(fake.newest.after, undefined);
+});
+
+test("an event that was applied before is skipped", async (t) => {
+  const { fake, has, feed } = await startFeed(t);
+  fake.image(at(7));
+  fake.upsert(at(7), "a.example.com");
+  assert.ok(!has("a.example.com"));
+  assert.deepEqual(feed.cursor, at(7));
+  assert.equal(fake.subscriptions.length, 1);
+});
+
+test("a closed subscription that still delivers is not heard", async (t) => {
+  const { fake, has } = await startFeed(t);
+  fake.image(at(7));
+  const old = fake.newest.handler;
+  fake.upsert(at(9), "b.example.com");
+  await nextTurn();
+  old.onImage({ cursor: at(99), reservations: [reservation("old.example.com")], endpoints: [] });
+  assert.ok(!has("old.example.com"));
+});
+
+test("a reader that delivers while it subscribes is followed", async (t) => {
+  const table = createTable({ attach: () => null });
+  let subscribed = 0;
+  const feed = createNativeFeed({
+    reader: {
+      subscribe(_name, handler) {
+        subscribed++;
+        if (subscribed === 1) {
+          handler.onEvent({ cursor: at(5), event: { kind: "route-delete", guid: "x" } });
+        } else {
+          handler.onImage({ cursor: at(5), reservations: [reservation("a.example.com")], endpoints: [] });
+        }
+        return { acknowledge() {}, close() {} };
+      },
+    },
+    readerName: "router/0",
+    table,
+    log: createLogger({ level: "silent" }),
+    clock: createManualClock(),
+  });
+  t.after(() => feed.stop());
+  await feed.start();
+  assert.notEqual(table.lookup("a.example.com", "/"), null);
+});
+
+test("a lost feed leaves the table in force and is said once, and so is its return", async (t) => {
+  const { fake, has, said } = await startFeed(t);
+  fake.image(at(7), "a.example.com");
+  const { onStatus } = fake.newest.handler;
+  onStatus?.("live");
+  onStatus?.("lost");
+  onStatus?.("lost");
+  assert.ok(has("a.example.com"));
+  assert.equal(said("native-feed-lost"), 1);
+  onStatus?.("live");
+  onStatus?.("live");
+  assert.equal(said("native-feed-live"), 1);
+});
+
+test("a router whose routing API does not answer starts after a while and says so", async (t) => {
+  const { clock, started, said, fake, has } = await startFeed(t);
+  clock.advance(5_000);
+  await started;
+  assert.equal(said("native-feed-not-yet"), 1);
+  fake.image(at(1), "a.example.com");
+  assert.ok(has("a.example.com"));
+});
+
+test("after stop nothing is acknowledged and no gap is followed up", async (t) => {
+  const { fake, feed } = await startFeed(t);
+  fake.image(at(7));
+  fake.upsert(at(9), "b.example.com");
+  await feed.stop();
+  await nextTurn();
+  assert.equal(fake.subscriptions.length, 1);
+  assert.equal(fake.newest.isClosed, true);
+  assert.deepEqual(fake.newest.acknowledged, []);
+});

@@ -1,0 +1,126 @@
+/**
+ * The native feed: the routing API's numbered route table, applied as it comes.
+ *
+ *   subscribe ──► image ──► event n+1 ──► event n+2 ──► …        acknowledged once per turn of the event loop
+ *       ▲                      │ gap
+ *       └── after the last number; after a second gap there, from an image
+ *
+ * What was applied stays in force while the feed is lost: an old table serves better than none.
+ */
+import type { RouteTableHandler, RouteTableReader, RouteTableSubscription } from "../../contracts/index.ts";
+import { type Clock, keepAliveWhile, type Logger, type Part, systemClock } from "../../kernel/index.ts";
+import type { Cursor, Table } from "../../table/index.ts";
+
+/** How long a starting router waits for its first table before it serves without. */
+const FIRST_IMAGE_WAIT_MS = 5_000;
+
+export interface NativeFeed extends Part {
+  /** The last change in force; null before the first image. */
+  readonly cursor: Cursor | null;
+}
+
+export function createNativeFeed(given: {
+  readonly reader: RouteTableReader;
+  /** Name in acknowledgements, unique in the deployment: `router/0`. */
+  readonly readerName: string;
+  readonly table: Table;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}): NativeFeed {
+  const { reader, readerName, table, log, clock = systemClock } = given;
+  const firstImage = Promise.withResolvers<void>();
+  let cursor: Cursor | null = null;
+  let subscription: RouteTableSubscription | null = null;
+  let acknowledging: NodeJS.Immediate | null = null;
+  let isLost = false;
+  /** The number after which events were missing last time. */
+  let gapAfter: Cursor | null = null;
+
+  const advance = (to: Cursor) => {
+    cursor = to;
+    acknowledging ??= setImmediate(() => {
+      acknowledging = null;
+      if (cursor !== null) subscription?.acknowledge(cursor);
+    });
+  };
+
+  const subscribe = (after: Cursor | null) => {
+    // A closed subscription may still deliver what was on its way; only the newest one counts.
+    let isCurrent = true;
+    const resubscribe = () => {
+      isCurrent = false;
+      const isRepeated = cursor !== null && gapAfter !== null && isSame(cursor, gapAfter);
+      gapAfter = cursor;
+      // Later, because a reader may deliver while it is still inside `subscribe`.
+      queueMicrotask(() => {
+        if (subscription === null) return;
+        subscription.close();
+        subscribe(isRepeated ? null : cursor);
+      });
+    };
+    const handler: RouteTableHandler = {
+      onImage(image) {
+        if (!isCurrent) return;
+        table.load(image);
+        log.info(
+          {
+            ...image.cursor,
+            reservations: image.reservations.length,
+            endpoints: image.endpoints.length,
+          },
+          "native-feed-loaded",
+        );
+        gapAfter = null;
+        advance(image.cursor);
+        firstImage.resolve();
+      },
+      onEvent(event) {
+        if (!isCurrent) return;
+        const next = event.cursor;
+        if (cursor === null || next.epoch !== cursor.epoch || next.sequence > cursor.sequence + 1) {
+          log.error({ have: cursor, got: next }, "native-feed-gap");
+          resubscribe();
+          return;
+        }
+        // Seen before: a stream that was resumed may begin a little early.
+        if (next.sequence <= cursor.sequence) return;
+        table.apply(event.event);
+        advance(next);
+      },
+      onStatus(status) {
+        if (!isCurrent || isLost === (status === "lost")) return;
+        isLost = status === "lost";
+        if (isLost) log.warn({ cursor }, "native-feed-lost: the last table stays in force");
+        else log.info({ cursor }, "native-feed-live");
+      },
+    };
+    subscription =
+      after === null ? reader.subscribe(readerName, handler) : reader.subscribe(readerName, handler, after);
+  };
+
+  return {
+    name: "native-feed",
+    get cursor() {
+      return cursor;
+    },
+    async start() {
+      subscribe(null);
+      const timer = clock.setTimeout(() => {
+        log.warn({ waitedMs: FIRST_IMAGE_WAIT_MS }, "native-feed-not-yet: starting without its routes");
+        firstImage.resolve();
+      }, FIRST_IMAGE_WAIT_MS);
+      await keepAliveWhile(firstImage.promise);
+      timer.clear();
+    },
+    async stop() {
+      if (acknowledging !== null) clearImmediate(acknowledging);
+      subscription?.close();
+      subscription = null;
+      firstImage.resolve();
+    },
+  };
+}
+
+function isSame(a: Cursor, b: Cursor): boolean {
+  return a.epoch === b.epoch && a.sequence === b.sequence;
+}
