@@ -175,7 +175,10 @@ class StoredRouteTable implements RouteTable {
     const expiresAtMs = this.#options.clock.monotonicMs() + ttlMs;
     this.#nextExpiryMs = Math.min(this.#nextExpiryMs, expiresAtMs);
     for (const endpoint of endpoints) {
-      if (this.#state.setEndpoint(endpoint, expiresAtMs)) this.#publishEndpoint("endpoint-upsert", endpoint);
+      const lowestBefore = this.#state.lowestAppPort(endpoint.processGuid);
+      if (!this.#state.setEndpoint(endpoint, expiresAtMs)) continue;
+      this.#publishEndpoint("endpoint-upsert", endpoint, this.#state.routesOf(endpoint));
+      this.#publishRejoined(endpoint.processGuid, lowestBefore);
     }
   }
 
@@ -314,6 +317,14 @@ class StoredRouteTable implements RouteTable {
     const { reservation, revision } = change.held;
     const served = new Set(before === null ? [] : this.#state.endpointsOf(before.reservation));
     this.#state.setReservation(reservation, revision);
+    this.#publishRoute(change.held, before?.reservation ?? null, served);
+  }
+
+  #publishRoute(
+    { reservation, revision }: HeldReservation,
+    before: Reservation | null,
+    served: ReadonlySet<Endpoint>,
+  ): void {
     const serving = new Set(this.#state.endpointsOf(reservation));
     this.#append((cursor) => ({
       cursor,
@@ -321,7 +332,7 @@ class StoredRouteTable implements RouteTable {
       kind: "route-upsert",
       reservation,
       revision,
-      before: before?.reservation ?? null,
+      before,
       serving: [...serving],
       attached: [...serving.difference(served)],
       detached: [...served.difference(serving)],
@@ -329,13 +340,34 @@ class StoredRouteTable implements RouteTable {
   }
 
   #removeEndpoint(identity: EndpointIdentity): void {
-    const endpoint = this.#state.removeEndpoint(identity);
-    if (endpoint !== null) this.#publishEndpoint("endpoint-delete", endpoint);
+    const lowestBefore = this.#state.lowestAppPort(identity.processGuid);
+    const held = this.#state.endpoint(identity);
+    if (held === null) return;
+    const routes = this.#state.routesOf(held);
+    this.#state.removeEndpoint(identity);
+    this.#publishEndpoint("endpoint-delete", held, routes);
+    this.#publishRejoined(identity.processGuid, lowestBefore);
   }
 
-  #publishEndpoint(kind: "endpoint-upsert" | "endpoint-delete", endpoint: Endpoint): void {
+  /**
+   * A route without a port means its process's lowest one. When that changes, other endpoints serve the route
+   * although nothing about them changed; readers that join by themselves get an equal route once more.
+   */
+  #publishRejoined(processGuid: string, lowestBefore: number): void {
+    const lowest = this.#state.lowestAppPort(processGuid);
+    if (lowest === lowestBefore || !Number.isFinite(lowest) || !Number.isFinite(lowestBefore)) return;
+    for (const held of this.#state.defaultPortRoutesOf(processGuid)) {
+      const served = new Set(this.#state.endpointsOf(held.reservation, { processGuid, port: lowestBefore }));
+      this.#publishRoute(held, held.reservation, served);
+    }
+  }
+
+  #publishEndpoint(
+    kind: "endpoint-upsert" | "endpoint-delete",
+    endpoint: Endpoint,
+    routes: readonly Reservation[],
+  ): void {
     const { processGuid, host, port } = endpoint;
-    const routes = this.#state.routesOf(endpoint);
     this.#append((cursor) => ({
       cursor,
       event: kind === "endpoint-upsert" ? { kind, endpoint } : { kind, processGuid, host, port },

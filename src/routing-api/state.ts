@@ -2,10 +2,10 @@
  * What the route table holds now: reservations, endpoints and the join of the two. A plain data structure:
  * no database, no clock, no readers.
  *
- *   reservation ──destinations──► process GUID ◄── endpoint
+ *   reservation ──destinations──► process GUID and port ◄── endpoint
  */
 import { isDeepStrictEqual } from "node:util";
-import { type Endpoint, endpointAddress, type Reservation } from "../table/index.ts";
+import { type Destination, type Endpoint, endpointAddress, type Reservation } from "../table/index.ts";
 
 export interface HeldReservation {
   readonly reservation: Reservation;
@@ -14,6 +14,14 @@ export interface HeldReservation {
 }
 
 export type EndpointIdentity = Pick<Endpoint, "processGuid" | "host" | "port">;
+
+/** All endpoints of one process. */
+interface ProcessEndpoints {
+  /** By `host:port`. */
+  readonly members: Map<string, HeldEndpoint>;
+  /** What a destination without a port means; Infinity while nobody says. */
+  lowestAppPort: number;
+}
 
 interface HeldEndpoint {
   endpoint: Endpoint;
@@ -24,8 +32,7 @@ export class TableState {
   readonly #reservations = new Map<string, HeldReservation>();
   readonly #guidByAddress = new Map<string, string>();
   readonly #guidsByProcess = new Map<string, Set<string>>();
-  /** Process GUID → `host:port` → endpoint. */
-  readonly #endpoints = new Map<string, Map<string, HeldEndpoint>>();
+  readonly #endpoints = new Map<string, ProcessEndpoints>();
 
   reservation(guid: string): HeldReservation | null {
     return this.#reservations.get(guid) ?? null;
@@ -67,30 +74,36 @@ export class TableState {
   setEndpoint(endpoint: Endpoint, expiresAtMs: number): boolean {
     let own = this.#endpoints.get(endpoint.processGuid);
     if (own === undefined) {
-      own = new Map();
+      own = { members: new Map(), lowestAppPort: Number.POSITIVE_INFINITY };
       this.#endpoints.set(endpoint.processGuid, own);
     }
     const address = endpointAddress(endpoint);
-    const held = own.get(address);
-    if (held === undefined) {
-      own.set(address, { endpoint, expiresAtMs });
-      return true;
+    const held = own.members.get(address);
+    if (held !== undefined) {
+      held.expiresAtMs = expiresAtMs;
+      if (isSameEndpoint(held.endpoint, endpoint)) return false;
     }
-    held.expiresAtMs = expiresAtMs;
-    if (isSameEndpoint(held.endpoint, endpoint)) return false;
-    held.endpoint = endpoint;
+    own.members.set(address, { endpoint, expiresAtMs });
+    own.lowestAppPort = lowestAppPort(own.members.values());
     return true;
   }
 
-  /** The endpoint that was removed, or null. */
-  removeEndpoint(identity: EndpointIdentity): Endpoint | null {
+  endpoint(identity: EndpointIdentity): Endpoint | null {
+    return (
+      this.#endpoints.get(identity.processGuid)?.members.get(endpointAddress(identity))?.endpoint ?? null
+    );
+  }
+
+  removeEndpoint(identity: EndpointIdentity): void {
     const own = this.#endpoints.get(identity.processGuid);
-    const address = endpointAddress(identity);
-    const held = own?.get(address);
-    if (own === undefined || held === undefined) return null;
-    own.delete(address);
-    if (own.size === 0) this.#endpoints.delete(identity.processGuid);
-    return held.endpoint;
+    if (own === undefined || !own.members.delete(endpointAddress(identity))) return;
+    own.lowestAppPort = lowestAppPort(own.members.values());
+    if (own.members.size === 0) this.#endpoints.delete(identity.processGuid);
+  }
+
+  /** What a destination without a port means now; Infinity while the process has no endpoint that says. */
+  lowestAppPort(processGuid: string): number {
+    return this.#endpoints.get(processGuid)?.lowestAppPort ?? Number.POSITIVE_INFINITY;
   }
 
   /** Endpoints whose time is over, and when the next one's will be (Infinity when there is none). */
@@ -98,7 +111,7 @@ export class TableState {
     const endpoints: Endpoint[] = [];
     let nextAtMs = Number.POSITIVE_INFINITY;
     for (const own of this.#endpoints.values()) {
-      for (const { endpoint, expiresAtMs } of own.values()) {
+      for (const { endpoint, expiresAtMs } of own.members.values()) {
         if (expiresAtMs <= nowMs) endpoints.push(endpoint);
         else if (expiresAtMs < nextAtMs) nextAtMs = expiresAtMs;
       }
@@ -109,18 +122,24 @@ export class TableState {
   *endpoints(processGuid?: string): IterableIterator<Endpoint> {
     const groups = processGuid === undefined ? this.#endpoints.values() : [this.#endpoints.get(processGuid)];
     for (const own of groups) {
-      for (const { endpoint } of own?.values() ?? []) yield endpoint;
+      for (const { endpoint } of own?.members.values() ?? []) yield endpoint;
     }
   }
 
-  /** Endpoints that serve a reservation now. */
-  *endpointsOf(reservation: Reservation): IterableIterator<Endpoint> {
+  /**
+   * Endpoints that serve a reservation now.
+   * @param assumed  As if this were the process's lowest port.
+   */
+  *endpointsOf(
+    reservation: Reservation,
+    assumed?: { readonly processGuid: string; readonly port: number },
+  ): IterableIterator<Endpoint> {
     // A process may be a destination twice, with two ports.
     for (const processGuid of new Set(
       reservation.destinations.map((destination) => destination.processGuid),
     )) {
       for (const endpoint of this.endpoints(processGuid)) {
-        if (serves(endpoint, reservation)) yield endpoint;
+        if (this.#serves(endpoint, reservation, assumed)) yield endpoint;
       }
     }
   }
@@ -130,9 +149,35 @@ export class TableState {
     const routes: Reservation[] = [];
     for (const guid of this.#guidsByProcess.get(endpoint.processGuid) ?? []) {
       const held = this.#reservations.get(guid);
-      if (held !== undefined && serves(endpoint, held.reservation)) routes.push(held.reservation);
+      if (held !== undefined && this.#serves(endpoint, held.reservation)) routes.push(held.reservation);
     }
     return routes;
+  }
+
+  /** Reservations whose endpoints change when the process's lowest port does. */
+  *defaultPortRoutesOf(processGuid: string): IterableIterator<HeldReservation> {
+    for (const guid of this.#guidsByProcess.get(processGuid) ?? []) {
+      const held = this.#reservations.get(guid);
+      const isMeant = (destination: Destination) =>
+        destination.processGuid === processGuid && destination.appPort === null;
+      if (held?.reservation.destinations.some(isMeant)) yield held;
+    }
+  }
+
+  #serves(
+    endpoint: Endpoint,
+    reservation: Reservation,
+    assumed?: { readonly processGuid: string; readonly port: number },
+  ): boolean {
+    const { processGuid, appPort } = endpoint;
+    return reservation.destinations.some((destination) => {
+      if (destination.processGuid !== processGuid) return false;
+      if (appPort === 0 || destination.appPort === appPort) return true;
+      if (destination.appPort !== null) return false;
+      return (
+        appPort === (assumed?.processGuid === processGuid ? assumed.port : this.lowestAppPort(processGuid))
+      );
+    });
   }
 }
 
@@ -144,13 +189,10 @@ export function addressOf({ protocol, route }: Pick<Reservation, "protocol" | "r
   return `${protocol} ${route.toLowerCase()}`;
 }
 
-/** True when a destination of the reservation means this endpoint. */
-export function serves(endpoint: Endpoint, reservation: Reservation): boolean {
-  return reservation.destinations.some(
-    ({ processGuid, appPort }) =>
-      processGuid === endpoint.processGuid &&
-      (appPort === null || endpoint.appPort === 0 || appPort === endpoint.appPort),
-  );
+function lowestAppPort(members: Iterable<HeldEndpoint>): number {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const { endpoint } of members) if (endpoint.appPort > 0) lowest = Math.min(lowest, endpoint.appPort);
+  return lowest;
 }
 
 // `updatedAtNs` moves without anything a router could act on, so it alone is no change.
