@@ -21,6 +21,7 @@ const SQLITE_READONLY = 8;
 const SQLITE_IOERR = 10;
 const SQLITE_CORRUPT = 11;
 const SQLITE_FULL = 13;
+const SQLITE_CANTOPEN = 14;
 const SQLITE_NOTADB = 26;
 // Extended result codes.
 const CONSTRAINT_FOREIGNKEY = 787;
@@ -76,6 +77,8 @@ export function queryError(path: string, error: unknown): unknown {
       return storeCorrupt({ path, reason }, error);
     case SQLITE_PERM:
     case SQLITE_READONLY:
+    // The file itself is open by then: it is the -wal file beside it that cannot be made.
+    case SQLITE_CANTOPEN:
       return storeNotWritable({ path, reason }, error);
     case SQLITE_IOERR:
     case SQLITE_FULL:
