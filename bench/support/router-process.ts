@@ -1,0 +1,59 @@
+/**
+ * The router as the benchmark drives it: one worker in a process of its own, a native reservation whose process has
+ * one endpoint (the origin), the access log written to a file as in production.
+ *
+ *   node bench/support/router-process.ts PORT ORIGIN_PORT ACCESS_LOG
+ */
+import { createLogger, loadConfig, systemClock } from "../../src/kernel/index.ts";
+import {
+  createHttpRouter,
+  createRoutePrograms,
+  routerConfigFrom,
+  routerSection,
+} from "../../src/router/index.ts";
+import { createTable } from "../../src/table/index.ts";
+
+const [port = "0", originPort, accessLogFile = ""] = process.argv.slice(2);
+const PROCESS = "2f8c7a4e-5b1d-4c3a-9e6f-0a1b2c3d4e5f";
+
+const log = createLogger({ level: "warn" });
+const flags = { "router.host": "127.0.0.1", "router.port": port, "router.access_log": accessLogFile };
+const config = routerConfigFrom(loadConfig([routerSection], { flags }).get(routerSection));
+const table = createTable(createRoutePrograms({ config, log }));
+table.apply({
+  kind: "route-upsert",
+  reservation: {
+    guid: "7d1f0c52-93f6-4c7e-8a55-d2a1b0c9e8f7",
+    protocol: "http",
+    route: "127.0.0.1",
+    destinations: [{ processGuid: PROCESS, appPort: null, weight: null, protocol: "http1" }],
+    options: {},
+    routeServiceUrl: null,
+    isolationSegment: "",
+    tags: {},
+  },
+});
+table.apply({
+  kind: "endpoint-upsert",
+  endpoint: {
+    processGuid: PROCESS,
+    instanceId: "c0ffee00-1111-4222-8333-444455556666",
+    instanceIndex: "0",
+    appGuid: PROCESS,
+    host: "127.0.0.1",
+    port: Number(originPort),
+    tls: false,
+    serverCertDomainSan: "",
+    appPort: 8080,
+    instanceAddress: "",
+    protocol: "http1",
+    availabilityZone: "",
+    isolationSegment: "",
+    tags: {},
+    updatedAtNs: "",
+  },
+});
+
+const router = createHttpRouter({ config, table, log, clock: systemClock, accessLog: null });
+await router.start();
+process.once("SIGTERM", () => void router.stop());
