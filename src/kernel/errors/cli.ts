@@ -40,11 +40,16 @@ export const loginRefused = defineError<{ username: string; uaa: string; reason:
   source: "operator",
   retry: "never",
   status: 0,
-  explain: (d) => `${d.uaa} refused to log in ${d.username}: ${d.reason}; check the user name and the password`,
+  explain: (d) =>
+    `${d.uaa} refused to log in ${d.username}: ${d.reason}; check the user name and the password`,
 });
 
 /** What the API said, one detail per line, unchanged: it knows better than we do. */
-export const apiRefused = defineError<{ status: number; codes: readonly number[]; details: readonly string[] }>({
+export const apiRefused = defineError<{
+  status: number;
+  codes: readonly number[];
+  details: readonly string[];
+}>({
   code: "api_refused",
   source: "control-plane",
   retry: "never",
@@ -88,7 +93,9 @@ export const domainUnknown = defineError<{ route: string; domains: readonly stri
   status: 0,
   explain: (d) =>
     `no domain fits «${d.route}»; ${
-      d.domains.length === 0 ? "no domain is visible to this user" : `end it in one of ${d.domains.join(", ")}`
+      d.domains.length === 0
+        ? "no domain is visible to this user"
+        : `end it in one of ${d.domains.join(", ")}`
     }`,
 });
 
@@ -105,7 +112,8 @@ export const waitExpired = defineError<{ what: string; afterMs: number; state: s
   source: "operator",
   retry: "safe",
   status: 0,
-  explain: (d) => `${d.what} did not happen within ${d.afterMs / 1000} s (${d.state}); try again with a longer --timeout`,
+  explain: (d) =>
+    `${d.what} did not happen within ${d.afterMs / 1000} s (${d.state}); try again with a longer --timeout`,
 });
 
 export const fileUnreadable = defineError<{ path: string; reason: string; remedy: string }>({
@@ -122,5 +130,6 @@ export const apiLacks = defineError<{ api: string; feature: string }>({
   source: "control-plane",
   retry: "never",
   status: 0,
-  explain: (d) => `the API at ${d.api} has no ${d.feature}; it needs a Viaduct behind it, of this version or newer`,
+  explain: (d) =>
+    `the API at ${d.api} has no ${d.feature}; it needs a Viaduct behind it, of this version or newer`,
 });
