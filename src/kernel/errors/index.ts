@@ -13,3 +13,4 @@ export * as storeErrors from "./store.ts";
 export * as wireErrors from "./wire.ts";
 export * as routerErrors from "./router.ts";
 export * as authErrors from "./auth.ts";
+export * as cloudControllerErrors from "./cloud-controller.ts";

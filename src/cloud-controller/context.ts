@@ -1,0 +1,89 @@
+/**
+ * What every endpoint may use. One per API; nothing in it belongs to a single request.
+ */
+import type { Kysely, Transaction } from "kysely";
+import type { Bbs, RouteLiveness } from "../contracts/index.ts";
+import type { Clock, Logger } from "../kernel/index.ts";
+import type { OperatorLimits } from "../options/index.ts";
+import { type Store, type Tables, toTimestamp } from "../store/index.ts";
+import type { CloudControllerConfig } from "./config.ts";
+import { createNews, type News } from "./news.ts";
+
+/** For queries: the store's `db`, or the transaction one is in. */
+export type Database = Kysely<Tables>;
+export type Writer = Transaction<Tables>;
+
+export interface ContextOptions {
+  readonly config: CloudControllerConfig;
+  readonly store: Store;
+  readonly bbs: Bbs;
+  readonly operator: OperatorLimits;
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Base of every link, without a slash at the end: `http://localhost:8080`. Known once the API listens. */
+  readonly externalUrl: () => string;
+  /** Absent where nobody counts acknowledgements. */
+  readonly liveness?: RouteLiveness | undefined;
+  /** Resolves when everything committed so far has reached the route table and Diego. */
+  readonly handOver: () => Promise<void>;
+}
+
+export interface Context extends ContextOptions {
+  /** A link: `url("/v3/routes")`. */
+  url(path: string): string;
+  /** For new rows: never the same twice, so that rows sort in the order they were made. */
+  now(): string;
+  /**
+   * One transaction for rows and their news; answers after the change has been handed over, or after
+   * {@link HAND_OVER_LIMIT_MS}: it is durable then and arrives on its own.
+   */
+  write<T>(run: (db: Writer, news: News) => Promise<T>): Promise<T>;
+}
+
+/** Longer than any healthy hand-over, short enough for a person who waits at a prompt. */
+const HAND_OVER_LIMIT_MS = 2_000;
+
+export function createContext(options: ContextOptions): Context {
+  const { store, clock, log } = options;
+  let newestMs = 0;
+  return {
+    ...options,
+    url: (path) => `${options.externalUrl()}${path}`,
+    now() {
+      newestMs = Math.max(Math.floor(clock.nowMs()), newestMs + 1);
+      return toTimestamp(newestMs);
+    },
+    async write(run) {
+      let hasNews = false;
+      const result = await store.transaction(async (db) => {
+        const news = createNews();
+        const value = await run(db, news);
+        await store.outbox.add(db, news.entries);
+        hasNews = news.entries.length > 0;
+        return value;
+      });
+      if (hasNews) {
+        const isLate = await endsWithin(options.handOver(), HAND_OVER_LIMIT_MS, clock);
+        if (isLate) log.warn({ afterMs: HAND_OVER_LIMIT_MS }, "a change is stored and not handed over yet");
+      }
+      return result;
+    },
+  };
+}
+
+/** True when the limit came first. A hand-over that fails is the relay's business; it tries again. */
+export async function endsWithin(work: Promise<void>, limitMs: number, clock: Clock): Promise<boolean> {
+  const limit = Promise.withResolvers<boolean>();
+  const timer = clock.setTimeout(() => limit.resolve(true), limitMs);
+  try {
+    return await Promise.race([
+      work.then(
+        () => false,
+        () => true,
+      ),
+      limit.promise,
+    ]);
+  } finally {
+    timer.clear();
+  }
+}

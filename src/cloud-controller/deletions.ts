@@ -1,0 +1,103 @@
+/**
+ * What disappears with what, and the news of it. The database cascades where a row means nothing without its
+ * parent; these are the parents, whose end others must hear of.
+ *
+ *   organization ─► spaces ─► apps (processes, destinations), routes (destinations, shares, bindings)
+ *                └► private domains ─► routes
+ */
+import type { RowOf } from "../store/index.ts";
+import type { Writer } from "./context.ts";
+import { deleteMetadata } from "./metadata.ts";
+import type { News } from "./news.ts";
+
+/** Rows per statement; below the parameter limits of both engines. */
+const CHUNK = 500;
+
+export async function deleteRoutes(db: Writer, news: News, guids: readonly string[]): Promise<void> {
+  for (const chunk of chunks(guids)) {
+    // Asked before they go: the processes carry the names of their routes.
+    for (const process of await processesOfRoutes(db, chunk)) news.process(process);
+    await deleteMetadata(db, "route", chunk);
+    await db.deleteFrom("routes").where("guid", "in", chunk).execute();
+    for (const guid of chunk) news.route(guid);
+  }
+}
+
+/** The processes that routes point to. */
+export async function processesOfRoutes(
+  db: Writer,
+  routeGuids: readonly string[],
+): Promise<readonly Pick<RowOf<"processes">, "guid" | "version">[]> {
+  return db
+    .selectFrom("processes")
+    .innerJoin("destinations", (join) =>
+      join
+        .onRef("destinations.app_guid", "=", "processes.app_guid")
+        .onRef("destinations.process_type", "=", "processes.type"),
+    )
+    .select(["processes.guid", "processes.version"])
+    .distinct()
+    .where("destinations.route_guid", "in", routeGuids)
+    .execute();
+}
+
+export async function deleteApps(db: Writer, news: News, guids: readonly string[]): Promise<void> {
+  for (const chunk of chunks(guids)) {
+    const processes = await db
+      .selectFrom("processes")
+      .select(["guid", "version"])
+      .where("app_guid", "in", chunk)
+      .execute();
+    for (const process of processes) news.process(process);
+    const routes = await db
+      .selectFrom("destinations")
+      .select("route_guid")
+      .distinct()
+      .where("app_guid", "in", chunk)
+      .execute();
+    for (const route of routes) news.route(route.route_guid);
+    await deleteMetadata(
+      db,
+      "process",
+      processes.map((process) => process.guid),
+    );
+    await deleteMetadata(db, "app", chunk);
+    await db.deleteFrom("apps").where("guid", "in", chunk).execute();
+  }
+}
+
+export async function deleteSpace(db: Writer, news: News, guid: string): Promise<void> {
+  const apps = await db.selectFrom("apps").select("guid").where("space_guid", "=", guid).execute();
+  await deleteApps(db, news, guidsOf(apps));
+  const routes = await db.selectFrom("routes").select("guid").where("space_guid", "=", guid).execute();
+  await deleteRoutes(db, news, guidsOf(routes));
+  await db.deleteFrom("service_instances").where("space_guid", "=", guid).execute();
+  await deleteMetadata(db, "space", [guid]);
+  await db.deleteFrom("spaces").where("guid", "=", guid).execute();
+}
+
+export async function deleteDomain(db: Writer, news: News, guid: string): Promise<void> {
+  const routes = await db.selectFrom("routes").select("guid").where("domain_guid", "=", guid).execute();
+  await deleteRoutes(db, news, guidsOf(routes));
+  await deleteMetadata(db, "domain", [guid]);
+  await db.deleteFrom("domains").where("guid", "=", guid).execute();
+}
+
+export async function deleteOrganization(db: Writer, news: News, guid: string): Promise<void> {
+  const spaces = await db.selectFrom("spaces").select("guid").where("organization_guid", "=", guid).execute();
+  for (const space of spaces) await deleteSpace(db, news, space.guid);
+  const domains = await db
+    .selectFrom("domains")
+    .select("guid")
+    .where("organization_guid", "=", guid)
+    .execute();
+  for (const domain of domains) await deleteDomain(db, news, domain.guid);
+  await deleteMetadata(db, "organization", [guid]);
+  await db.deleteFrom("organizations").where("guid", "=", guid).execute();
+}
+
+const guidsOf = (rows: readonly { readonly guid: string }[]) => rows.map((row) => row.guid);
+
+function* chunks(guids: readonly string[]): Generator<readonly string[]> {
+  for (let i = 0; i < guids.length; i += CHUNK) yield guids.slice(i, i + CHUNK);
+}

@@ -1,0 +1,63 @@
+/**
+ * The shape of one call of the API: everything about it in one value, so that the server, the permissions and the
+ * OpenAPI document read the same thing. A resource is a file with a list of these.
+ */
+import type { Static, TSchema } from "typebox";
+import type { Context } from "./context.ts";
+import type { Caller } from "./permissions.ts";
+
+/** The query string; a name that comes twice keeps its last value. */
+export type Query = Readonly<Record<string, string>>;
+
+export interface Call<B = unknown> {
+  readonly context: Context;
+  readonly caller: Caller;
+  /** Of the request, without query: `/v3/routes`. */
+  readonly path: string;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  /** Checked against the endpoint's schema. */
+  readonly body: B;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly body?: object | string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** Who may call at all: anybody, or whose token has the scope for reading or writing. */
+export type Access = "public" | "read" | "write";
+
+export interface Endpoint {
+  readonly method: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+  /** `/v3/routes/:guid` */
+  readonly path: string;
+  /** One line for the OpenAPI document. */
+  readonly summary: string;
+  readonly access: Access;
+  /** The JSON body; without one, a body is ignored. */
+  readonly body?: TSchema;
+  /** Rules of the body that a schema cannot say; runs when the schema is content. One sentence per problem. */
+  readonly check?: (body: never, context: Context) => readonly string[];
+  /** Every query parameter there is; others are refused when reading. `[…]` after a name is allowed. */
+  readonly parameters: readonly string[];
+  readonly handle: (call: Call<never>) => Promise<Answer>;
+}
+
+/** What most endpoints leave out is filled in. */
+export function defineEndpoint<S extends TSchema>(
+  given: Omit<Endpoint, "body" | "check" | "parameters" | "handle"> & {
+    readonly body?: S;
+    readonly check?: (body: Static<S>, context: Context) => readonly string[];
+    readonly parameters?: readonly string[];
+    readonly handle: (call: Call<Static<S>>) => Promise<Answer>;
+  },
+): Endpoint {
+  return Object.freeze({ parameters: [], ...given });
+}
+
+export const ok = (body: object): Answer => ({ status: 200, body });
+export const created = (body: object): Answer => ({ status: 201, body });
+export const accepted = (body: object): Answer => ({ status: 202, body });
+export const noContent: Answer = Object.freeze({ status: 204 });

@@ -1,0 +1,59 @@
+/**
+ * How an app becomes something that runs. `buildpack` needs a droplet; `local` is ours: the cell runs the command in
+ * a folder of its machine, where an operator allows it.
+ */
+import { isAbsolute } from "node:path";
+import { decodeJson, type RowOf } from "../store/index.ts";
+import type { CloudControllerConfig } from "./config.ts";
+
+interface Lifecycle {
+  readonly type: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export const DEFAULT_LIFECYCLE: Lifecycle = {
+  type: "buildpack",
+  data: { buildpacks: [], stack: "cflinuxfs4" },
+};
+
+export function checkLifecycle(lifecycle: Lifecycle, config: CloudControllerConfig): string[] {
+  const { type, data } = lifecycle;
+  const types = ["buildpack", ...(config.localLifecycle ? ["local"] : [])];
+  if (!types.includes(type)) return [`Lifecycle type is not included in the list: ${types.join(", ")}`];
+  const known = type === "local" ? ["directory"] : ["buildpacks", "stack", "credentials"];
+  const unknown = Object.keys(data).filter((key) => !known.includes(key));
+  const problems = unknown.length > 0 ? [`Lifecycle Unknown field(s): '${unknown.join("', '")}'`] : [];
+  if (type === "local") {
+    const { directory } = data;
+    if (typeof directory !== "string" || !isAbsolute(directory)) {
+      problems.push(`Lifecycle Directory must be an absolute path, and is ${JSON.stringify(directory)}`);
+    }
+    return problems;
+  }
+  const { buildpacks = [], stack = null } = data;
+  if (!Array.isArray(buildpacks) || !buildpacks.every((each) => typeof each === "string")) {
+    problems.push("Lifecycle Buildpacks can only contain strings");
+  }
+  if (stack !== null && typeof stack !== "string") problems.push("Lifecycle Stack must be a string");
+  return problems;
+}
+
+/** Where the processes of a local app run; null for other apps. */
+export function localDirectory(app: Pick<RowOf<"apps">, "lifecycle">): string | null {
+  const { type, data } = decodeJson(app.lifecycle);
+  return type === "local" && typeof data["directory"] === "string" ? data["directory"] : null;
+}
+
+/** Why an app cannot be started, or null. */
+export function whyNotRunnable(
+  app: Pick<RowOf<"apps">, "lifecycle" | "current_droplet_guid">,
+  processes: readonly Pick<RowOf<"processes">, "guid" | "type" | "command">[],
+): string | null {
+  if (localDirectory(app) === null) {
+    return app.current_droplet_guid === null ? "Assign a droplet before starting this app." : null;
+  }
+  const silent = processes.find((process) => process.command === null);
+  return silent === undefined
+    ? null
+    : `Process '${silent.type}' has no command; set one with PATCH /v3/processes/${silent.guid}.`;
+}

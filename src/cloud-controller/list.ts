@@ -1,0 +1,322 @@
+/**
+ * Lists: pages, filters, order, includes and label selectors, the same for every resource. A resource says which
+ * filters it has and what a caller may see; everything a query string may contain follows from that.
+ */
+import { sql } from "kysely";
+import type { RowOf, Tables } from "../store/index.ts";
+import { toTimestamp } from "../store/index.ts";
+import { badQueryParameter, resourceNotFound } from "../kernel/errors/cloud-controller.ts";
+import { type Condition, everything } from "./condition.ts";
+import { type Call, defineEndpoint, type Endpoint, ok, type Query } from "./endpoint.ts";
+import { labelCondition } from "./metadata.ts";
+
+/** What a list parameter narrows the list to. */
+export type Filter = (values: readonly string[], call: Call) => Condition;
+
+/** `?include=space`: the key below `included`, and the resources that belong to these rows. */
+export interface Include<Row> {
+  readonly key: string;
+  readonly load: (call: Call, rows: readonly Row[]) => Promise<readonly object[]>;
+}
+
+/** Tables with a GUID and times, which is what order and the general filters need. */
+export type ListedTable = {
+  [T in keyof Tables]: Tables[T] extends { guid: unknown; created_at: unknown; updated_at: unknown }
+    ? T
+    : never;
+}[keyof Tables];
+
+export interface Listing<T extends ListedTable> {
+  readonly table: T;
+  /** As in «Route not found». */
+  readonly resource: string;
+  /** Name in the metadata table; without one there is no `label_selector`. */
+  readonly labelled?: string;
+  readonly filters: Readonly<Record<string, Filter>>;
+  readonly includes?: Readonly<Record<string, Include<RowOf<T>>>>;
+  /** Columns to order by besides the two times. */
+  readonly orderBy?: readonly string[];
+  /** Parameters that the presenter looks at by itself. */
+  readonly otherParameters?: readonly string[];
+  readonly visible: (call: Call<unknown>) => Condition;
+  /** All rows of a page at once, so that what they refer to is read once. */
+  readonly present: (call: Call<unknown>, rows: readonly RowOf<T>[]) => Promise<readonly object[]>;
+}
+
+/** The filter «this column has one of these values». */
+export function column(name: string): Filter {
+  return (values) => sql<boolean>`${sql.ref(name)} in (${sql.join(values)})`;
+}
+
+const GENERAL_PARAMETERS = ["page", "per_page", "order_by", "created_ats", "updated_ats", "guids"];
+const DEFAULT_PER_PAGE = 50;
+const MAX_PER_PAGE = 5000;
+const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
+
+/**
+ * `GET <path>`.
+ * @param scope  For lists below another resource: checks that one and narrows the list to it.
+ */
+export function listEndpoint<T extends ListedTable>(
+  path: string,
+  summary: string,
+  listing: Listing<T>,
+  scope?: (call: Call) => Promise<Condition>,
+): Endpoint {
+  return defineEndpoint({
+    method: "GET",
+    path,
+    summary,
+    access: "read",
+    parameters: parametersOf(listing),
+    handle: async (call) =>
+      ok(await page(call, listing, scope === undefined ? everything : await scope(call))),
+  });
+}
+
+/** `GET <path>` of one resource; the path's last parameter is `:guid`. */
+export function showEndpoint<T extends ListedTable>(
+  path: string,
+  summary: string,
+  listing: Listing<T>,
+): Endpoint {
+  return defineEndpoint({
+    method: "GET",
+    path,
+    summary,
+    access: "read",
+    parameters: [...(listing.includes === undefined ? [] : ["include"]), ...(listing.otherParameters ?? [])],
+    handle: async (call) => {
+      const problems: string[] = [];
+      const includes = readIncludes(call.query, listing, problems);
+      if (problems.length > 0) throw badQueryParameter({ problems });
+      const row = await findRow(call, listing, call.params["guid"] ?? "");
+      const included = await loadIncludes(call, includes, [row]);
+      return ok({ ...(await presentRow(call, listing, row)), ...(includes.length > 0 && { included }) });
+    },
+  });
+}
+
+/**
+ * The row with this GUID, if the caller may see it.
+ * @throws resourceNotFound
+ */
+export async function findRow<T extends ListedTable>(
+  call: Call<unknown>,
+  listing: Listing<T>,
+  guid: string,
+): Promise<RowOf<T>> {
+  const found = await sql<RowOf<T>>`
+    select * from ${sql.table(listing.table)} where guid = ${guid} and ${listing.visible(call)}`.execute(
+    call.context.store.db,
+  );
+  const row = found.rows[0];
+  if (row === undefined) throw resourceNotFound({ resource: listing.resource });
+  return row;
+}
+
+export async function presentRow<T extends ListedTable>(
+  call: Call<unknown>,
+  listing: Listing<T>,
+  row: RowOf<T>,
+): Promise<object> {
+  const [presented] = await listing.present(call, [row]);
+  return presented ?? {};
+}
+
+/** As it is now: what a write answers with. */
+export async function presentNow<T extends ListedTable>(
+  call: Call<unknown>,
+  listing: Listing<T>,
+  guid: string,
+): Promise<object> {
+  return presentRow(call, listing, await findRow(call, listing, guid));
+}
+
+async function loadIncludes<Row>(call: Call, includes: readonly Include<Row>[], rows: readonly Row[]) {
+  const included: Record<string, readonly object[]> = {};
+  for (const { key, load } of includes) {
+    included[key] = [...(included[key] ?? []), ...(await load(call, rows))];
+  }
+  return included;
+}
+
+function parametersOf<T extends ListedTable>(listing: Listing<T>): readonly string[] {
+  return [
+    ...GENERAL_PARAMETERS,
+    ...(listing.labelled === undefined ? [] : ["label_selector"]),
+    ...Object.keys(listing.filters),
+    ...(listing.includes === undefined ? [] : ["include"]),
+    ...(listing.otherParameters ?? []),
+  ];
+}
+
+async function page<T extends ListedTable>(
+  call: Call,
+  listing: Listing<T>,
+  scope: Condition,
+): Promise<object> {
+  const { query, context } = call;
+  const problems: string[] = [];
+  const asked = readPage(query, problems);
+  const order = readOrder(query, listing, problems);
+  const includes = readIncludes(query, listing, problems);
+  const conditions = [scope, listing.visible(call), ...readConditions(call, listing, problems)];
+  if (problems.length > 0) throw badQueryParameter({ problems });
+
+  const table = sql.table(listing.table);
+  const where = sql.join(conditions, sql` and `);
+  const db = context.store.db;
+  const counted = await sql<{ total: number | string }>`
+    select count(*) as total from ${table} where ${where}`.execute(db);
+  const total = Number(counted.rows[0]?.total ?? 0);
+  const offset = (asked.page - 1) * asked.perPage;
+  const rows =
+    offset >= total
+      ? []
+      : (
+          await sql<RowOf<T>>`
+    select * from ${table} where ${where} order by ${order} limit ${asked.perPage} offset ${offset}`.execute(
+            db,
+          )
+        ).rows;
+
+  return {
+    pagination: pagination(call, asked, total),
+    resources: await listing.present(call, rows),
+    ...(includes.length > 0 && { included: await loadIncludes(call, includes, rows) }),
+  };
+}
+
+/** `{"pagination":…,"resources":…}` of a list that is not in the store, all on one page. */
+export function onePage(call: Call, resources: readonly object[]): object {
+  return {
+    pagination: pagination(
+      call,
+      { page: 1, perPage: Math.max(DEFAULT_PER_PAGE, resources.length) },
+      resources.length,
+    ),
+    resources,
+  };
+}
+
+function pagination(call: Call, asked: { page: number; perPage: number }, total: number): object {
+  const { page, perPage } = asked;
+  const pages = Math.max(1, Math.ceil(total / perPage));
+  const link = (number: number) => {
+    const search = new URLSearchParams({ ...call.query, page: String(number), per_page: String(perPage) });
+    return { href: `${call.context.url(call.path)}?${search}` };
+  };
+  return {
+    total_results: total,
+    total_pages: pages,
+    first: link(1),
+    last: link(pages),
+    next: page < pages ? link(page + 1) : null,
+    previous: page > 1 ? link(Math.min(page - 1, pages)) : null,
+  };
+}
+
+function readPage(query: Query, problems: string[]): { page: number; perPage: number } {
+  const page = positive(query["page"] ?? "1");
+  const perPage = positive(query["per_page"] ?? String(DEFAULT_PER_PAGE));
+  if (page === null) problems.push("Page must be a positive integer");
+  if (perPage === null) problems.push("Per page must be a positive integer");
+  else if (perPage > MAX_PER_PAGE) problems.push(`Per page must be between 1 and ${MAX_PER_PAGE}`);
+  return { page: page ?? 1, perPage: perPage ?? 1 };
+}
+
+/** Nine digits at most, so that page × size stays an exact number. */
+const positive = (text: string) => (/^0*[1-9]\d{0,8}$/.test(text) ? Number(text) : null);
+
+function readOrder<T extends ListedTable>(query: Query, listing: Listing<T>, problems: string[]) {
+  const columns = ["created_at", "updated_at", ...(listing.orderBy ?? [])];
+  const given = query["order_by"] ?? "created_at";
+  // A «+» in a query string arrives as a space.
+  const [, sign, name] = /^([+\- ]?)(.*)$/s.exec(given) ?? [];
+  const wanted = columns.find((each) => each === name);
+  if (wanted === undefined) {
+    problems.push(`Order by can only be: ${columns.map((each) => `'${each}'`).join(", ")}`);
+  }
+  const direction = sign === "-" ? sql`desc` : sql`asc`;
+  return sql`${sql.ref(wanted ?? "created_at")} ${direction}, guid ${direction}`;
+}
+
+function readIncludes<T extends ListedTable>(query: Query, listing: Listing<T>, problems: string[]) {
+  const known = listing.includes ?? {};
+  const names = query["include"] === undefined ? [] : query["include"].split(",");
+  if (new Set(names).size < names.length) {
+    problems.push(`Duplicates included resource: '${names.find((name, i) => names.indexOf(name) < i)}'`);
+  }
+  return names.flatMap((name) => {
+    const include = Object.hasOwn(known, name) ? known[name] : undefined;
+    if (include !== undefined) return [include];
+    problems.push(
+      `Invalid included resource: '${name}'. Valid included resources are: ${Object.keys(known)
+        .map((each) => `'${each}'`)
+        .join(", ")}`,
+    );
+    return [];
+  });
+}
+
+function readConditions<T extends ListedTable>(
+  call: Call,
+  listing: Listing<T>,
+  problems: string[],
+): Condition[] {
+  const conditions: Condition[] = [];
+  for (const [name, value] of Object.entries(call.query)) {
+    const time = /^(created|updated)_ats(?:\[(.*)\])?$/s.exec(name);
+    const filter = Object.hasOwn(listing.filters, name) ? listing.filters[name] : undefined;
+    if (filter !== undefined) conditions.push(filter(value.split(","), call));
+    else if (name === "guids") conditions.push(column("guid")(value.split(","), call));
+    else if (name === "label_selector") {
+      conditions.push(labelCondition(listing.table, listing.labelled ?? "", value));
+    } else if (time !== null) {
+      const condition = timeCondition(`${time[1]}_at`, time[2] ?? "eq", value, problems);
+      if (condition !== null) conditions.push(condition);
+    }
+  }
+  return conditions;
+}
+
+/** Times are stored with milliseconds and shown in seconds, so «equal» is «within that second». */
+function timeCondition(name: string, operator: string, value: string, problems: string[]): Condition | null {
+  const title = `${name.charAt(0).toUpperCase()}${name.slice(1).replace("_", " ")}s`;
+  const given = value.split(",");
+  if (!given.every((each) => TIMESTAMP.test(each) && !Number.isNaN(Date.parse(each)))) {
+    problems.push(
+      `${title} has an invalid timestamp format. Timestamps should be formatted as 'YYYY-MM-DDThh:mm:ssZ'`,
+    );
+    return null;
+  }
+  const at = sql.ref(name);
+  const from = (text: string) => toTimestamp(Date.parse(text));
+  const after = (text: string) => toTimestamp(Date.parse(text) + 1000);
+  if (operator === "eq") {
+    return sql<boolean>`(${sql.join(
+      given.map((each) => sql`(${at} >= ${from(each)} and ${at} < ${after(each)})`),
+      sql` or `,
+    )})`;
+  }
+  if (given.length > 1) {
+    problems.push(`${title} only accepts one value when using an inequality filter`);
+    return null;
+  }
+  switch (operator) {
+    case "gt":
+      return sql<boolean>`${at} >= ${after(value)}`;
+    case "gte":
+      return sql<boolean>`${at} >= ${from(value)}`;
+    case "lt":
+      return sql<boolean>`${at} < ${from(value)}`;
+    case "lte":
+      return sql<boolean>`${at} < ${after(value)}`;
+    default:
+      problems.push(
+        `${title} has an invalid relational operator: '${operator}'. Valid operators are: 'lt', 'gt', 'lte', 'gte'`,
+      );
+      return null;
+  }
+}

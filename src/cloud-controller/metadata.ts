@@ -1,0 +1,227 @@
+/**
+ * Labels and annotations, which every resource may carry: checked here, stored in one table, merged key by key
+ * (`null` removes), selected by `label_selector`.
+ */
+import { sql } from "kysely";
+import { type Static, Type } from "typebox";
+import type { Database } from "./context.ts";
+import { badQueryParameter } from "../kernel/errors/cloud-controller.ts";
+import type { Condition } from "./condition.ts";
+
+const Values = Type.Record(Type.String(), Type.Union([Type.String(), Type.Null()]));
+
+/** For the key `metadata` of a body; its rules are in {@link metadataProblems}, which says more than a schema can. */
+export const Metadata = Type.Unsafe<{
+  labels?: Static<typeof Values>;
+  annotations?: Static<typeof Values>;
+}>({});
+export type MetadataInput = Static<typeof Metadata>;
+
+export interface PresentedMetadata {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+const NONE: PresentedMetadata = Object.freeze({ labels: {}, annotations: {} });
+const MAX_NAME = 63;
+const MAX_PREFIX = 253;
+const MAX_LABEL_VALUE = 63;
+const MAX_ANNOTATION_KEY = 1000;
+const MAX_ANNOTATION_VALUE = 5000;
+const WORD = /^[\w.-]*$/;
+const STARTS_AND_ENDS_ALPHANUMERIC = /^[a-zA-Z\d](?:.*[a-zA-Z\d])?$/;
+const DNS_NAME = /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)+[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/i;
+
+/** What is wrong with `metadata` of a body, in upstream's words. */
+export function metadataProblems(metadata: unknown): string[] {
+  if (metadata === undefined) return [];
+  if (!isObject(metadata)) return ["Metadata must be an object"];
+  const problems: string[] = [];
+  const unexpected = Object.keys(metadata).filter((key) => key !== "labels" && key !== "annotations");
+  if (unexpected.length > 0) {
+    problems.push(`Metadata has unexpected field(s): ${unexpected.map((key) => `'${key}'`).join(" ")}`);
+  }
+  for (const [kind, check] of [
+    ["labels", labelProblem],
+    ["annotations", annotationProblem],
+  ] as const) {
+    const values = metadata[kind];
+    if (values === undefined) continue;
+    if (!isObject(values)) {
+      problems.push(`Metadata '${kind}' is not an object`);
+      continue;
+    }
+    for (const [key, value] of Object.entries(values)) {
+      const problem = check(key, value);
+      if (problem !== null) problems.push(`Metadata ${problem}`);
+    }
+  }
+  return problems;
+}
+
+function labelProblem(key: string, value: unknown): string | null {
+  const keyProblem = nameProblem(key, MAX_NAME);
+  if (keyProblem !== null) return `label key error: ${keyProblem}`;
+  if (value === null || value === "") return null;
+  if (typeof value !== "string") return `label value error: the value of '${key}' must be a string`;
+  const problem = wordProblem(value, MAX_LABEL_VALUE);
+  return problem === null ? null : `label value error: ${problem}`;
+}
+
+function annotationProblem(key: string, value: unknown): string | null {
+  const keyProblem = nameProblem(key, MAX_ANNOTATION_KEY);
+  if (keyProblem !== null) return `annotation key error: ${keyProblem}`;
+  if (value === null) return null;
+  if (typeof value !== "string") return `annotation value error: the value of '${key}' must be a string`;
+  return value.length > MAX_ANNOTATION_VALUE
+    ? `annotation value error: '${value.slice(0, 8)}...' is greater than ${MAX_ANNOTATION_VALUE} characters`
+    : null;
+}
+
+function nameProblem(key: string, maxName: number): string | null {
+  if (key === "") return "key cannot be empty string";
+  const parts = key.split("/");
+  if (parts.length > 2) return "key has more than one '/'";
+  const { prefix, name } = splitKey(key);
+  if (parts.length === 2) {
+    if (prefix.length > MAX_PREFIX) {
+      return `prefix '${prefix.slice(0, 8)}...' is greater than ${MAX_PREFIX} characters`;
+    }
+    if (!DNS_NAME.test(prefix)) return `prefix '${prefix}' must be in valid dns format`;
+    if (prefix.toLowerCase() === "cloudfoundry.org") return "prefix 'cloudfoundry.org' is reserved";
+  }
+  return name === "" ? "key cannot be empty string" : wordProblem(name, maxName);
+}
+
+function wordProblem(word: string, max: number): string | null {
+  if (!WORD.test(word)) return `'${word}' contains invalid characters`;
+  if (!STARTS_AND_ENDS_ALPHANUMERIC.test(word)) return `'${word}' starts or ends with invalid characters`;
+  return word.length > max ? `'${word.slice(0, 8)}...' is greater than ${max} characters` : null;
+}
+
+function splitKey(key: string): { prefix: string; name: string } {
+  const slash = key.indexOf("/");
+  return slash === -1
+    ? { prefix: "", name: key }
+    : { prefix: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Merges what a body says into what is stored. */
+export async function writeMetadata(
+  db: Database,
+  type: string,
+  guid: string,
+  input: MetadataInput | undefined,
+): Promise<void> {
+  for (const [kind, values] of [
+    ["label", input?.labels],
+    ["annotation", input?.annotations],
+  ] as const) {
+    for (const [key, value] of Object.entries(values ?? {})) {
+      const { prefix, name } = splitKey(key);
+      if (value === null) {
+        await db
+          .deleteFrom("metadata")
+          .where("resource_type", "=", type)
+          .where("resource_guid", "=", guid)
+          .where("kind", "=", kind)
+          .where("prefix", "=", prefix)
+          .where("name", "=", name)
+          .execute();
+        continue;
+      }
+      await db
+        .insertInto("metadata")
+        .values({ resource_type: type, resource_guid: guid, kind, prefix, name, value })
+        .onConflict((conflict) =>
+          conflict
+            .columns(["resource_type", "resource_guid", "kind", "prefix", "name"])
+            .doUpdateSet({ value }),
+        )
+        .execute();
+    }
+  }
+}
+
+/** Resources are deleted one by one; their labels have no foreign key that would do it. */
+export async function deleteMetadata(db: Database, type: string, guids: readonly string[]): Promise<void> {
+  if (guids.length === 0) return;
+  await db
+    .deleteFrom("metadata")
+    .where("resource_type", "=", type)
+    .where("resource_guid", "in", guids)
+    .execute();
+}
+
+/** The metadata of many resources of one type; those without have empty ones. */
+export async function readMetadata(
+  db: Database,
+  type: string,
+  guids: readonly string[],
+): Promise<(guid: string) => PresentedMetadata> {
+  const found = new Map<string, { labels: Record<string, string>; annotations: Record<string, string> }>();
+  if (guids.length > 0) {
+    const rows = await db
+      .selectFrom("metadata")
+      .selectAll()
+      .where("resource_type", "=", type)
+      .where("resource_guid", "in", guids)
+      .orderBy("prefix")
+      .orderBy("name")
+      .execute();
+    for (const row of rows) {
+      let own = found.get(row.resource_guid);
+      if (own === undefined) found.set(row.resource_guid, (own = { labels: {}, annotations: {} }));
+      const key = row.prefix === "" ? row.name : `${row.prefix}/${row.name}`;
+      own[row.kind === "label" ? "labels" : "annotations"][key] = row.value;
+    }
+  }
+  return (guid) => found.get(guid) ?? NONE;
+}
+
+const SET_REQUIREMENT = /^(\S+)\s+(in|notin)\s*\(([^()]*)\)$/;
+const EQUALITY_REQUIREMENT = /^([^\s=!]+)\s*(==|=|!=)\s*([^\s=!]*)$/;
+const EXISTENCE_REQUIREMENT = /^(!?)([^\s=!()]+)$/;
+
+/**
+ * `env=prod,tier in (a, b),!legacy` → the rows of `table` that have such labels.
+ * @throws badQueryParameter
+ */
+export function labelCondition(table: string, type: string, selector: string): Condition {
+  // Commas separate requirements, except inside the parentheses of a set.
+  const requirements = selector.split(/,(?![^(]*\))/).map((part) => part.trim());
+  const conditions = requirements.map((requirement) => {
+    const set = SET_REQUIREMENT.exec(requirement);
+    if (set !== null) {
+      const values = (set[3] ?? "").split(",").map((value) => value.trim());
+      return labelled(table, type, set[1] ?? "", values, set[2] === "in");
+    }
+    const equality = EQUALITY_REQUIREMENT.exec(requirement);
+    if (equality !== null) {
+      return labelled(table, type, equality[1] ?? "", [equality[3] ?? ""], equality[2] !== "!=");
+    }
+    const existence = EXISTENCE_REQUIREMENT.exec(requirement);
+    if (existence !== null) return labelled(table, type, existence[2] ?? "", null, existence[1] === "");
+    throw badQueryParameter({
+      problems: [requirement === "" ? "Missing label_selector value" : "Invalid label_selector value"],
+    });
+  });
+  return sql<boolean>`(${sql.join(conditions, sql` and `)})`;
+}
+
+function labelled(
+  table: string,
+  type: string,
+  key: string,
+  values: readonly string[] | null,
+  isWanted: boolean,
+): Condition {
+  const { prefix, name } = splitKey(key);
+  const valued = values === null ? sql`` : sql` and value in (${sql.join(values)})`;
+  return sql<boolean>`${sql.ref(`${table}.guid`)} ${isWanted ? sql`in` : sql`not in`} (
+    select resource_guid from metadata
+    where resource_type = ${type} and kind = 'label' and prefix = ${prefix} and name = ${name}${valued})`;
+}

@@ -1,0 +1,57 @@
+/** What all presented resources have in common. */
+import { readMetadata } from "./metadata.ts";
+import type { Context } from "./context.ts";
+
+interface Timed {
+  readonly guid: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** Stored with milliseconds, shown without. */
+export const shownTime = (timestamp: string) => `${timestamp.slice(0, 19)}Z`;
+
+export const head = (row: Timed) => ({
+  guid: row.guid,
+  created_at: shownTime(row.created_at),
+  updated_at: shownTime(row.updated_at),
+});
+
+/** `{"data":{"guid":"…"}}` */
+export const toOneData = (guid: string | null) => ({ data: guid === null ? null : { guid } });
+
+/** `{"data":[{"guid":"…"},…]}` */
+export const toManyData = (guids: readonly string[]) => ({ data: guids.map((guid) => ({ guid })) });
+
+/** `link(context, "/v3/apps/x")` → `{ href }`; the method only where it is not GET. */
+export const link = (context: Context, path: string, method?: "POST" | "PATCH") => ({
+  href: context.url(path),
+  ...(method !== undefined && { method }),
+});
+
+/** Presents rows that have metadata, one query for all of them. */
+export async function withMetadata<R extends { readonly guid: string }, P extends object>(
+  context: Context,
+  type: string,
+  rows: readonly R[],
+  present: (row: R, metadata: object) => P,
+): Promise<P[]> {
+  const metadataOf = await readMetadata(
+    context.store.db,
+    type,
+    rows.map((row) => row.guid),
+  );
+  return rows.map((row) => present(row, metadataOf(row.guid)));
+}
+
+/** Groups values by a key, in order. */
+export function groupBy<V>(values: readonly V[], keyOf: (value: V) => string): (key: string) => readonly V[] {
+  const groups = new Map<string, V[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [value]);
+    else group.push(value);
+  }
+  return (key) => groups.get(key) ?? [];
+}

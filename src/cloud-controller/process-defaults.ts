@@ -1,0 +1,36 @@
+/** What a process is like until somebody says otherwise. */
+import { newGuid } from "../kernel/index.ts";
+import { encodeJson, type HealthCheckDocument, type NewRow } from "../store/index.ts";
+import type { CloudControllerConfig } from "./config.ts";
+
+export const DEFAULT_HEALTH_CHECK: HealthCheckDocument = {
+  type: "port",
+  data: { timeout: null, invocation_timeout: null, interval: null },
+};
+const DEFAULT_READINESS_HEALTH_CHECK: HealthCheckDocument = {
+  type: "process",
+  data: { invocation_timeout: null, interval: null },
+};
+
+/** The first web process has its app's GUID, as upstream. */
+export function newWebProcess(
+  appGuid: string,
+  now: string,
+  config: CloudControllerConfig,
+): NewRow<"processes"> {
+  return {
+    guid: appGuid,
+    created_at: now,
+    updated_at: now,
+    app_guid: appGuid,
+    type: "web",
+    command: null,
+    instances: 1,
+    memory_in_mb: config.defaultMemoryMb,
+    disk_in_mb: config.defaultDiskMb,
+    health_check: encodeJson(DEFAULT_HEALTH_CHECK),
+    readiness_health_check: encodeJson(DEFAULT_READINESS_HEALTH_CHECK),
+    version: newGuid(),
+    ports: encodeJson<readonly number[]>([]),
+  };
+}

@@ -1,0 +1,488 @@
+/** Apps: a name in a space, an environment, a state, and processes that run. */
+import { sql } from "kysely";
+import { type Static, Type } from "typebox";
+import { newGuid } from "../../kernel/index.ts";
+import { notUnique, resourceNotFound, unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import { decodeJson, encodeJson, isUniqueViolation, type RowOf } from "../../store/index.ts";
+import { loadSystemEnvironment } from "../app-environment.ts";
+import type { Context, Writer } from "../context.ts";
+import { deleteApps } from "../deletions.ts";
+import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { asJob } from "../jobs.ts";
+import { checkLifecycle, DEFAULT_LIFECYCLE, whyNotRunnable } from "../lifecycle.ts";
+import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { Metadata, writeMetadata } from "../metadata.ts";
+import { demand, may, type Operation, spaceVisible } from "../permissions.ts";
+import { head, link, toOneData, withMetadata } from "../present.ts";
+import { newWebProcess } from "../process-defaults.ts";
+import { message, nullable, toOne, toOneOrNone } from "../schema.ts";
+import { loadOrganizationsOfSpaces, loadSpaces, placeOf } from "./spaces.ts";
+
+// --- messages ---
+
+const Name = Type.String({ minLength: 1, maxLength: 255 });
+const Lifecycle = message({
+  type: Type.String(),
+  data: Type.Record(Type.String(), Type.Unknown()),
+});
+const Variables = Type.Record(Type.String(), Type.Unknown());
+
+const CreateApp = message({
+  name: Name,
+  lifecycle: Type.Optional(Lifecycle),
+  environment_variables: Type.Optional(nullable(Variables)),
+  relationships: message({
+    space: toOne("space"),
+    current_droplet: Type.Optional(toOneOrNone("current_droplet")),
+  }),
+  metadata: Type.Optional(Metadata),
+});
+const UpdateApp = message({
+  name: Type.Optional(Name),
+  lifecycle: Type.Optional(
+    message({ type: Type.Optional(Type.String()), data: Type.Record(Type.String(), Type.Unknown()) }),
+  ),
+  metadata: Type.Optional(Metadata),
+});
+const UpdateVariables = message({ var: Variables });
+const AssignDroplet = toOne("current_droplet");
+
+/** @param nulls  Whether null, which removes, is a value. */
+function variableProblems(
+  label: string,
+  variables: Readonly<Record<string, unknown>>,
+  nulls: "allowed" | "refused",
+): string[] {
+  return Object.entries(variables).flatMap(([key, value]) => {
+    if (key === "") return [`${label} key must be a minimum length of 1`];
+    if (/^VCAP_/i.test(key)) return [`${label} cannot start with VCAP_`];
+    if (/^VMC/i.test(key)) return [`${label} cannot start with VMC_`];
+    if (/^PORT$/i.test(key)) return [`${label} cannot set PORT`];
+    if (key.includes("=")) return [`${label} key '${key}' cannot contain '='`];
+    if (value === null && nulls === "allowed") return [];
+    if (typeof value === "string") return [];
+    return [`Non-string value in environment variable for key '${key}', value '${JSON.stringify(value)}'`];
+  });
+}
+
+// --- actions ---
+
+async function createApp(call: Call<Static<typeof CreateApp>>): Promise<string> {
+  const { context, caller, body } = call;
+  const { db } = context.store;
+  const space = await db
+    .selectFrom("spaces")
+    .selectAll()
+    .where("guid", "=", body.relationships.space.data.guid)
+    .where(spaceVisible(caller, "spaces.guid"))
+    .executeTakeFirst();
+  if (space === undefined) {
+    throw unprocessable({
+      problems: ["Invalid space. Ensure that the space exists and you have access to it."],
+    });
+  }
+  await demand(db, caller, "app.write", placeOf(space));
+  const guid = newGuid();
+  await refusingTakenName(body.name, () =>
+    context.write(async (db) => {
+      const now = context.now();
+      await db
+        .insertInto("apps")
+        .values({
+          guid,
+          created_at: now,
+          updated_at: now,
+          name: body.name,
+          space_guid: space.guid,
+          state: "STOPPED",
+          lifecycle: encodeJson(body.lifecycle ?? DEFAULT_LIFECYCLE),
+          environment: encodeJson((body.environment_variables ?? {}) as Record<string, string>),
+        })
+        .execute();
+      await db
+        .insertInto("processes")
+        .values(newWebProcess(guid, now, context.config))
+        .execute();
+      await writeMetadata(db, "app", guid, body.metadata);
+    }),
+  );
+  return guid;
+}
+
+async function updateApp(call: Call<Static<typeof UpdateApp>>, app: RowOf<"apps">): Promise<void> {
+  const { context, body } = call;
+  await demandApp(call, "app.write", app);
+  const { name = app.name } = body;
+  const current = decodeJson(app.lifecycle);
+  const lifecycle =
+    body.lifecycle === undefined
+      ? current
+      : { type: body.lifecycle.type ?? current.type, data: { ...current.data, ...body.lifecycle.data } };
+  if (lifecycle.type !== current.type) {
+    throw unprocessable({ problems: ["Lifecycle type cannot be changed"] });
+  }
+  const problems = checkLifecycle(lifecycle, context.config);
+  if (problems.length > 0) throw unprocessable({ problems });
+  await refusingTakenName(name, () =>
+    context.write(async (db, news) => {
+      await db
+        .updateTable("apps")
+        .set({ name, lifecycle: encodeJson(lifecycle), updated_at: context.now() })
+        .where("guid", "=", app.guid)
+        .execute();
+      await writeMetadata(db, "app", app.guid, body.metadata);
+      // Its name is in the tags of everything it logs and serves.
+      if (name !== app.name) for (const process of await processesOf(db, app.guid)) news.process(process);
+    }),
+  );
+}
+
+/**
+ * Starts what is stopped; `isRestart` replaces what runs, too. Every start is a new version, which is how changes
+ * of command, environment and memory come into force.
+ */
+async function startApp(call: Call<unknown>, app: RowOf<"apps">, isRestart: boolean): Promise<void> {
+  const { context } = call;
+  await demandApp(call, "app.operate", app);
+  await context.write(async (db, news) => {
+    const current = await findAgain(db, app.guid);
+    const processes = await processesOf(db, app.guid);
+    const problem = whyNotRunnable(current, processes);
+    if (problem !== null) throw unprocessable({ problems: [problem] });
+    if (current.state === "STARTED" && !isRestart) return;
+    await setState(context, db, app.guid, "STARTED");
+    for (const process of processes) {
+      const version = newGuid();
+      news.process(process);
+      news.process({ guid: process.guid, version });
+      await db
+        .updateTable("processes")
+        .set({ version, updated_at: context.now() })
+        .where("guid", "=", process.guid)
+        .execute();
+    }
+  });
+}
+
+async function stopApp(call: Call<unknown>, app: RowOf<"apps">): Promise<void> {
+  await demandApp(call, "app.operate", app);
+  await call.context.write(async (db, news) => {
+    await setState(call.context, db, app.guid, "STOPPED");
+    for (const process of await processesOf(db, app.guid)) news.process(process);
+  });
+}
+
+async function setState(context: Context, db: Writer, guid: string, state: "STARTED" | "STOPPED") {
+  await db.updateTable("apps").set({ state, updated_at: context.now() }).where("guid", "=", guid).execute();
+}
+
+/** The row as it is inside the transaction; somebody may have deleted it meanwhile. */
+async function findAgain(db: Writer, guid: string): Promise<RowOf<"apps">> {
+  const app = await db.selectFrom("apps").selectAll().where("guid", "=", guid).executeTakeFirst();
+  if (app === undefined) throw resourceNotFound({ resource: "App" });
+  return app;
+}
+
+const processesOf = (db: Writer, appGuid: string) =>
+  db.selectFrom("processes").selectAll().where("app_guid", "=", appGuid).execute();
+
+async function updateVariables(
+  call: Call<Static<typeof UpdateVariables>>,
+  app: RowOf<"apps">,
+): Promise<void> {
+  const { context, body } = call;
+  await demandApp(call, "app.write", app);
+  await context.write(async (db) => {
+    const current = await findAgain(db, app.guid);
+    const merged = Object.entries({ ...decodeJson(current.environment), ...body.var });
+    const environment = Object.fromEntries(merged.filter(([, value]) => value !== null));
+    await db
+      .updateTable("apps")
+      .set({ environment: encodeJson(environment as Record<string, string>), updated_at: context.now() })
+      .where("guid", "=", app.guid)
+      .execute();
+  });
+}
+
+async function assignDroplet(call: Call<Static<typeof AssignDroplet>>, app: RowOf<"apps">): Promise<void> {
+  const { context, body } = call;
+  await demandApp(call, "app.write", app);
+  await context.write(async (db) => {
+    const droplet = await db
+      .selectFrom("droplets")
+      .select("guid")
+      .where("guid", "=", body.data.guid)
+      .where("app_guid", "=", app.guid)
+      .executeTakeFirst();
+    if (droplet === undefined) {
+      throw unprocessable({
+        problems: ["Unable to assign current droplet. Ensure the droplet exists and belongs to this app."],
+      });
+    }
+    await db
+      .updateTable("apps")
+      .set({ current_droplet_guid: droplet.guid, updated_at: context.now() })
+      .where("guid", "=", app.guid)
+      .execute();
+  });
+}
+
+export async function demandApp(
+  call: Call<unknown>,
+  operation: Operation,
+  app: Pick<RowOf<"apps">, "space_guid">,
+): Promise<void> {
+  await demand(call.context.store.db, call.caller, operation, await placeOfApp(call.context, app));
+}
+
+async function placeOfApp(context: Context, app: Pick<RowOf<"apps">, "space_guid">) {
+  const space = await context.store.db
+    .selectFrom("spaces")
+    .select(["guid", "organization_guid"])
+    .where("guid", "=", app.space_guid)
+    .executeTakeFirstOrThrow();
+  return placeOf(space);
+}
+
+/** Variables may be passwords: fewer people see them than see the app. */
+async function demandEnvironment(call: Call<unknown>, app: RowOf<"apps">): Promise<void> {
+  const { context, caller } = call;
+  if (caller.seesSecrets) return;
+  const place = await placeOfApp(context, app);
+  if (await may(context.store.db, caller, "app.read-environment", place)) return;
+  await demand(context.store.db, caller, "app.read-environment", place);
+}
+
+async function refusingTakenName(name: string, write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw notUnique({ problem: `App with the name '${name}' already exists.` }, error);
+  }
+}
+
+// --- presenter ---
+
+async function presentApps(context: Context, rows: readonly RowOf<"apps">[]): Promise<object[]> {
+  return withMetadata(context, "app", rows, (row, metadata) => {
+    const at = (path: string, method?: "POST" | "PATCH") =>
+      link(context, `/v3/apps/${row.guid}${path}`, method);
+    return {
+      ...head(row),
+      name: row.name,
+      state: row.state,
+      lifecycle: decodeJson(row.lifecycle),
+      relationships: {
+        space: toOneData(row.space_guid),
+        current_droplet: toOneData(row.current_droplet_guid),
+      },
+      metadata,
+      links: {
+        self: at(""),
+        environment_variables: at("/environment_variables"),
+        space: link(context, `/v3/spaces/${row.space_guid}`),
+        processes: at("/processes"),
+        packages: at("/packages"),
+        current_droplet: at("/droplets/current"),
+        droplets: at("/droplets"),
+        tasks: at("/tasks"),
+        start: at("/actions/start", "POST"),
+        stop: at("/actions/stop", "POST"),
+        revisions: at("/revisions"),
+        deployed_revisions: at("/revisions/deployed"),
+        features: at("/features"),
+      },
+    };
+  });
+}
+
+const organizationsOfApps = {
+  key: "organizations",
+  load: ({ context }: Call, rows: readonly RowOf<"apps">[]) =>
+    loadOrganizationsOfSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
+};
+
+export const appListing: Listing<"apps"> = {
+  table: "apps",
+  resource: "App",
+  labelled: "app",
+  filters: {
+    names: column("apps.name"),
+    space_guids: column("apps.space_guid"),
+    organization_guids: (values) =>
+      sql<boolean>`apps.space_guid in (select guid from spaces where organization_guid in (${sql.join(values)}))`,
+  },
+  includes: {
+    space: {
+      key: "spaces",
+      load: ({ context }, rows) => loadSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
+    },
+    org: organizationsOfApps,
+    "space.organization": organizationsOfApps,
+  },
+  orderBy: ["name", "state"],
+  visible: ({ caller }) => spaceVisible(caller, "apps.space_guid"),
+  present: ({ context }, rows) => presentApps(context, rows),
+};
+
+function presentVariables(context: Context, app: RowOf<"apps">): object {
+  return {
+    var: decodeJson(app.environment),
+    links: {
+      self: link(context, `/v3/apps/${app.guid}/environment_variables`),
+      app: link(context, `/v3/apps/${app.guid}`),
+    },
+  };
+}
+
+// --- endpoints ---
+
+const findApp = (call: Call<unknown>) => findRow(call, appListing, call.params["guid"] ?? "");
+
+/** `POST /v3/apps/:guid/actions/<name>`: does it, answers with the app. */
+const action = (
+  name: string,
+  summary: string,
+  run: (call: Call<unknown>, app: RowOf<"apps">) => Promise<void>,
+): Endpoint =>
+  defineEndpoint({
+    method: "POST",
+    path: `/v3/apps/:guid/actions/${name}`,
+    summary,
+    access: "write",
+    handle: async (call) => {
+      const app = await findApp(call);
+      await run(call, app);
+      return ok(await presentNow(call, appListing, app.guid));
+    },
+  });
+
+export const apps: readonly Endpoint[] = [
+  listEndpoint("/v3/apps", "Lists apps.", appListing),
+  showEndpoint("/v3/apps/:guid", "Shows an app.", appListing),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/apps",
+    summary: "Creates an app.",
+    access: "write",
+    body: CreateApp,
+    check: (body, context) => [
+      ...(body.lifecycle === undefined ? [] : checkLifecycle(body.lifecycle, context.config)),
+      ...variableProblems("Environment variables", body.environment_variables ?? {}, "refused"),
+    ],
+    handle: async (call) => created(await presentNow(call, appListing, await createApp(call))),
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/apps/:guid",
+    summary: "Changes an app.",
+    access: "write",
+    body: UpdateApp,
+    handle: async (call) => {
+      const app = await findApp(call);
+      await updateApp(call, app);
+      return ok(await presentNow(call, appListing, app.guid));
+    },
+  }),
+  defineEndpoint({
+    method: "DELETE",
+    path: "/v3/apps/:guid",
+    summary: "Deletes an app with its processes; its routes stay.",
+    access: "write",
+    handle: async (call) => {
+      const app = await findApp(call);
+      await demandApp(call, "app.write", app);
+      const job = { operation: "app.delete", resourceType: "app", resourceGuid: app.guid };
+      return asJob(call.context, job, (db, news) => deleteApps(db, news, [app.guid]));
+    },
+  }),
+  action("start", "Starts an app.", (call, app) => startApp(call, app, false)),
+  action("restart", "Stops an app if it runs, and starts it.", (call, app) => startApp(call, app, true)),
+  action("stop", "Stops an app.", stopApp),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/apps/:guid/environment_variables",
+    summary: "Shows what a user set in an app's environment.",
+    access: "read",
+    handle: async (call) => {
+      const app = await findApp(call);
+      await demandEnvironment(call, app);
+      return ok(presentVariables(call.context, app));
+    },
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/apps/:guid/environment_variables",
+    summary: "Sets variables, or removes those that are null.",
+    access: "write",
+    body: UpdateVariables,
+    check: (body) => variableProblems("Var", body.var, "allowed"),
+    handle: async (call) => {
+      const app = await findApp(call);
+      await updateVariables(call, app);
+      return ok(presentVariables(call.context, await findApp(call)));
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/apps/:guid/env",
+    summary: "Shows an app's whole environment.",
+    access: "read",
+    handle: async (call) => {
+      const app = await findApp(call);
+      await demandEnvironment(call, app);
+      const system = await loadSystemEnvironment(call.context.store.db, call.context, app);
+      return ok({
+        staging_env_json: {},
+        running_env_json: {},
+        environment_variables: decodeJson(app.environment),
+        system_env_json: { VCAP_SERVICES: {} },
+        application_env_json: { VCAP_APPLICATION: system },
+      });
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/apps/:guid/ssh_enabled",
+    summary: "Says whether SSH into an app is possible.",
+    access: "read",
+    handle: async (call) => {
+      await findApp(call);
+      return ok({ enabled: false, reason: "Disabled globally" });
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/apps/:guid/relationships/current_droplet",
+    summary: "Says which droplet an app runs.",
+    access: "read",
+    handle: async (call) => {
+      const app = await findApp(call);
+      if (app.current_droplet_guid === null) throw resourceNotFound({ resource: "Droplet" });
+      return ok(presentDropletRelationship(call.context, app.guid, app.current_droplet_guid));
+    },
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/apps/:guid/relationships/current_droplet",
+    summary: "Chooses the droplet an app runs from its next start on.",
+    access: "write",
+    body: AssignDroplet,
+    handle: async (call) => {
+      const app = await findApp(call);
+      await assignDroplet(call, app);
+      return ok(presentDropletRelationship(call.context, app.guid, call.body.data.guid));
+    },
+  }),
+];
+
+function presentDropletRelationship(context: Context, app: string, droplet: string): object {
+  return {
+    ...toOneData(droplet),
+    links: {
+      self: link(context, `/v3/apps/${app}/relationships/current_droplet`),
+      related: link(context, `/v3/apps/${app}/droplets/current`),
+    },
+  };
+}

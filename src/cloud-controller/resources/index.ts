@@ -1,0 +1,31 @@
+/** Every resource of the API. A new one is a file beside this one and a line here. */
+import type { Endpoint } from "../endpoint.ts";
+import { apps } from "./apps.ts";
+import { destinations } from "./destinations.ts";
+import { domains } from "./domains.ts";
+import { featureFlags } from "./feature-flags.ts";
+import { info } from "./info.ts";
+import { jobs } from "./jobs.ts";
+import { organizations } from "./organizations.ts";
+import { processes } from "./processes.ts";
+import { roles } from "./roles.ts";
+import { routes } from "./routes.ts";
+import { spaces } from "./spaces.ts";
+import { users } from "./users.ts";
+import { viaduct } from "./viaduct.ts";
+
+export const endpoints: readonly Endpoint[] = [
+  ...info,
+  ...organizations,
+  ...spaces,
+  ...roles,
+  ...users,
+  ...domains,
+  ...routes,
+  ...destinations,
+  ...apps,
+  ...processes,
+  ...jobs,
+  ...featureFlags,
+  ...viaduct,
+];

@@ -1,0 +1,25 @@
+/** Jobs: what became of an asynchronous call. */
+import { decodeJson } from "../../store/index.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { everything } from "../condition.ts";
+import { type Listing, showEndpoint } from "../list.ts";
+import { head, link } from "../present.ts";
+
+/** Whoever knows the GUID may look, as upstream: a job says nothing about what it worked on. */
+const jobListing: Listing<"jobs"> = {
+  table: "jobs",
+  resource: "Job",
+  filters: {},
+  visible: () => everything,
+  present: async ({ context }, rows) =>
+    rows.map((row) => ({
+      ...head(row),
+      operation: row.operation,
+      state: row.state,
+      links: { self: link(context, `/v3/jobs/${row.guid}`) },
+      errors: decodeJson(row.errors),
+      warnings: decodeJson(row.warnings),
+    })),
+};
+
+export const jobs: readonly Endpoint[] = [showEndpoint("/v3/jobs/:guid", "Shows a job.", jobListing)];

@@ -1,0 +1,391 @@
+/** Processes: how an app runs, how many times, and how its instances are. */
+import { sql } from "kysely";
+import { type Static, Type } from "typebox";
+import type { ActualLrp } from "../../contracts/index.ts";
+import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
+import { decodeJson, encodeJson, type HealthCheckDocument, type RowOf } from "../../store/index.ts";
+import type { Context } from "../context.ts";
+import { type Call, accepted, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
+import { demandFeature } from "../feature-flags.ts";
+import {
+  column,
+  findRow,
+  type Listing,
+  listEndpoint,
+  presentNow,
+  presentRow,
+  showEndpoint,
+} from "../list.ts";
+import { Metadata, writeMetadata } from "../metadata.ts";
+import { lrpGuid } from "../news.ts";
+import { spaceVisible } from "../permissions.ts";
+import { head, link, toOneData, withMetadata } from "../present.ts";
+import { message, nullable } from "../schema.ts";
+import { appListing, demandApp } from "./apps.ts";
+
+// --- messages ---
+
+const MAX_INTEGER = 2_147_483_647;
+const Count = Type.Integer({ minimum: 0, maximum: MAX_INTEGER });
+const Size = Type.Integer({ exclusiveMinimum: 0, maximum: MAX_INTEGER });
+const Seconds = nullable(Type.Integer({ minimum: 1, maximum: MAX_INTEGER }));
+
+const HEALTH_CHECK_TYPES = ["port", "process", "http"] as const;
+const HealthCheck = message({
+  type: Type.Optional(
+    Type.Enum(HEALTH_CHECK_TYPES, { sentence: 'Health check type must be "port", "process", or "http"' }),
+  ),
+  data: Type.Optional(
+    message({
+      timeout: Type.Optional(Seconds),
+      invocation_timeout: Type.Optional(Seconds),
+      interval: Type.Optional(Seconds),
+      endpoint: Type.Optional(
+        nullable(
+          Type.String({
+            pattern: "^/[^\\s#]*$",
+            maxLength: 255,
+            refusals: { pattern: "must be a valid URI path" },
+          }),
+        ),
+      ),
+    }),
+  ),
+});
+
+const UpdateProcess = message({
+  command: Type.Optional(
+    nullable(
+      Type.String({
+        minLength: 1,
+        maxLength: 4096,
+        refusals: {
+          minLength: "must be between 1 and 4096 characters",
+          maxLength: "must be between 1 and 4096 characters",
+        },
+      }),
+    ),
+  ),
+  health_check: Type.Optional(HealthCheck),
+  readiness_health_check: Type.Optional(HealthCheck),
+  metadata: Type.Optional(Metadata),
+});
+const ScaleProcess = message({
+  instances: Type.Optional(Count),
+  memory_in_mb: Type.Optional(Size),
+  disk_in_mb: Type.Optional(Size),
+  log_rate_limit_in_bytes_per_second: Type.Optional(Type.Integer({ minimum: -1, maximum: MAX_INTEGER })),
+});
+
+function updateProblems(body: Static<typeof UpdateProcess>): string[] {
+  const checks = [
+    ["Health check", body.health_check],
+    ["Readiness health check", body.readiness_health_check],
+  ] as const;
+  return checks.flatMap(([label, check]) =>
+    typeof check?.data?.endpoint === "string" && check.type !== undefined && check.type !== "http"
+      ? [`${label} type must be "http" to set a health check HTTP endpoint`]
+      : [],
+  );
+}
+
+// --- actions ---
+
+async function updateProcess(
+  call: Call<Static<typeof UpdateProcess>>,
+  process: RowOf<"processes">,
+): Promise<void> {
+  const { context, body } = call;
+  await demandProcess(call, "app.write", process);
+  await context.write(async (db) => {
+    await db
+      .updateTable("processes")
+      .set({
+        command: body.command === undefined ? process.command : body.command,
+        health_check: mergeHealthCheck(process.health_check, body.health_check),
+        readiness_health_check: mergeHealthCheck(process.readiness_health_check, body.readiness_health_check),
+        updated_at: context.now(),
+      })
+      .where("guid", "=", process.guid)
+      .execute();
+    await writeMetadata(db, "process", process.guid, body.metadata);
+  });
+}
+
+/** Another type begins anew; the same one keeps what is not mentioned. */
+function mergeHealthCheck(
+  stored: RowOf<"processes">["health_check"],
+  change: Static<typeof HealthCheck> | undefined,
+): RowOf<"processes">["health_check"] {
+  if (change === undefined) return stored;
+  const current: HealthCheckDocument = decodeJson(stored);
+  const type = change.type ?? current.type;
+  const data: Record<string, unknown> = { ...current.data, ...change.data };
+  if (type !== "http") delete data["endpoint"];
+  return encodeJson<HealthCheckDocument>({ type, data });
+}
+
+/** The number of instances changes at once; memory and disk with the next start. */
+async function scaleProcess(
+  call: Call<Static<typeof ScaleProcess>>,
+  process: RowOf<"processes">,
+): Promise<void> {
+  const { context, caller, body } = call;
+  await demandProcess(call, "app.operate", process);
+  await demandFeature(context.store.db, caller, "app_scaling");
+  await context.write(async (db, news) => {
+    // The version as it is inside the transaction: a start at the same moment changes it.
+    const current = await db
+      .selectFrom("processes")
+      .select(["guid", "version"])
+      .where("guid", "=", process.guid)
+      .executeTakeFirst();
+    if (current === undefined) throw resourceNotFound({ resource: "Process" });
+    await db
+      .updateTable("processes")
+      .set({ ...body, updated_at: context.now() })
+      .where("guid", "=", process.guid)
+      .execute();
+    news.process(current);
+  });
+}
+
+async function stopInstance(call: Call<unknown>, process: RowOf<"processes">): Promise<void> {
+  await demandProcess(call, "app.operate", process);
+  const index = Number(call.params["index"]);
+  const lrps = await call.context.bbs.actualLrps({ processGuid: lrpGuid(process) });
+  if (!lrps.some((lrp) => lrp.index === index)) throw resourceNotFound({ resource: "Instance" });
+  await call.context.bbs.retireActualLrp(lrpGuid(process), index);
+}
+
+async function demandProcess(
+  call: Call<unknown>,
+  operation: "app.write" | "app.operate",
+  process: RowOf<"processes">,
+): Promise<void> {
+  await demandApp(call, operation, await findAppOf(call.context, process));
+}
+
+const findAppOf = (context: Context, process: RowOf<"processes">) =>
+  context.store.db
+    .selectFrom("apps")
+    .selectAll()
+    .where("guid", "=", process.app_guid)
+    .executeTakeFirstOrThrow();
+
+// --- presenters ---
+
+async function presentProcesses(
+  context: Context,
+  rows: readonly RowOf<"processes">[],
+): Promise<{ readonly command: string | null }[]> {
+  const spaces =
+    rows.length === 0
+      ? []
+      : await context.store.db
+          .selectFrom("apps")
+          .select(["guid", "space_guid"])
+          .where("guid", "in", [...new Set(rows.map((row) => row.app_guid))])
+          .execute();
+  const spaceOf = new Map(spaces.map((app) => [app.guid, app.space_guid]));
+  return withMetadata(context, "process", rows, (row, metadata) => ({
+    ...head(row),
+    version: row.version,
+    type: row.type,
+    command: row.command,
+    instances: row.instances,
+    memory_in_mb: row.memory_in_mb,
+    disk_in_mb: row.disk_in_mb,
+    log_rate_limit_in_bytes_per_second: row.log_rate_limit_in_bytes_per_second,
+    health_check: decodeJson(row.health_check),
+    readiness_health_check: decodeJson(row.readiness_health_check),
+    relationships: { app: toOneData(row.app_guid), revision: null },
+    metadata,
+    links: {
+      self: link(context, `/v3/processes/${row.guid}`),
+      scale: link(context, `/v3/processes/${row.guid}/actions/scale`, "POST"),
+      app: link(context, `/v3/apps/${row.app_guid}`),
+      space: link(context, `/v3/spaces/${spaceOf.get(row.app_guid) ?? ""}`),
+      stats: link(context, `/v3/processes/${row.guid}/stats`),
+    },
+  }));
+}
+
+const processListing: Listing<"processes"> = {
+  table: "processes",
+  resource: "Process",
+  labelled: "process",
+  filters: {
+    types: column("processes.type"),
+    app_guids: column("processes.app_guid"),
+    space_guids: (values) =>
+      sql<boolean>`processes.app_guid in (select guid from apps where space_guid in (${sql.join(values)}))`,
+    organization_guids: (values) => sql<boolean>`processes.app_guid in (
+      select apps.guid from apps join spaces on spaces.guid = apps.space_guid
+      where spaces.organization_guid in (${sql.join(values)}))`,
+  },
+  visible: ({ caller }) =>
+    sql<boolean>`processes.app_guid in (select guid from apps where ${spaceVisible(caller, "apps.space_guid")})`,
+  present: ({ context }, rows) => presentProcesses(context, rows),
+};
+
+/** A start command may hold a password, and lists go to more places than a single process. */
+const redactedListing: typeof processListing = {
+  ...processListing,
+  present: async ({ context }, rows) =>
+    (await presentProcesses(context, rows)).map((process) => ({
+      ...process,
+      command: process.command === null ? null : "[PRIVATE DATA HIDDEN IN LISTS]",
+    })),
+};
+
+const MEBIBYTE = 2 ** 20;
+const MAX_OPEN_FILES = 16_384;
+
+/** One element per instance that should be there; those that nobody reports are down. */
+async function presentStats(context: Context, process: RowOf<"processes">): Promise<object> {
+  const app = await findAppOf(context, process);
+  const lrps = app.state === "STARTED" ? await context.bbs.actualLrps({ processGuid: lrpGuid(process) }) : [];
+  const byIndex = new Map(lrps.map((lrp) => [lrp.index, lrp]));
+  return {
+    resources: Array.from({ length: process.instances }, (_, index) =>
+      presentInstance(context, process, index, byIndex.get(index)),
+    ),
+  };
+}
+
+function presentInstance(
+  context: Context,
+  process: RowOf<"processes">,
+  index: number,
+  lrp: ActualLrp | undefined,
+): object {
+  const nowNs = BigInt(Math.floor(context.clock.nowMs())) * 1_000_000n;
+  const uptime = lrp === undefined ? 0 : Math.max(0, Number((nowNs - BigInt(lrp.sinceNs)) / 1_000_000_000n));
+  const common = {
+    type: process.type,
+    index,
+    instance_guid: lrp?.instanceGuid ?? "",
+    state: stateOf(lrp),
+    uptime,
+    isolation_segment: null,
+    details: lrp?.placementError || lrp?.crashReason || null,
+  };
+  if (lrp?.state !== "RUNNING") return { ...common, routable: lrp?.routable ?? false };
+  return {
+    ...common,
+    routable: lrp.routable,
+    host: lrp.address,
+    instance_internal_ip: lrp.instanceAddress,
+    instance_ports: lrp.ports.map((port) => ({
+      external: port.hostPort,
+      internal: port.containerPort,
+      external_tls_proxy_port: port.hostTlsPort === 0 ? null : port.hostTlsPort,
+      internal_tls_proxy_port: null,
+    })),
+    // Nobody measures instances here; upstream answers the same while its metrics are away.
+    usage: {},
+    mem_quota: process.memory_in_mb * MEBIBYTE,
+    disk_quota: process.disk_in_mb * MEBIBYTE,
+    log_rate_limit: process.log_rate_limit_in_bytes_per_second,
+    fds_quota: MAX_OPEN_FILES,
+  };
+}
+
+function stateOf(lrp: ActualLrp | undefined): string {
+  if (lrp === undefined) return "DOWN";
+  switch (lrp.state) {
+    case "RUNNING":
+    case "CRASHED":
+      return lrp.state;
+    case "UNCLAIMED":
+      return lrp.placementError === "" ? "STARTING" : "DOWN";
+    case "CLAIMED":
+      return "STARTING";
+    default:
+      return lrp.state satisfies never;
+  }
+}
+
+// --- endpoints ---
+
+/** Everything below a process, under its own path and under its app's. */
+function below(path: string, find: (call: Call<unknown>) => Promise<RowOf<"processes">>): Endpoint[] {
+  return [
+    defineEndpoint({
+      method: "GET",
+      path: `${path}/stats`,
+      summary: "Shows a process's instances.",
+      access: "read",
+      handle: async (call) => ok(await presentStats(call.context, await find(call))),
+    }),
+    defineEndpoint({
+      method: "POST",
+      path: `${path}/actions/scale`,
+      summary: "Changes how many instances run, and how large they are.",
+      access: "write",
+      body: ScaleProcess,
+      handle: async (call) => {
+        const process = await find(call);
+        await scaleProcess(call, process);
+        return accepted(await presentNow(call, processListing, process.guid));
+      },
+    }),
+    defineEndpoint({
+      method: "DELETE",
+      path: `${path}/instances/:index`,
+      summary: "Stops one instance; another takes its place.",
+      access: "write",
+      handle: async (call) => {
+        await stopInstance(call, await find(call));
+        return noContent;
+      },
+    }),
+  ];
+}
+
+const findProcess = (call: Call<unknown>) => findRow(call, processListing, call.params["guid"] ?? "");
+
+async function findProcessOfApp(call: Call<unknown>): Promise<RowOf<"processes">> {
+  const app = await findRow(call, appListing, call.params["guid"] ?? "");
+  const process = await call.context.store.db
+    .selectFrom("processes")
+    .selectAll()
+    .where("app_guid", "=", app.guid)
+    .where("type", "=", call.params["type"] ?? "")
+    .orderBy("created_at", "desc")
+    .executeTakeFirst();
+  if (process === undefined) throw resourceNotFound({ resource: "Process" });
+  return process;
+}
+
+export const processes: readonly Endpoint[] = [
+  listEndpoint("/v3/processes", "Lists processes.", redactedListing),
+  showEndpoint("/v3/processes/:guid", "Shows a process.", processListing),
+  listEndpoint("/v3/apps/:guid/processes", "Lists an app's processes.", redactedListing, async (call) => {
+    const app = await findRow(call, appListing, call.params["guid"] ?? "");
+    return sql<boolean>`processes.app_guid = ${app.guid}`;
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/apps/:guid/processes/:type",
+    summary: "Shows an app's process of one type.",
+    access: "read",
+    handle: async (call) => ok(await presentRow(call, processListing, await findProcessOfApp(call))),
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/processes/:guid",
+    summary: "Changes how a process is started and checked, from its next start on.",
+    access: "write",
+    body: UpdateProcess,
+    check: updateProblems,
+    handle: async (call) => {
+      const process = await findProcess(call);
+      await updateProcess(call, process);
+      return ok(await presentNow(call, processListing, process.guid));
+    },
+  }),
+  ...below("/v3/processes/:guid", findProcess),
+  ...below("/v3/apps/:guid/processes/:type", findProcessOfApp),
+];

@@ -1,0 +1,291 @@
+/** Roles: who is what in an organization or a space. */
+import { sql } from "kysely";
+import { type Static, Type } from "typebox";
+import { newGuid } from "../../kernel/index.ts";
+import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import { isUniqueViolation, type RowOf } from "../../store/index.ts";
+import { type Condition, everything } from "../condition.ts";
+import type { Context, Database } from "../context.ts";
+import { type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
+import { asJob } from "../jobs.ts";
+import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import {
+  type Caller,
+  demand,
+  organizationVisible,
+  ROLES,
+  SPACE_ROLES,
+  spaceVisible,
+} from "../permissions.ts";
+import { head, link, toOneData } from "../present.ts";
+import { message, toOne } from "../schema.ts";
+import { presentOrganizations } from "./organizations.ts";
+import { loadSpaces, placeOf } from "./spaces.ts";
+import { presentUsers } from "./users.ts";
+
+// --- messages ---
+
+const CreateRole = message({
+  type: Type.Enum([...ROLES], {
+    refusal: `must be one of the allowed types ["${ROLES.join('", "')}"]`,
+  }),
+  relationships: message({
+    user: message({
+      data: message({
+        guid: Type.Optional(Type.String({ minLength: 1 })),
+        username: Type.Optional(Type.String({ minLength: 1 })),
+        origin: Type.Optional(Type.String({ minLength: 1 })),
+      }),
+    }),
+    organization: Type.Optional(toOne("organization")),
+    space: Type.Optional(toOne("space")),
+  }),
+});
+type CreateRoleBody = Static<typeof CreateRole>;
+
+const isSpaceRole = (type: string) => SPACE_ROLES.some((each) => each === type);
+
+function roleProblems(body: CreateRoleBody): string[] {
+  const { organization, space, user } = body.relationships;
+  const problems: string[] = [];
+  if (organization !== undefined && space !== undefined) {
+    problems.push("Relationships cannot specify both an organization and a space.");
+  } else if (isSpaceRole(body.type) && space === undefined)
+    problems.push("Relationships Space can't be blank");
+  else if (!isSpaceRole(body.type) && organization === undefined) {
+    problems.push("Relationships Organization can't be blank");
+  }
+  if (user.data.guid === undefined && user.data.username === undefined) {
+    problems.push("Relationships User guid or username must be set");
+  }
+  return problems;
+}
+
+// --- actions ---
+
+async function createRole(call: Call<CreateRoleBody>): Promise<string> {
+  const { context, caller, body } = call;
+  const { db } = context.store;
+  const place = await findPlace(call);
+  await demand(db, caller, place.spaceGuid === null ? "organization.assign-roles" : "space.assign-roles", {
+    organizationGuid: place.organizationGuid,
+    ...(place.spaceGuid !== null && { spaceGuid: place.spaceGuid }),
+  });
+  const user = await findUser(db, body);
+  const guid = newGuid();
+  try {
+    await context.write(async (db) => {
+      if (place.spaceGuid !== null) await demandOrganizationRole(db, user.guid, place.organizationGuid);
+      const now = context.now();
+      await db
+        .insertInto("roles")
+        .values({
+          guid,
+          created_at: now,
+          updated_at: now,
+          type: body.type,
+          user_guid: user.guid,
+          organization_guid: place.spaceGuid === null ? place.organizationGuid : null,
+          space_guid: place.spaceGuid,
+        })
+        .execute();
+    });
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    const where = `${place.spaceGuid === null ? "organization" : "space"} '${place.name}'`;
+    throw unprocessable(
+      { problems: [`User '${user.username}' already has '${body.type}' role in ${where}.`] },
+      error,
+    );
+  }
+  return guid;
+}
+
+async function findPlace(call: Call<CreateRoleBody>) {
+  const { db } = call.context.store;
+  const { organization, space } = call.body.relationships;
+  if (space !== undefined) {
+    const row = await db
+      .selectFrom("spaces")
+      .selectAll()
+      .where("guid", "=", space.data.guid)
+      .where(spaceVisible(call.caller, "spaces.guid"))
+      .executeTakeFirst();
+    if (row !== undefined) return { ...placeOf(row), name: row.name };
+    throw unprocessable({
+      problems: ["Invalid space. Ensure that the space exists and you have access to it."],
+    });
+  }
+  const row = await db
+    .selectFrom("organizations")
+    .selectAll()
+    .where("guid", "=", organization?.data.guid ?? "")
+    .where(organizationVisible(call.caller, "organizations.guid"))
+    .executeTakeFirst();
+  if (row !== undefined) return { organizationGuid: row.guid, spaceGuid: null, name: row.name };
+  throw unprocessable({
+    problems: ["Invalid organization. Ensure that the organization exists and you have access to it."],
+  });
+}
+
+async function findUser(db: Database, body: CreateRoleBody): Promise<RowOf<"users">> {
+  const { guid, username, origin } = body.relationships.user.data;
+  const user = await db
+    .selectFrom("users")
+    .selectAll()
+    .$if(guid !== undefined, (query) => query.where("guid", "=", guid ?? ""))
+    .$if(username !== undefined, (query) =>
+      query.where(sql`lower(username)`, "=", (username ?? "").toLowerCase()),
+    )
+    .$if(origin !== undefined, (query) => query.where("origin", "=", origin ?? ""))
+    .executeTakeFirst();
+  if (user !== undefined) return user;
+  throw unprocessable({
+    problems: [
+      username === undefined
+        ? "Invalid user. Ensure that the user exists and you have access to it."
+        : `No user exists with the username '${username}'.`,
+    ],
+  });
+}
+
+async function demandOrganizationRole(db: Database, user: string, organization: string): Promise<void> {
+  const role = await db
+    .selectFrom("roles")
+    .select("guid")
+    .where("user_guid", "=", user)
+    .where("organization_guid", "=", organization)
+    .limit(1)
+    .executeTakeFirst();
+  if (role !== undefined) return;
+  throw unprocessable({
+    problems: [
+      "Users cannot be assigned roles in a space if they do not have a role in that space's organization.",
+    ],
+  });
+}
+
+async function demandRoleDeletion(call: Call<unknown>, role: RowOf<"roles">): Promise<void> {
+  const { db } = call.context.store;
+  if (role.organization_guid !== null) {
+    const place = { organizationGuid: role.organization_guid };
+    return demand(db, call.caller, "organization.assign-roles", place);
+  }
+  const space = await db
+    .selectFrom("spaces")
+    .selectAll()
+    .where("guid", "=", role.space_guid ?? "")
+    .executeTakeFirstOrThrow();
+  return demand(db, call.caller, "space.assign-roles", placeOf(space));
+}
+
+// --- presenter ---
+
+function roleVisible(caller: Caller): Condition {
+  if (caller.seesEverything) return everything;
+  return sql<boolean>`(${organizationVisible(caller, "roles.organization_guid")}
+    or ${spaceVisible(caller, "roles.space_guid")})`;
+}
+
+function presentRole(context: Context, row: RowOf<"roles">): object {
+  return {
+    ...head(row),
+    type: row.type,
+    relationships: {
+      user: toOneData(row.user_guid),
+      organization: toOneData(row.organization_guid),
+      space: toOneData(row.space_guid),
+    },
+    links: {
+      self: link(context, `/v3/roles/${row.guid}`),
+      user: link(context, `/v3/users/${row.user_guid}`),
+      ...(row.organization_guid !== null && {
+        organization: link(context, `/v3/organizations/${row.organization_guid}`),
+      }),
+      ...(row.space_guid !== null && { space: link(context, `/v3/spaces/${row.space_guid}`) }),
+    },
+  };
+}
+
+const roleListing: Listing<"roles"> = {
+  table: "roles",
+  resource: "Role",
+  filters: {
+    types: column("roles.type"),
+    user_guids: column("roles.user_guid"),
+    organization_guids: column("roles.organization_guid"),
+    space_guids: column("roles.space_guid"),
+  },
+  includes: {
+    user: {
+      key: "users",
+      load: async ({ context }, rows) =>
+        rows.length === 0
+          ? []
+          : presentUsers(
+              context,
+              await context.store.db
+                .selectFrom("users")
+                .selectAll()
+                .where(
+                  "guid",
+                  "in",
+                  rows.map((row) => row.user_guid),
+                )
+                .execute(),
+            ),
+    },
+    organization: {
+      key: "organizations",
+      load: async ({ context }, rows) => {
+        const guids = rows.flatMap((row) => row.organization_guid ?? []);
+        if (guids.length === 0) return [];
+        const { db } = context.store;
+        return presentOrganizations(
+          context,
+          await db.selectFrom("organizations").selectAll().where("guid", "in", guids).execute(),
+        );
+      },
+    },
+    space: {
+      key: "spaces",
+      load: ({ context }, rows) =>
+        loadSpaces(
+          context,
+          rows.flatMap((row) => row.space_guid ?? []),
+        ),
+    },
+  },
+  visible: ({ caller }) => roleVisible(caller),
+  present: async ({ context }, rows) => rows.map((row) => presentRole(context, row)),
+};
+
+// --- endpoints ---
+
+export const roles: readonly Endpoint[] = [
+  listEndpoint("/v3/roles", "Lists roles.", roleListing),
+  showEndpoint("/v3/roles/:guid", "Shows a role.", roleListing),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/roles",
+    summary: "Gives a user a role.",
+    access: "write",
+    body: CreateRole,
+    check: roleProblems,
+    handle: async (call) => created(await presentNow(call, roleListing, await createRole(call))),
+  }),
+  defineEndpoint({
+    method: "DELETE",
+    path: "/v3/roles/:guid",
+    summary: "Takes a role from a user.",
+    access: "write",
+    handle: async (call) => {
+      const role = await findRow(call, roleListing, call.params["guid"] ?? "");
+      await demandRoleDeletion(call, role);
+      const job = { operation: "role.delete", resourceType: "role", resourceGuid: role.guid };
+      return asJob(call.context, job, async (db) => {
+        await db.deleteFrom("roles").where("guid", "=", role.guid).execute();
+      });
+    },
+  }),
+];

@@ -1,0 +1,498 @@
+/** Routes: a host and path (or a port) of a domain, held by a space, with options and destinations. */
+import { sql } from "kysely";
+import { type Static, Type } from "typebox";
+import { newGuid } from "../../kernel/index.ts";
+import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import { mergeOptions, validateOptions } from "../../options/index.ts";
+import { decodeJson, encodeJson, isUniqueViolation, type RowOf } from "../../store/index.ts";
+import type { RouteOptions } from "../../table/index.ts";
+import type { Context, Database } from "../context.ts";
+import { deleteRoutes, processesOfRoutes } from "../deletions.ts";
+import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { demandFeature } from "../feature-flags.ts";
+import { asJob } from "../jobs.ts";
+import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { Metadata, writeMetadata } from "../metadata.ts";
+import { demand, domainVisible, may, routeVisible, spaceVisible } from "../permissions.ts";
+import { groupBy, head, link, toOneData, withMetadata } from "../present.ts";
+import { routeUrl } from "../route-address.ts";
+import { message, nullable, toOne } from "../schema.ts";
+import { appListing } from "./apps.ts";
+import { domainListing, MAX_DOMAIN_LENGTH, presentDomains, usableBy } from "./domains.ts";
+import { loadOrganizationsOfSpaces, loadSpaces, placeOf, spaceListing } from "./spaces.ts";
+
+// --- messages ---
+
+const MAX_PATH = 128;
+const Host = Type.String({
+  maxLength: 63,
+  pattern: "^(?:[\\w-]+|\\*)?$",
+  refusals: { pattern: 'must be either "*" or contain only alphanumeric characters, "_", or "-"' },
+});
+const CreateRoute = message({
+  host: Type.Optional(nullable(Host)),
+  path: Type.Optional(
+    nullable(
+      Type.String({
+        maxLength: MAX_PATH,
+        pattern: "^(?:/.*)?$",
+        refusals: { pattern: "must begin with /" },
+      }),
+    ),
+  ),
+  port: Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: 65_535 }))),
+  relationships: message({ space: toOne("space"), domain: toOne("domain") }),
+  // What an option map may hold is the options' own business.
+  options: Type.Optional(Type.Unknown()),
+  metadata: Type.Optional(Metadata),
+});
+type CreateRouteBody = Static<typeof CreateRoute>;
+
+const UpdateRoute = message({
+  options: Type.Optional(Type.Unknown()),
+  metadata: Type.Optional(Metadata),
+});
+
+/** Characters a request line can carry in a path (RFC 3986 §3.3). */
+const URI_PATH = /^\/(?:[\w\-.~!$&'()*+,;=:@/]|%[\da-f]{2})*$/i;
+
+function pathProblems(path: string): string[] {
+  if (path === "") return [];
+  if (path.includes("?")) return ["Path cannot contain ?"];
+  if (path === "/") return ["Path cannot be exactly /"];
+  return URI_PATH.test(path) ? [] : ["Path is invalid."];
+}
+
+function createProblems(body: CreateRouteBody, context: Context): string[] {
+  return [...pathProblems(body.path ?? ""), ...optionProblems(body.options, context)];
+}
+
+function optionProblems(options: unknown, context: Context): string[] {
+  if (options === undefined) return [];
+  const verdict = validateOptions(options, context);
+  return verdict.ok ? [] : verdict.problems.map((problem) => problem.text);
+}
+
+/** For options that were checked. */
+function validOptions(options: unknown, context: Context): RouteOptions {
+  const verdict = validateOptions(options ?? {}, context);
+  if (verdict.ok) return verdict.options;
+  throw unprocessable({ problems: verdict.problems.map((problem) => problem.text) });
+}
+
+// --- actions ---
+
+interface Target {
+  readonly space: RowOf<"spaces">;
+  readonly domain: RowOf<"domains">;
+  readonly organizationName: string;
+}
+
+async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
+  const { context, caller, body } = call;
+  const { db } = context.store;
+  await demandFeature(db, caller, "route_creation");
+  const target = await findTarget(call);
+  const { space, domain } = target;
+  await demand(db, caller, "route.write", placeOf(space));
+  const host = (body.host ?? "").toLowerCase();
+  if (
+    host === "*" &&
+    domain.organization_guid === null &&
+    !(await may(db, caller, "route.write-wildcard-on-shared-domain", placeOf(space)))
+  ) {
+    refuse(
+      "You do not have sufficient permissions to create a route with a wildcard host on a domain not scoped to an organization.",
+    );
+  }
+  const guid = newGuid();
+  const address = { host, path: body.path ?? "", port: body.port ?? null };
+  const options = validOptions(body.options, context);
+  try {
+    await context.write(async (db, news) => {
+      await demandUsableAddress(db, context, target, address, body.port !== undefined);
+      const now = context.now();
+      await db
+        .insertInto("routes")
+        .values({
+          guid,
+          created_at: now,
+          updated_at: now,
+          space_guid: space.guid,
+          domain_guid: domain.guid,
+          ...address,
+          protocol: domain.router_group_guid === null ? "http" : "tcp",
+          options: encodeJson(options),
+        })
+        .execute();
+      await writeMetadata(db, "route", guid, body.metadata);
+      news.route(guid);
+    });
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw unprocessable({ problems: [alreadyExists(address, domain.name)] }, error);
+  }
+  return guid;
+}
+
+async function findTarget(call: Call<CreateRouteBody>): Promise<Target> {
+  const { context, caller, body } = call;
+  const { db } = context.store;
+  const space = await db
+    .selectFrom("spaces")
+    .selectAll()
+    .where("guid", "=", body.relationships.space.data.guid)
+    .where(spaceVisible(caller, "spaces.guid"))
+    .executeTakeFirst();
+  if (space === undefined) refuse("Invalid space. Ensure that the space exists and you have access to it.");
+  const domain = await db
+    .selectFrom("domains")
+    .selectAll()
+    .where("guid", "=", body.relationships.domain.data.guid)
+    .where(domainVisible(caller))
+    .executeTakeFirst();
+  if (domain === undefined) {
+    refuse("Invalid domain. Ensure that the domain exists and you have access to it.");
+  }
+  const organization = await db
+    .selectFrom("organizations")
+    .select("name")
+    .where("guid", "=", space.organization_guid)
+    .executeTakeFirstOrThrow();
+  return { space, domain, organizationName: organization.name };
+}
+
+interface Address {
+  readonly host: string;
+  readonly path: string;
+  readonly port: number | null;
+}
+
+/** What the domain allows; upstream's texts in upstream's order. */
+async function demandUsableAddress(
+  db: Database,
+  context: Context,
+  { space, domain, organizationName }: Target,
+  { host, path, port }: Address,
+  isPortGiven: boolean,
+): Promise<void> {
+  const isUsable = await db
+    .selectFrom("domains")
+    .select("guid")
+    .where("guid", "=", domain.guid)
+    .where(usableBy(space.organization_guid))
+    .executeTakeFirst();
+  if (isUsable === undefined) {
+    refuse(`Invalid domain. Domain '${domain.name}' is not available in organization '${organizationName}'.`);
+  }
+  if (domain.router_group_guid !== null) {
+    if (host !== "") refuse("Hosts are not supported for TCP routes.");
+    if (path !== "") refuse("Paths are not supported for TCP routes.");
+    if (port === null || port === 0) refuse("Routes with protocol 'tcp' must specify a port.");
+    await demandReservablePort(db, domain.router_group_guid, port);
+    return;
+  }
+  if (isPortGiven && port !== null) refuse("Routes with protocol 'http' do not support ports.");
+  const name = host === "" ? domain.name : `${host}.${domain.name}`;
+  if (host !== "") {
+    const other = await db.selectFrom("domains").select("guid").where("name", "=", name).executeTakeFirst();
+    if (other !== undefined) refuse(`Route conflicts with domain '${name}'.`);
+  }
+  if (context.config.systemRoutes.includes(name)) refuse("Route conflicts with a reserved system route.");
+  if (domain.internal === 1 && host === "*") {
+    refuse("Wildcard hosts are not supported for internal domains.");
+  }
+  if (domain.organization_guid === null && host === "") {
+    refuse("Missing host. Routes in shared domains must have a host defined.");
+  }
+  if (name.length > MAX_DOMAIN_LENGTH) {
+    refuse(`Host combined with domain name must be no more than ${MAX_DOMAIN_LENGTH} characters.`);
+  }
+  if (domain.internal === 1 && path !== "") refuse("Paths are not supported for internal domains.");
+}
+
+async function demandReservablePort(db: Database, routerGroup: string, port: number): Promise<void> {
+  const group = await db
+    .selectFrom("router_groups")
+    .select("reservable_ports")
+    .where("guid", "=", routerGroup)
+    .executeTakeFirst();
+  const isReservable = (group?.reservable_ports ?? "").split(",").some((range) => {
+    const [first = Number.NaN, last = first] = range.split("-").map(Number);
+    return port >= first && port <= last;
+  });
+  if (!isReservable) {
+    refuse(`Port '${port}' is not available. Try a different port or use a different domain.`);
+  }
+}
+
+function alreadyExists({ host, path, port }: Address, domain: string): string {
+  if (port !== null) return `Route already exists with port '${port}' for domain '${domain}'.`;
+  const what = [host === "" ? "" : `host '${host}'`, path === "" ? "" : `path '${path}'`].filter(
+    (part) => part !== "",
+  );
+  const having = what.length === 0 ? "" : ` with ${what.join(" and ")}`;
+  return `Route already exists${having} for domain '${domain}'.`;
+}
+
+async function updateRoute(call: Call<Static<typeof UpdateRoute>>, route: RowOf<"routes">): Promise<void> {
+  const { context, body } = call;
+  await demandRouteWrite(call, route);
+  await context.write(async (db, news) => {
+    // The row again, inside the transaction: two updates of different options at once must both stay.
+    const current = await db
+      .selectFrom("routes")
+      .select("options")
+      .where("guid", "=", route.guid)
+      .executeTakeFirst();
+    if (current === undefined) return;
+    const options =
+      body.options === undefined
+        ? current.options
+        : encodeJson(
+            validOptions(mergeOptions(decodeJson(current.options), body.options as RouteOptions), context),
+          );
+    await db
+      .updateTable("routes")
+      .set({ options, updated_at: context.now() })
+      .where("guid", "=", route.guid)
+      .execute();
+    await writeMetadata(db, "route", route.guid, body.metadata);
+    if (options === current.options) return;
+    news.route(route.guid);
+    for (const process of await processesOfRoutes(db, [route.guid])) news.process(process);
+  });
+}
+
+/** Of the space that owns the route; a space it is shared with may only use it. */
+export async function demandRouteWrite(call: Call<unknown>, route: RowOf<"routes">): Promise<void> {
+  const { db } = call.context.store;
+  const space = await db
+    .selectFrom("spaces")
+    .selectAll()
+    .where("guid", "=", route.space_guid)
+    .executeTakeFirstOrThrow();
+  await demand(db, call.caller, "route.write", placeOf(space));
+}
+
+/** Those that nothing uses: no app, no other space, no route service. */
+async function deleteUnmapped(call: Call<unknown>): ReturnType<typeof asJob> {
+  const { context, caller, query } = call;
+  const space = await findRow(call, spaceListing, call.params["guid"] ?? "");
+  if (query["unmapped"] !== "true") {
+    refuse(
+      "Mass delete not supported for routes. Use 'unmapped=true' parameter to delete all unmapped routes.",
+    );
+  }
+  await demand(context.store.db, caller, "route.write", placeOf(space));
+  const job = { operation: "space.delete_unmapped_routes", resourceType: "space", resourceGuid: space.guid };
+  return asJob(context, job, async (db, news) => {
+    const unused = await db
+      .selectFrom("routes")
+      .select("guid")
+      .where("space_guid", "=", space.guid)
+      .where(sql<boolean>`guid not in (select route_guid from destinations)`)
+      .where(sql<boolean>`guid not in (select route_guid from route_shares)`)
+      .where(sql<boolean>`guid not in (select route_guid from service_route_bindings)`)
+      .execute();
+    await deleteRoutes(
+      db,
+      news,
+      unused.map((route) => route.guid),
+    );
+  });
+}
+
+function refuse(problem: string): never {
+  throw unprocessable({ problems: [problem] });
+}
+
+// --- presenters ---
+
+async function presentRoutes(context: Context, rows: readonly RowOf<"routes">[]): Promise<object[]> {
+  if (rows.length === 0) return [];
+  const { db } = context.store;
+  const domains = await db
+    .selectFrom("domains")
+    .select(["guid", "name"])
+    .where("guid", "in", [...new Set(rows.map((row) => row.domain_guid))])
+    .execute();
+  const nameOf = new Map(domains.map((domain) => [domain.guid, domain.name]));
+  const destinationsOf = await loadDestinations(
+    db,
+    rows.map((row) => row.guid),
+  );
+  return withMetadata(context, "route", rows, (row, metadata) => ({
+    ...head(row),
+    protocol: row.protocol,
+    host: row.host,
+    path: row.path,
+    port: row.port,
+    url: routeUrl(row, nameOf.get(row.domain_guid) ?? ""),
+    destinations: destinationsOf(row.guid).map((each) => presentDestination(each, row.protocol)),
+    options: decodeJson(row.options),
+    metadata,
+    relationships: { space: toOneData(row.space_guid), domain: toOneData(row.domain_guid) },
+    links: {
+      self: link(context, `/v3/routes/${row.guid}`),
+      space: link(context, `/v3/spaces/${row.space_guid}`),
+      destinations: link(context, `/v3/routes/${row.guid}/destinations`),
+      domain: link(context, `/v3/domains/${row.domain_guid}`),
+    },
+  }));
+}
+
+export async function loadDestinations(
+  db: Database,
+  routeGuids: readonly string[],
+): Promise<(routeGuid: string) => readonly RowOf<"destinations">[]> {
+  const rows = await db
+    .selectFrom("destinations")
+    .selectAll()
+    .where("route_guid", "in", routeGuids)
+    .orderBy("created_at")
+    .orderBy("guid")
+    .execute();
+  return groupBy(rows, (row) => row.route_guid);
+}
+
+export function presentDestination(
+  row: RowOf<"destinations">,
+  protocol: RowOf<"routes">["protocol"],
+): object {
+  return {
+    ...head(row),
+    app: { guid: row.app_guid, process: { type: row.process_type } },
+    weight: row.weight,
+    port: row.app_port,
+    protocol: row.protocol ?? (protocol === "tcp" ? "tcp" : "http1"),
+  };
+}
+
+export const routeListing: Listing<"routes"> = {
+  table: "routes",
+  resource: "Route",
+  labelled: "route",
+  filters: {
+    hosts: (values, call) =>
+      column("routes.host")(
+        values.map((value) => value.toLowerCase()),
+        call,
+      ),
+    paths: column("routes.path"),
+    ports: (values) =>
+      sql<boolean>`routes.port in (${sql.join(values.map((value) => (/^\d{1,5}$/.test(value) ? Number(value) : -1)))})`,
+    app_guids: (values) =>
+      sql<boolean>`routes.guid in (select route_guid from destinations where app_guid in (${sql.join(values)}))`,
+    // A route is also «in» the spaces it is shared with.
+    space_guids: (values) => sql<boolean>`(routes.space_guid in (${sql.join(values)})
+      or routes.guid in (select route_guid from route_shares where space_guid in (${sql.join(values)})))`,
+    organization_guids: (values) =>
+      sql<boolean>`routes.space_guid in (select guid from spaces where organization_guid in (${sql.join(values)}))`,
+    domain_guids: column("routes.domain_guid"),
+    service_instance_guids: (values) => sql<boolean>`routes.guid in (
+      select route_guid from service_route_bindings where service_instance_guid in (${sql.join(values)}))`,
+  },
+  includes: {
+    domain: {
+      key: "domains",
+      load: async ({ context }, rows) => {
+        if (rows.length === 0) return [];
+        const guids = [...new Set(rows.map((row) => row.domain_guid))];
+        const { db } = context.store;
+        return presentDomains(
+          context,
+          await db.selectFrom("domains").selectAll().where("guid", "in", guids).execute(),
+        );
+      },
+    },
+    space: {
+      key: "spaces",
+      load: ({ context }, rows) => loadSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
+    },
+    "space.organization": {
+      key: "organizations",
+      load: ({ context }, rows) =>
+        loadOrganizationsOfSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
+    },
+  },
+  visible: ({ caller }) => routeVisible(caller),
+  present: ({ context }, rows) => presentRoutes(context, rows),
+};
+
+// --- endpoints ---
+
+const guidOf = (call: Call<unknown>) => call.params["guid"] ?? "";
+
+export const routes: readonly Endpoint[] = [
+  listEndpoint("/v3/routes", "Lists routes.", routeListing),
+  showEndpoint("/v3/routes/:guid", "Shows a route.", routeListing),
+  listEndpoint("/v3/apps/:guid/routes", "Lists an app's routes.", routeListing, async (call) => {
+    const app = await findRow(call, appListing, guidOf(call));
+    return sql<boolean>`routes.guid in (select route_guid from destinations where app_guid = ${app.guid})`;
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/domains/:guid/route_reservations",
+    summary: "Says whether a route is taken.",
+    access: "read",
+    parameters: ["host", "path", "port"],
+    handle: async (call) => {
+      const domain = await findRow(call, domainListing, guidOf(call));
+      const { host = "", path = "", port } = call.query;
+      const taken = await call.context.store.db
+        .selectFrom("routes")
+        .select("guid")
+        .where("domain_guid", "=", domain.guid)
+        .where("host", "=", host.toLowerCase())
+        .where("path", "=", path)
+        .$if(port !== undefined, (query) =>
+          query.where("port", "=", /^\d{1,5}$/.test(port ?? "") ? Number(port) : -1),
+        )
+        .executeTakeFirst();
+      return ok({ matching_route: taken !== undefined });
+    },
+  }),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/routes",
+    summary: "Creates a route.",
+    access: "write",
+    body: CreateRoute,
+    check: createProblems,
+    handle: async (call) => created(await presentNow(call, routeListing, await createRoute(call))),
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/routes/:guid",
+    summary: "Changes a route's options or metadata.",
+    access: "write",
+    body: UpdateRoute,
+    check: (body, context) => optionProblems(body.options, context),
+    handle: async (call) => {
+      const route = await findRow(call, routeListing, guidOf(call));
+      await updateRoute(call, route);
+      return ok(await presentNow(call, routeListing, route.guid));
+    },
+  }),
+  defineEndpoint({
+    method: "DELETE",
+    path: "/v3/routes/:guid",
+    summary: "Deletes a route.",
+    access: "write",
+    handle: async (call) => {
+      const route = await findRow(call, routeListing, guidOf(call));
+      await demandRouteWrite(call, route);
+      const job = { operation: "route.delete", resourceType: "route", resourceGuid: route.guid };
+      return asJob(call.context, job, (db, news) => deleteRoutes(db, news, [route.guid]));
+    },
+  }),
+  defineEndpoint({
+    method: "DELETE",
+    path: "/v3/spaces/:guid/routes",
+    summary: "Deletes the routes of a space that nothing uses.",
+    access: "write",
+    parameters: ["unmapped"],
+    handle: deleteUnmapped,
+  }),
+];

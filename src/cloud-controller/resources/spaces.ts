@@ -1,0 +1,192 @@
+/** Spaces: where apps and routes live. */
+import { type Static, Type } from "typebox";
+import { newGuid } from "../../kernel/index.ts";
+import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import { isUniqueViolation, type RowOf } from "../../store/index.ts";
+import type { Context } from "../context.ts";
+import { deleteSpace } from "../deletions.ts";
+import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { asJob } from "../jobs.ts";
+import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { Metadata, writeMetadata } from "../metadata.ts";
+import { demand, organizationVisible, spaceVisible } from "../permissions.ts";
+import { head, link, toOneData, withMetadata } from "../present.ts";
+import { message, toOne } from "../schema.ts";
+import { presentOrganizations } from "./organizations.ts";
+
+// --- messages ---
+
+const Name = Type.String({ minLength: 1, maxLength: 255 });
+const CreateSpace = message({
+  name: Name,
+  relationships: message({ organization: toOne("organization") }),
+  metadata: Type.Optional(Metadata),
+});
+const UpdateSpace = message({ name: Type.Optional(Name), metadata: Type.Optional(Metadata) });
+
+// --- actions ---
+
+async function createSpace(call: Call<Static<typeof CreateSpace>>): Promise<string> {
+  const { context, caller, body } = call;
+  const organizationGuid = body.relationships.organization.data.guid;
+  const organization = await context.store.db
+    .selectFrom("organizations")
+    .select("guid")
+    .where("guid", "=", organizationGuid)
+    .where(organizationVisible(caller, "organizations.guid"))
+    .executeTakeFirst();
+  if (organization === undefined) {
+    throw unprocessable({
+      problems: ["Invalid organization. Ensure the organization exists and you have access to it."],
+    });
+  }
+  await demand(context.store.db, caller, "space.create", { organizationGuid });
+  const guid = newGuid();
+  await refusingTakenName(() =>
+    context.write(async (db) => {
+      const now = context.now();
+      await db
+        .insertInto("spaces")
+        .values({
+          guid,
+          created_at: now,
+          updated_at: now,
+          name: body.name,
+          organization_guid: organizationGuid,
+        })
+        .execute();
+      await writeMetadata(db, "space", guid, body.metadata);
+    }),
+  );
+  return guid;
+}
+
+async function updateSpace(call: Call<Static<typeof UpdateSpace>>, space: RowOf<"spaces">): Promise<void> {
+  const { context, caller, body } = call;
+  await demand(context.store.db, caller, "space.update", placeOf(space));
+  await refusingTakenName(() =>
+    context.write(async (db) => {
+      await db
+        .updateTable("spaces")
+        .set({ name: body.name ?? space.name, updated_at: context.now() })
+        .where("guid", "=", space.guid)
+        .execute();
+      await writeMetadata(db, "space", space.guid, body.metadata);
+    }),
+  );
+}
+
+async function refusingTakenName(write: () => Promise<void>): Promise<void> {
+  try {
+    await write();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    throw unprocessable({ problems: ["Name must be unique in organization"] }, error);
+  }
+}
+
+export const placeOf = (space: Pick<RowOf<"spaces">, "guid" | "organization_guid">) => ({
+  organizationGuid: space.organization_guid,
+  spaceGuid: space.guid,
+});
+
+// --- presenter ---
+
+export async function presentSpaces(context: Context, rows: readonly RowOf<"spaces">[]): Promise<object[]> {
+  return withMetadata(context, "space", rows, (row, metadata) => ({
+    ...head(row),
+    name: row.name,
+    relationships: {
+      organization: toOneData(row.organization_guid),
+      quota: toOneData(row.quota_guid),
+    },
+    metadata,
+    links: {
+      self: link(context, `/v3/spaces/${row.guid}`),
+      organization: link(context, `/v3/organizations/${row.organization_guid}`),
+      features: link(context, `/v3/spaces/${row.guid}/features`),
+      apply_manifest: link(context, `/v3/spaces/${row.guid}/actions/apply_manifest`, "POST"),
+    },
+  }));
+}
+
+/** For `include`: the spaces of rows that have one. */
+export async function loadSpaces(context: Context, guids: readonly string[]): Promise<readonly object[]> {
+  if (guids.length === 0) return [];
+  const rows = await context.store.db.selectFrom("spaces").selectAll().where("guid", "in", guids).execute();
+  return presentSpaces(context, rows);
+}
+
+/** For `include`: the organizations of spaces. */
+export async function loadOrganizationsOfSpaces(
+  context: Context,
+  spaceGuids: readonly string[],
+): Promise<readonly object[]> {
+  if (spaceGuids.length === 0) return [];
+  const { db } = context.store;
+  const rows = await db
+    .selectFrom("organizations")
+    .selectAll()
+    .where("guid", "in", db.selectFrom("spaces").select("organization_guid").where("guid", "in", spaceGuids))
+    .execute();
+  return presentOrganizations(context, rows);
+}
+
+const organizationsOf = {
+  key: "organizations",
+  load: ({ context }: Call, rows: readonly RowOf<"spaces">[]) =>
+    loadOrganizationsOfSpaces(
+      context,
+      rows.map((row) => row.guid),
+    ),
+};
+
+export const spaceListing: Listing<"spaces"> = {
+  table: "spaces",
+  resource: "Space",
+  labelled: "space",
+  filters: { names: column("spaces.name"), organization_guids: column("spaces.organization_guid") },
+  includes: { org: organizationsOf, organization: organizationsOf },
+  orderBy: ["name"],
+  visible: ({ caller }) => spaceVisible(caller, "spaces.guid"),
+  present: ({ context }, rows) => presentSpaces(context, rows),
+};
+
+// --- endpoints ---
+
+export const spaces: readonly Endpoint[] = [
+  listEndpoint("/v3/spaces", "Lists spaces.", spaceListing),
+  showEndpoint("/v3/spaces/:guid", "Shows a space.", spaceListing),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/spaces",
+    summary: "Creates a space.",
+    access: "write",
+    body: CreateSpace,
+    handle: async (call) => created(await presentNow(call, spaceListing, await createSpace(call))),
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/spaces/:guid",
+    summary: "Renames a space or changes its metadata.",
+    access: "write",
+    body: UpdateSpace,
+    handle: async (call) => {
+      const space = await findRow(call, spaceListing, call.params["guid"] ?? "");
+      await updateSpace(call, space);
+      return ok(await presentNow(call, spaceListing, space.guid));
+    },
+  }),
+  defineEndpoint({
+    method: "DELETE",
+    path: "/v3/spaces/:guid",
+    summary: "Deletes a space with everything in it.",
+    access: "write",
+    handle: async (call) => {
+      const space = await findRow(call, spaceListing, call.params["guid"] ?? "");
+      await demand(call.context.store.db, call.caller, "space.delete", placeOf(space));
+      const job = { operation: "space.delete", resourceType: "space", resourceGuid: space.guid };
+      return asJob(call.context, job, (db, news) => deleteSpace(db, news, space.guid));
+    },
+  }),
+];

@@ -1,0 +1,79 @@
+/** What upstream has no call for, all below `/v3/viaduct`: recent logs, liveness of routes, the list of options. */
+import { badQueryParameter, unknownRequest } from "../../kernel/errors/cloud-controller.ts";
+import { options } from "../../options/index.ts";
+import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { findRow } from "../list.ts";
+import { appListing } from "./apps.ts";
+import { routeListing } from "./routes.ts";
+
+const DEFAULT_LOG_LINES = 100;
+const MAX_LOG_LINES = 1_000;
+const MAX_WAIT_MS = 60_000;
+
+/** @throws badQueryParameter */
+function wholeNumber(call: Call, name: string, otherwise: number, maximum: number): number {
+  const text = call.query[name];
+  if (text === undefined) return otherwise;
+  if (/^\d{1,9}$/.test(text) && Number(text) <= maximum) return Number(text);
+  throw badQueryParameter({
+    problems: [`${name} must be a whole number between 0 and ${maximum}, and is '${text}'`],
+  });
+}
+
+export const viaduct: readonly Endpoint[] = [
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/viaduct/apps/:guid/recent_logs",
+    summary: "Shows the newest log lines of an app, oldest first.",
+    access: "read",
+    parameters: ["limit"],
+    handle: async (call) => {
+      const app = await findRow(call, appListing, call.params["guid"] ?? "");
+      const limit = wholeNumber(call, "limit", DEFAULT_LOG_LINES, MAX_LOG_LINES);
+      const lines = await call.context.bbs.recentLogs(app.guid, limit);
+      return ok({
+        resources: lines.map((line) => ({
+          timestamp: line.timestampNs,
+          stream: line.stream,
+          source: line.source,
+          instance_index: line.instanceIndex,
+          text: line.text,
+        })),
+      });
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/viaduct/routes/:guid/liveness",
+    summary: "Says on how many routers a route's newest change is in force; with wait_ms, waits for all.",
+    access: "read",
+    parameters: ["wait_ms"],
+    handle: async (call) => {
+      const { liveness } = call.context;
+      if (liveness === undefined) throw unknownRequest({});
+      const route = await findRow(call, routeListing, call.params["guid"] ?? "");
+      const waitMs = wholeNumber(call, "wait_ms", 0, MAX_WAIT_MS);
+      const state =
+        waitMs === 0 ? await liveness.liveOn(route.guid) : await liveness.whenLive(route.guid, waitMs);
+      return ok({ live: state?.isLive ?? false, current: state?.live ?? 0, readers: state?.of ?? 0 });
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/viaduct/options",
+    summary: "Lists the options a route can have.",
+    access: "public",
+    handle: async () =>
+      ok({
+        resources: options.map(({ name, summary, details, schema, protocols, since, examples }) => ({
+          name,
+          summary,
+          details,
+          schema,
+          protocols,
+          since,
+          examples,
+        })),
+      }),
+  }),
+];

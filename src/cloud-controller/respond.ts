@@ -1,0 +1,88 @@
+/**
+ * The only place that turns an error into upstream's answer: `{"errors":[{"code":10008,"title":"…","detail":"…"}]}`.
+ */
+import { ViaductError } from "../kernel/index.ts";
+import {
+  badQueryParameter,
+  featureDisabled,
+  invalidAuthToken,
+  messageParseError,
+  noRunningInstances,
+  notAuthenticated,
+  notAuthorized,
+  notUnique,
+  resourceNotFound,
+  unknownRequest,
+  unprocessable,
+} from "../kernel/errors/cloud-controller.ts";
+
+interface V3Error {
+  readonly code: number;
+  readonly title: string;
+  readonly detail: string;
+}
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly body: { readonly errors: readonly V3Error[] };
+}
+
+/** Upstream's number and title of each error here. */
+const NUMBERS: ReadonlyMap<string, readonly [code: number, title: string]> = new Map([
+  [invalidAuthToken.definition.code, [1000, "CF-InvalidAuthToken"]],
+  [messageParseError.definition.code, [1001, "CF-MessageParseError"]],
+  [notAuthenticated.definition.code, [10002, "CF-NotAuthenticated"]],
+  [notAuthorized.definition.code, [10003, "CF-NotAuthorized"]],
+  [badQueryParameter.definition.code, [10005, "CF-BadQueryParameter"]],
+  [unprocessable.definition.code, [10008, "CF-UnprocessableEntity"]],
+  [resourceNotFound.definition.code, [10010, "CF-ResourceNotFound"]],
+  [noRunningInstances.definition.code, [10010, "CF-ResourceNotFound"]],
+  [notUnique.definition.code, [10016, "CF-UniquenessError"]],
+  [unknownRequest.definition.code, [10000, "CF-NotFound"]],
+  [featureDisabled.definition.code, [330002, "CF-FeatureDisabled"]],
+] as const);
+
+/** What the client gets; `isOurFault` says that somebody should look at the log. */
+export function errorAnswer(error: unknown): ErrorAnswer & { readonly isOurFault: boolean } {
+  const known = asCatalogued(error);
+  const numbers = known === null ? undefined : NUMBERS.get(known.code);
+  if (known === null || numbers === undefined) {
+    const unavailable = known?.status === 503;
+    return {
+      isOurFault: true,
+      status: unavailable ? 503 : 500,
+      body: {
+        errors: [
+          unavailable
+            ? { code: 10015, title: "CF-ServiceUnavailable", detail: known.message }
+            : { code: 10001, title: "UnknownError", detail: "An unknown error occurred." },
+        ],
+      },
+    };
+  }
+  const [code, title] = numbers;
+  return {
+    isOurFault: false,
+    status: known.status,
+    body: { errors: details(known).map((detail) => ({ code, title, detail })) },
+  };
+}
+
+/** A request that names several problems gets one error each. */
+function details(error: ViaductError): readonly string[] {
+  if (unprocessable.is(error)) return error.details.problems;
+  if (badQueryParameter.is(error)) {
+    return error.details.problems.map((problem) => `The query parameter is invalid: ${problem}`);
+  }
+  return [error.message];
+}
+
+/** The HTTP library's own refusals, in our words. */
+function asCatalogued(error: unknown): ViaductError | null {
+  if (error instanceof ViaductError) return error;
+  const status = (error as { statusCode?: unknown } | null)?.statusCode;
+  if (status === 413) return messageParseError({ reason: "request body is too large" });
+  if (typeof status === "number" && status >= 400 && status < 500) {
+    return messageParseError({ reason: "invalid request body" });
+  }
+  return null;
+}

@@ -1,0 +1,90 @@
+/** Rows → reservations: what the route table shall hold for routes, stopped apps or none included. */
+import { decodeJson } from "../../store/index.ts";
+import type { Destination, Reservation, RouteProtocol } from "../../table/index.ts";
+import type { Database } from "../context.ts";
+import { groupBy } from "../present.ts";
+import { routeUrl } from "../route-address.ts";
+
+/** @param guids  Null for all routes there are. A GUID without a row is left out of the answer. */
+export async function loadReservations(
+  db: Database,
+  guids: readonly string[] | null,
+): Promise<Reservation[]> {
+  const routes = await db
+    .selectFrom("routes")
+    .innerJoin("domains", "domains.guid", "routes.domain_guid")
+    .innerJoin("spaces", "spaces.guid", "routes.space_guid")
+    .innerJoin("organizations", "organizations.guid", "spaces.organization_guid")
+    .leftJoin("service_route_bindings", "service_route_bindings.route_guid", "routes.guid")
+    .leftJoin("service_instances", "service_instances.guid", "service_route_bindings.service_instance_guid")
+    .select([
+      "routes.guid",
+      "routes.host",
+      "routes.path",
+      "routes.port",
+      "routes.protocol",
+      "routes.options",
+      "domains.name as domain",
+      "domains.internal",
+      "spaces.guid as spaceGuid",
+      "spaces.name as spaceName",
+      "organizations.guid as organizationGuid",
+      "organizations.name as organizationName",
+      "service_instances.route_service_url as routeServiceUrl",
+    ])
+    .$if(guids !== null, (query) => query.where("routes.guid", "in", guids ?? []))
+    .orderBy("routes.created_at")
+    .execute();
+  const destinationsOf = await loadTargets(db, guids);
+  return routes.map((route) => {
+    const protocol: RouteProtocol = route.internal === 1 ? "internal" : route.protocol;
+    return {
+      guid: route.guid,
+      protocol,
+      route: route.port === null ? routeUrl(route, route.domain) : String(route.port),
+      destinations: destinationsOf(route.guid),
+      options: protocol === "internal" ? {} : decodeJson(route.options),
+      routeServiceUrl: route.routeServiceUrl,
+      isolationSegment: "",
+      tags: {
+        organization_id: route.organizationGuid,
+        organization_name: route.organizationName,
+        space_id: route.spaceGuid,
+        space_name: route.spaceName,
+      },
+    };
+  });
+}
+
+/** The processes behind destinations. A destination whose app has no process of that type points to nothing yet. */
+async function loadTargets(
+  db: Database,
+  guids: readonly string[] | null,
+): Promise<(routeGuid: string) => readonly Destination[]> {
+  const rows = await db
+    .selectFrom("destinations")
+    .innerJoin("processes", (join) =>
+      join
+        .onRef("processes.app_guid", "=", "destinations.app_guid")
+        .onRef("processes.type", "=", "destinations.process_type"),
+    )
+    .select([
+      "destinations.route_guid",
+      "destinations.app_port",
+      "destinations.weight",
+      "destinations.protocol",
+      "processes.guid as processGuid",
+    ])
+    .$if(guids !== null, (query) => query.where("destinations.route_guid", "in", guids ?? []))
+    .orderBy("destinations.created_at")
+    .orderBy("destinations.guid")
+    .execute();
+  const rowsOf = groupBy(rows, (row) => row.route_guid);
+  return (routeGuid) =>
+    rowsOf(routeGuid).map((row) => ({
+      processGuid: row.processGuid,
+      appPort: row.app_port,
+      weight: row.weight,
+      protocol: row.protocol === "http2" ? "http2" : "http1",
+    }));
+}

@@ -1,0 +1,68 @@
+/**
+ * What the v3 API answers when it cannot do what was asked. The texts are Cloud Foundry's:
+ * clients match on them, so they keep their capital letters. `cloud-controller/respond.ts` adds upstream's numeric
+ * codes and titles.
+ */
+import { defineError, type ErrorDefinition, type ErrorFactory } from "./define.ts";
+
+/** Most entries here differ in these three parts only: all are the client's, none is worth an unchanged repeat. */
+function refuse<Details = Record<string, never>>(
+  code: string,
+  status: number,
+  explain: ErrorDefinition<Details>["explain"],
+): ErrorFactory<Details> {
+  return defineError<Details>({ code, source: "client", retry: "never", status, explain });
+}
+
+export const invalidAuthToken = refuse("invalid_auth_token", 401, () => "Invalid Auth Token");
+
+export const notAuthenticated = refuse("not_authenticated", 401, () => "Authentication error");
+
+export const notAuthorized = refuse(
+  "not_authorized",
+  403,
+  () => "You are not authorized to perform the requested action",
+);
+
+export const messageParseError = refuse<{ reason: string }>(
+  "message_parse_error",
+  400,
+  (d) => `Request invalid due to parse error: ${d.reason}`,
+);
+
+export const badQueryParameter = refuse<{ problems: readonly string[] }>(
+  "bad_query_parameter",
+  400,
+  (d) => `The query parameter is invalid: ${d.problems.join(", ")}`,
+);
+
+export const unknownRequest = refuse("unknown_request", 404, () => "Unknown request");
+
+/** Also for what exists and may not be seen. */
+export const resourceNotFound = refuse<{ resource: string }>(
+  "resource_not_found",
+  404,
+  (d) => `${d.resource} not found`,
+);
+
+/** One sentence per thing that is wrong with the request. */
+export const unprocessable = refuse<{ problems: readonly string[] }>("unprocessable_entity", 422, (d) =>
+  d.problems.join(", "),
+);
+
+export const notUnique = refuse<{ problem: string }>("uniqueness_error", 422, (d) => d.problem);
+
+export const featureDisabled = refuse<{ flag: string }>(
+  "feature_disabled",
+  403,
+  (d) => `Feature Disabled: ${d.flag}`,
+);
+
+export const noRunningInstances = refuse<{ process: string; index: number }>(
+  "instance_not_found",
+  404,
+  (d) => `Instance not found: process ${d.process} has no instance ${d.index}`,
+);
+
+/** The token endpoint's answer to a form that lacks something. */
+export const badTokenRequest = refuse<{ reason: string }>("bad_token_request", 400, (d) => d.reason);
