@@ -1,9 +1,8 @@
 /**
- * How readers find a route. The table writes here; a snapshot is the same thing over shards that nobody writes
- * any more.
+ * How readers find a route. The table writes here; a snapshot is the same thing over snapshots of the maps.
  */
 import { HostRoutes } from "./host-routes.ts";
-import { type ReadonlyShardedMap, ShardedMap } from "./sharded-map.ts";
+import { type ReadonlyVersionedMap, VersionedMap } from "./versioned-map.ts";
 import type { Route, RouteProtocol, Snapshot } from "./types.ts";
 
 /** Most hosts have one route and no path: then the route itself is the entry, and a lookup is one hit. */
@@ -18,8 +17,8 @@ interface Values<A> {
   internalBelow: number;
   tcp: Route<A>;
 }
-type Maps<A> = { readonly [K in keyof Values<A>]: ReadonlyShardedMap<Values<A>[K]> };
-type LiveMaps<A> = { readonly [K in keyof Values<A>]: ShardedMap<Values<A>[K]> };
+type Maps<A> = { readonly [K in keyof Values<A>]: ReadonlyVersionedMap<Values<A>[K]> };
+type LiveMaps<A> = { readonly [K in keyof Values<A>]: VersionedMap<Values<A>[K]> };
 
 /** What readers see of the maps. */
 class View<A> implements Snapshot<A> {
@@ -63,11 +62,11 @@ class View<A> implements Snapshot<A> {
   }
 
   internalRoutes(): IterableIterator<Route<A>> {
-    return this.#maps.internal.values();
+    return this.#maps.internal.values()[Symbol.iterator]();
   }
 
   tcpRoutes(): IterableIterator<Route<A>> {
-    return this.#maps.tcp.values();
+    return this.#maps.tcp.values()[Symbol.iterator]();
   }
 }
 
@@ -78,11 +77,11 @@ export class RouteIndex<A> extends View<A> {
 
   constructor() {
     const maps: LiveMaps<A> = {
-      hosts: new ShardedMap(),
-      wildcards: new ShardedMap(),
-      internal: new ShardedMap(),
-      internalBelow: new ShardedMap(),
-      tcp: new ShardedMap(),
+      hosts: new VersionedMap(),
+      wildcards: new VersionedMap(),
+      internal: new VersionedMap(),
+      internalBelow: new VersionedMap(),
+      tcp: new VersionedMap(),
     };
     super(maps);
     this.#maps = maps;
@@ -139,14 +138,14 @@ export class RouteIndex<A> extends View<A> {
     else map.set(key, own.root);
   }
 
-  #place(host: string): { readonly map: ShardedMap<HostEntry<A>>; readonly key: string } {
+  #place(host: string): { readonly map: VersionedMap<HostEntry<A>>; readonly key: string } {
     if (!host.startsWith("*.")) return { map: this.#maps.hosts, key: host };
     const key = host.slice(2);
     this.longestWildcard = Math.max(this.longestWildcard, key.length);
     return { map: this.#maps.wildcards, key };
   }
 
-  #writable(map: ShardedMap<HostEntry<A>>, key: string, entry: HostEntry<A> | undefined): HostRoutes<A> {
+  #writable(map: VersionedMap<HostEntry<A>>, key: string, entry: HostEntry<A> | undefined): HostRoutes<A> {
     if (entry instanceof HostRoutes && entry.period === this.#period) return entry;
     const own = new HostRoutes<A>(this.#period, entry instanceof HostRoutes ? entry : undefined);
     if (entry !== undefined && !(entry instanceof HostRoutes)) own.put(entry);

@@ -1,0 +1,45 @@
+/**
+ * One string object for equal strings. Messages repeat the same GUIDs, zones and tag values over and over, each
+ * time as a string of its own, and a table that keeps them is half strings. Remembers recent strings only, so it
+ * never grows; a string that comes back after being pushed out costs its memory once more, nothing else.
+ */
+import type { Endpoint } from "./types.ts";
+
+const SLOTS = 8192;
+
+export class SharedStrings {
+  readonly #recent: string[] = Array.from({ length: SLOTS }, () => "");
+
+  share(text: string): string {
+    let hash = 0x811c9dc5;
+    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    const slot = (hash ^ (hash >>> 13)) & (SLOTS - 1);
+    const known = this.#recent[slot];
+    if (known === text) return known;
+    this.#recent[slot] = text;
+    return text;
+  }
+
+  /** An equal endpoint over shared strings. */
+  shareEndpoint(endpoint: Endpoint): Endpoint {
+    const tags: Record<string, string> = {};
+    for (const [key, value] of Object.entries(endpoint.tags)) tags[key] = this.share(value);
+    return {
+      processGuid: this.share(endpoint.processGuid),
+      instanceId: this.share(endpoint.instanceId),
+      instanceIndex: this.share(endpoint.instanceIndex),
+      appGuid: this.share(endpoint.appGuid),
+      host: this.share(endpoint.host),
+      port: endpoint.port,
+      tls: endpoint.tls,
+      serverCertDomainSan: this.share(endpoint.serverCertDomainSan),
+      appPort: endpoint.appPort,
+      instanceAddress: this.share(endpoint.instanceAddress),
+      protocol: endpoint.protocol,
+      availabilityZone: this.share(endpoint.availabilityZone),
+      isolationSegment: this.share(endpoint.isolationSegment),
+      tags,
+      updatedAtNs: endpoint.updatedAtNs,
+    };
+  }
+}
