@@ -219,7 +219,7 @@ test("logs, options, domains, wait and status show what the API says", async (t)
   await run("domains");
   assert.match(host.readStdout(), /^apps\.internal {3}internal {3}everybody$/m);
   assert.equal(await run("wait shop.localhost/api"), 0);
-  assert.match(host.readStderr(), /live on 2 of 2 readers/);
+  assert.match(host.readStderr(), /live on 2 of 2 routers/);
   await run("status --json");
   assert.equal(JSON.parse(host.readStdout()).api, api.url);
 });
