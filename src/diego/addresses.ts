@@ -11,7 +11,13 @@ export interface Ports {
   giveBack(ports: readonly number[]): void;
 }
 
-export function createPorts({ first, last }: { first: number; last: number }): Ports {
+export function createPorts(range: {
+  first: number;
+  last: number;
+  /** Nobody else listens on it. Given in tests. */
+  isFree?: (port: number) => Promise<boolean>;
+}): Ports {
+  const { first, last, isFree = isUnused } = range;
   const taken = new Set<number>();
   const count = last - first + 1;
   // A reader with an old table must not find another app's instance at a port it remembers, so a new life of this
@@ -57,7 +63,7 @@ export async function createInstanceAddresses(): Promise<() => string> {
 }
 
 /** Nobody listens on the port, on any address. */
-async function isFree(port: number): Promise<boolean> {
+async function isUnused(port: number): Promise<boolean> {
   return (await canListen({ host: "0.0.0.0", port })) && (await canListen({ host: "127.0.0.1", port }));
 }
 

@@ -173,7 +173,8 @@ export class Instance {
 
   #watchHealth(net: NetInfo, failures: number): void {
     if (this.#options.lrp.healthCheck.type === "process") return;
-    const waitMs = failures === 0 ? this.#options.config.livenessIntervalMs : RECHECK_MS;
+    const { livenessIntervalMs } = this.#options.config;
+    const waitMs = failures === 0 ? livenessIntervalMs : Math.min(RECHECK_MS, livenessIntervalMs);
     this.#later(waitMs, () =>
       this.#check(net, (problem) => {
         if (problem === null || failures + 1 < LIVENESS_FAILURES) {

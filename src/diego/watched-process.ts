@@ -3,13 +3,14 @@
  *
  *   this process ──stdin: the death pipe──► watcher (sh, leads the group)
  *        ▲                                    ├── guard (sh): waits for the end of the death pipe
- *        └──fd 3: exit code───────────────────└── /bin/sh -c <command> and whatever it starts
+ *        └──fd 3: up, code────────────────────└── /bin/sh -c <command> and whatever it starts
  *
  * The kernel closes the death pipe when this process dies, however it dies; the guard then kills the group. When
  * the command exits, the watcher says with which code and kills what the command left behind.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const WATCHER = fileURLToPath(new URL("watcher.sh", import.meta.url));
@@ -64,7 +65,7 @@ export function startWatchedProcess(
   }
   const group = -watcher.pid;
   const deathPipe = pipeOf(watcher, 0);
-  const exitCode = pipeOf(watcher, 3) as Readable;
+  const reports = pipeOf(watcher, 3) as Readable;
 
   let hasExited = false;
   const exited = (code: number | null) => {
@@ -72,7 +73,24 @@ export function startWatchedProcess(
     hasExited = true;
     handlers.onExit(code);
   };
-  exitCode.on("data", (data: Buffer) => exited(Number.parseInt(data.toString(), 10)));
+  let isUp = false;
+  let isToTerminate = false;
+  const terminate = () => {
+    if (hasExited || watcher.exitCode !== null || watcher.signalCode !== null) return;
+    try {
+      process.kill(group, "SIGTERM");
+    } catch {
+      // The group ended between the check and the call.
+    }
+  };
+  createInterface({ input: reports }).on("line", (line) => {
+    if (line !== "up") {
+      exited(Number(line));
+      return;
+    }
+    isUp = true;
+    if (isToTerminate) terminate();
+  });
   watcher.on("exit", () => {
     // Without its watcher the rest of the group still has its guard, which this wakes.
     deathPipe.destroy();
@@ -90,12 +108,9 @@ export function startWatchedProcess(
     stdout: pipeOf(watcher, 1) as Readable,
     stderr: pipeOf(watcher, 2) as Readable,
     terminate() {
-      if (watcher.exitCode !== null || watcher.signalCode !== null) return;
-      try {
-        process.kill(group, "SIGTERM");
-      } catch {
-        // The group ended between the check and the call.
-      }
+      // Until it is up it would not notice.
+      if (isUp) terminate();
+      else isToTerminate = true;
     },
     kill() {
       deathPipe.destroy();

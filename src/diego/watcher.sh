@@ -1,6 +1,6 @@
 # Runs one command and sees to it that nothing of it stays behind: see watched-process.ts.
 #   $1  the command; CF_INSTANCE_GUID in the environment marks its processes
-#   fd 0 death pipe: its end means that our parent is gone · fd 1, 2 the command's output · fd 3 the exit code
+#   fd 0 death pipe: its end means that our parent is gone · fd 1, 2 the command's output · fd 3 says «up», then the exit code
 
 # The watcher and its guard outlive the signals the group is stopped with.
 trap '' TERM INT HUP QUIT
@@ -34,9 +34,10 @@ end_all() {
 ) &
 
 # The command gets its signals back, because an ignored one stays ignored over exec. It runs in the foreground: in
-# the background it would start with SIGINT and SIGQUIT ignored.
+# the background it would start with SIGINT and SIGQUIT ignored. A signal that comes before «up» would be lost.
 (
   trap - TERM INT HUP QUIT
+  echo up >&3
   exec 2>&5 3>&- 4<&- 5>&-
   exec /bin/sh -c "$1"
 )
