@@ -445,10 +445,20 @@ test("keeps every route the same object, and the generation, over an image of wh
   );
 });
 
-test("is empty again after everything has been taken back", () => {
+test("is empty again after everything has been taken back, and has detached whatever was attached", () => {
   fc.assert(
     fc.property(fc.array(arbitraryStep, { maxLength: 40 }), (steps) => {
-      const table = startTable();
+      const attached = new Set<object>();
+      const table = createTable<object>({
+        attach: (route, previous) => {
+          if (previous !== undefined) assert.ok(attached.delete(previous));
+          const attachment = { of: route.key };
+          attached.add(attachment);
+          return attachment;
+        },
+        detach: (attachment) => assert.ok(attached.delete(attachment)),
+        emptyPoolTimeoutMs: EMPTY_POOL_TIMEOUT_MS,
+      });
       const registered: Registration[] = [];
       for (const step of steps) {
         if (step.do === "apply") table.apply(step.event);
@@ -461,6 +471,7 @@ test("is empty again after everything has been taken back", () => {
       table.prune(0);
       table.prune(EMPTY_POOL_TIMEOUT_MS);
       assert.equal(table.size, 0);
+      assert.equal(attached.size, 0);
       assert.deepEqual([...table.routes(), ...table.internalRoutes(), ...table.tcpRoutes()], []);
       assert.equal(table.hasInternalBelow("internal"), false);
     }),

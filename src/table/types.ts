@@ -139,7 +139,10 @@ export interface Route<A = unknown> {
 }
 
 export interface TableOptions<A> {
-  /** Called when a route appears or changes, never per lookup. `previous` is the attachment it replaces. */
+  /**
+   * Called when a route appears or changes, never per lookup. `previous` is the attachment it replaces. Routes of
+   * every protocol come here. Must not throw and must not write to the table.
+   */
   readonly attach: (route: Omit<Route<A>, "attachment">, previous: A | undefined) => A;
   /** Called when a route disappears, with what was attached to it. */
   readonly detach?: (attachment: A) => void;
