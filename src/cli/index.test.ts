@@ -8,7 +8,7 @@ import { createTestHost, startFakeApi } from "./fake-api.ts";
 import { main } from "./index.ts";
 import { commands } from "./list.ts";
 
-const PROGRAM = join(import.meta.dirname, "..", "..", "bin", "viaduct.ts");
+const PROGRAM = join(import.meta.dirname, "..", "..", "bin", "viaduct.mjs");
 
 test("--help lists every command with its summary and the exit codes", async (t) => {
   const host = createTestHost(t, null);
@@ -26,7 +26,7 @@ test("--help reads no library and no command", (t) => {
   const script = `
     import { registerHooks } from "node:module";
     registerHooks({ load(url, context, next) { if (url.startsWith("file:")) console.error("LOADED " + url); return next(url, context); } });
-    const { main } = await import(${JSON.stringify(PROGRAM.replace("bin/viaduct.ts", "src/cli/index.ts"))});
+    const { main } = await import(${JSON.stringify(PROGRAM.replace("bin/viaduct.mjs", "src/cli/index.ts"))});
     process.exitCode = await main(["--help"]);`;
   const run = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
   assert.equal(run.status, 0, run.stderr);
@@ -201,4 +201,17 @@ test("a password is never asked for where nobody can answer", async (t) => {
     host.readStderr(),
     /no password was given, and there is no terminal to ask on; set VIADUCT_PASSWORD/,
   );
+});
+
+test("the completion script for bash knows commands and their flags", async (t) => {
+  const host = createTestHost(t, null);
+  assert.equal(await main(["completion", "bash"], host), 0);
+  const script = `${host.readStdout()}
+    COMP_WORDS=(viaduct "$1" "$2"); COMP_CWORD=$3; _viaduct; echo "\${COMPREPLY[@]}"`;
+  const complete = (...words: string[]) =>
+    spawnSync("bash", ["-c", script, "bash", ...words], { encoding: "utf8" }).stdout.trim();
+  assert.equal(complete("map", "", "1"), "map-route map-internal-route");
+  assert.equal(complete("scale", "--i", "2"), "--instances");
+  assert.equal(await main(["completion", "fish"], host), 2);
+  assert.match(host.readStderr(), /there is no completion for «fish»; choose bash or zsh/);
 });
