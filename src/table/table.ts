@@ -77,7 +77,6 @@ export function createTable<A>(options: TableOptions<A>): Table<A> {
 
 class RouteTable<A> implements Table<A> {
   readonly #attach: TableOptions<A>["attach"];
-  readonly #detach: (attachment: A) => void;
   readonly #detach: TableOptions<A>["detach"];
   readonly #emptyPoolTimeoutMs: number;
   readonly #index = new RouteIndex<A>();
@@ -100,7 +99,6 @@ class RouteTable<A> implements Table<A> {
 
   constructor(options: TableOptions<A>) {
     this.#attach = options.attach;
-    this.#detach = options.detach ?? (() => {});
     this.#detach = options.detach;
     this.#emptyPoolTimeoutMs = options.emptyPoolTimeoutMs ?? 0;
   }
