@@ -2,7 +2,7 @@
 import { closeSync, existsSync, openSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { storeCorrupt, storeFolderMissing } from "../../kernel/errors/store.ts";
+import { storeCorrupt, storeFolderMissing, storeOpenFailed } from "../../kernel/errors/store.ts";
 import { openingError, patiently } from "./errors.ts";
 
 /**
@@ -20,18 +20,27 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
   }
   let database: DatabaseSync | undefined;
   try {
-    // The file holds password hashes and signing keys; the -wal and -shm files inherit its mode.
-    if (path !== MEMORY) closeSync(openSync(path, "a", 0o600));
+    if (path !== MEMORY) makeFile(path);
     const opened = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 0 });
     database = opened;
-    // WAL with FULL waits for the disk at every commit: what was acknowledged survives a power cut.
-    await patiently(path, () => opened.exec("pragma journal_mode = wal; pragma synchronous = full"));
+    // NORMAL keeps the file whole through a power cut; that acknowledged commits survive one is the flusher's part.
+    await patiently(path, () => opened.exec("pragma journal_mode = wal; pragma synchronous = normal"));
     await patiently(path, () => check(opened, path));
     return opened;
   } catch (error) {
     database?.close();
     throw openingError(path, error);
   }
+}
+
+/** The file holds password hashes and signing keys; the -wal and -shm files inherit its mode. */
+function makeFile(path: string): void {
+  if (existsSync(path)) {
+    if (!statSync(path).isFile()) throw storeOpenFailed({ path, reason: "it is not a file" });
+    // Not opened here: closing it again would drop the locks of a connection this process may have on it.
+    return;
+  }
+  closeSync(openSync(path, "wx", 0o600));
 }
 
 function check(database: DatabaseSync, path: string): void {

@@ -2,9 +2,10 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { CompiledQuery, DatabaseConnection, Driver, QueryCompiler, QueryResult } from "kysely";
 import type { TransactionScope } from "../transaction-scope.ts";
-import { storeClosed } from "../../kernel/errors/store.ts";
+import { storeClosed, storeFailed } from "../../kernel/errors/store.ts";
 import { toParameter } from "../values.ts";
 import { patiently } from "./errors.ts";
+import type { Flusher } from "./flusher.ts";
 
 /** Statements kept prepared. A list filter makes one per number of values, so the least used must go. */
 const STATEMENT_CACHE_SIZE = 256;
@@ -18,13 +19,18 @@ interface Prepared {
 export class SqliteDriver implements Driver {
   readonly #connection: SqliteConnection;
   readonly #scope: TransactionScope;
+  readonly #flusher: Flusher;
   readonly #path: string;
   readonly #turns = new Turns();
   #isClosed = false;
 
-  constructor(database: DatabaseSync, path: string, scope: TransactionScope) {
+  constructor(
+    database: DatabaseSync,
+    { path, scope, flusher }: { path: string; scope: TransactionScope; flusher: Flusher },
+  ) {
     this.#connection = new SqliteConnection(database, path);
     this.#scope = scope;
+    this.#flusher = flusher;
     this.#path = path;
   }
 
@@ -40,8 +46,21 @@ export class SqliteDriver implements Driver {
     return this.#connection;
   }
 
+  /** What was written is acknowledged when it is on disk; the next in turn need not wait for that. */
   async releaseConnection(): Promise<void> {
+    const mustFlush = this.#connection.takeUnflushed();
     this.#turns.give();
+    if (!mustFlush) return;
+    try {
+      await this.#flusher.flush();
+    } catch (error) {
+      throw storeFailed({ where: this.#path, reason: (error as Error).message }, error);
+    }
+  }
+
+  /** What the connection has written since it was acquired may be lost in a power cut. */
+  relax(): void {
+    this.#connection.takeUnflushed();
   }
 
   async beginTransaction(): Promise<void> {
@@ -50,7 +69,7 @@ export class SqliteDriver implements Driver {
     await this.#connection.execute("begin immediate");
   }
   async commitTransaction(): Promise<void> {
-    await this.#connection.execute("commit");
+    await this.#connection.commit();
   }
   async rollbackTransaction(): Promise<void> {
     await this.#connection.rollback();
@@ -72,8 +91,11 @@ export class SqliteDriver implements Driver {
   /** Waits for the transaction that is running. */
   async destroy(): Promise<void> {
     await this.#turns.take();
-    this.#isClosed = true;
-    this.#connection.close();
+    if (!this.#isClosed) {
+      this.#isClosed = true;
+      this.#connection.close();
+      await this.#flusher.close();
+    }
     this.#turns.give();
   }
 }
@@ -81,6 +103,7 @@ export class SqliteDriver implements Driver {
 class SqliteConnection implements DatabaseConnection {
   readonly #database: DatabaseSync;
   readonly #path: string;
+  #hasUnflushed = false;
   /** In order of use, the least recent first. */
   readonly #prepared = new Map<string, Prepared>();
 
@@ -91,7 +114,7 @@ class SqliteConnection implements DatabaseConnection {
 
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const parameters = query.parameters.map(toParameter) as SQLInputValue[];
-    return patiently(this.#path, () => {
+    const result = await patiently(this.#path, () => {
       const { statement, columns } = this.#prepare(query.sql);
       if (columns.length > 0) {
         const values = statement.all(...parameters) as unknown as unknown[][];
@@ -100,11 +123,26 @@ class SqliteConnection implements DatabaseConnection {
       const { changes } = statement.run(...parameters);
       return { rows: [], numAffectedRows: BigInt(changes) };
     });
+    // A statement outside a transaction is its own commit.
+    if (query.query.kind !== "SelectQueryNode" && !this.#database.isTransaction) this.#hasUnflushed = true;
+    return result;
   }
 
   // oxlint-disable-next-line require-yield
   async *streamQuery<R>(): AsyncIterableIterator<QueryResult<R>> {
     throw new Error("streams are not used: a slow reader would hold the only connection; read in pages");
+  }
+
+  /** Whether something was committed since the last call. */
+  takeUnflushed(): boolean {
+    const had = this.#hasUnflushed;
+    this.#hasUnflushed = false;
+    return had;
+  }
+
+  async commit(): Promise<void> {
+    await this.execute("commit");
+    this.#hasUnflushed = true;
   }
 
   execute(sql: string): Promise<void> {
@@ -117,7 +155,6 @@ class SqliteConnection implements DatabaseConnection {
   }
 
   close(): void {
-    if (!this.#database.isOpen) return;
     this.#prepared.clear();
     this.#database.close();
   }

@@ -1,13 +1,15 @@
 /** SQLite as an {@link Engine}: one file, one process that writes, no server. */
-import { type Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler, sql } from "kysely";
+import { SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from "kysely";
 import type { Engine } from "../engine.ts";
 import type { TransactionScope } from "../transaction-scope.ts";
-import { openDatabase } from "./connection.ts";
+import { MEMORY, openDatabase } from "./connection.ts";
 import { SqliteDriver } from "./driver.ts";
+import { createLogFlusher, noFlusher } from "./flusher.ts";
 
 /** @throws what {@link openDatabase} throws */
 export async function openSqlite(path: string, scope: TransactionScope): Promise<Engine> {
-  const driver = new SqliteDriver(await openDatabase(path), path, scope);
+  const flusher = path === MEMORY ? noFlusher : createLogFlusher(path);
+  const driver = new SqliteDriver(await openDatabase(path), { path, scope, flusher });
   return {
     name: "sqlite",
     where: path,
@@ -28,13 +30,9 @@ export async function openSqlite(path: string, scope: TransactionScope): Promise
     transaction: (db, run) => db.transaction().execute(run),
     relaxed: (db, run) =>
       db.connection().execute(async (connection) => {
-        // In WAL mode NORMAL leaves out the wait for the disk; the next FULL commit waits for both.
-        await synchronous("normal", connection);
-        try {
-          return await run(connection);
-        } finally {
-          await synchronous("full", connection);
-        }
+        const result = await run(connection);
+        driver.relax();
+        return result;
       }),
     // `begin immediate` has locked out every other writer already.
     lockMigrations: async () => {},
@@ -44,8 +42,4 @@ export async function openSqlite(path: string, scope: TransactionScope): Promise
     resign: async () => {},
     close: () => driver.destroy(),
   };
-}
-
-async function synchronous<DB>(mode: "normal" | "full", connection: Kysely<DB>): Promise<void> {
-  await sql`pragma synchronous = ${sql.raw(mode)}`.execute(connection);
 }
