@@ -1,0 +1,378 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { ViaductError } from "../kernel/index.ts";
+import { loadGorouterConfig } from "./gorouter-config.ts";
+import { gorouterKeys } from "./gorouter-keys.ts";
+import { renderGorouterKeys } from "./gorouter-reference.ts";
+
+const load = (text: string) => loadGorouterConfig(text, "gorouter.yml");
+
+function problemsOf(text: string): readonly string[] {
+  try {
+    load(text);
+  } catch (error) {
+    assert.ok(error instanceof ViaductError && error.code === "config_invalid", String(error));
+    return (error.details as { problems: readonly string[] }).problems;
+  }
+  return assert.fail("the file was accepted");
+}
+
+test("an empty file is gorouter's defaults", () => {
+  const { config, feed, status, nats, logging, warnings, ...rest } = load("");
+  assert.deepEqual(
+    {
+      port: config.port,
+      host: config.host,
+      maxAttempts: config.maxAttempts,
+      endpointTimeoutMs: config.endpointTimeoutMs,
+      websocketDialTimeoutMs: config.websocketDialTimeoutMs,
+      keepAliveToEndpoints: config.keepAliveToEndpoints,
+      maxIdleConnectionsPerEndpoint: config.maxIdleConnectionsPerEndpoint,
+      maxRequestHeadBytes: config.maxRequestHeadBytes,
+      balancingAlgorithm: config.balancingAlgorithm,
+      verifyEndpointCertificates: config.verifyEndpointCertificates,
+    },
+    {
+      port: 8081,
+      host: "0.0.0.0",
+      maxAttempts: 1,
+      endpointTimeoutMs: 60_000,
+      websocketDialTimeoutMs: 5_000,
+      keepAliveToEndpoints: false,
+      maxIdleConnectionsPerEndpoint: 2,
+      maxRequestHeadBytes: 1_048_576,
+      balancingAlgorithm: "round-robin",
+      verifyEndpointCertificates: true,
+    },
+  );
+  assert.equal(feed.dropletStaleThresholdMs, 120_000);
+  assert.deepEqual(status, {
+    host: "0.0.0.0",
+    port: 8080,
+    tls: null,
+    routesPort: 8082,
+    user: "",
+    pass: "",
+    metricsPort: null,
+    healthyThresholdMs: 0,
+  });
+  assert.deepEqual(nats, {
+    servers: ["localhost:4222"],
+    user: "",
+    pass: "",
+    tls: null,
+    pingIntervalMs: 20_000,
+  });
+  assert.deepEqual(logging, { level: "debug", timestampFormat: "unix-epoch", prefix: "gorouter.stdout" });
+  assert.equal(rest.drainTimeoutMs, 60_000);
+  assert.deepEqual(warnings, []);
+});
+
+/** What a deployment of Cloud Foundry writes, less what is refused. */
+const DEPLOYED = `---
+status:
+  port: 8080
+  user: router-status
+  pass: 00017
+  enable_nontls_health_checks: yes
+  routes:
+    port: 8082
+nats:
+  hosts:
+    - hostname: q-s0.nats.default.cf.bosh
+      port: 4222
+    - {hostname: 10.0.0.3, port: 4223}
+  user: nats
+  pass: secret
+  tls_enabled: false
+logging:
+  file: /var/vcap/sys/log/gorouter/gorouter.log
+  syslog: vcap.gorouter
+  level: info
+  loggregator_enabled: true
+  metron_address: localhost:3457
+  format: {timestamp: rfc3339}
+  redact_query_params: hash
+  extra_access_log_fields: [backend_time, no_such_field]
+port: 80
+index: 2
+pid_file: /var/vcap/data/gorouter/gorouter.pid
+go_max_procs: -1
+prune_stale_droplets_interval: 30s
+droplet_stale_threshold: 120s
+publish_active_apps_interval: 0s
+suspend_pruning_if_nats_unavailable: true
+endpoint_timeout: 900s
+websocket_dial_timeout: 15s
+start_response_delay_interval: 20s
+secure_cookies: true
+enable_ssl: false
+ssl_port: 443
+route_services_secret: ""
+force_forwarded_proto_https: true
+sanitize_forwarded_proto: true
+disable_keep_alives: false
+max_idle_conns: 100
+max_idle_conns_per_host: 100
+backends:
+  max_conns: 500
+  max_attempts: 3
+extra_headers_to_log: [X-Request-Start]
+access_log:
+  file: /tmp/access.log
+balancing_algorithm: least-connection
+routing_table_sharding_mode: shared-and-segments
+isolation_segments: [blue]
+drain_wait: 20s
+drain_timeout: 900s
+empty_pool_response_code_503: true
+empty_pool_timeout: 1m30s
+hop_by_hop_headers_to_filter: [X-Forwarded-Proto]
+http_rewrite:
+  responses:
+    add_headers_if_not_present:
+      - name: Strict-Transport-Security
+        value: max-age=31536000
+    remove_headers:
+      - name: X-Powered-By
+enabel_http2: false
+`;
+
+test("a deployed file is taken as it is", () => {
+  const { config, feed, status, nats, accessLog, logging, emptyPoolTimeoutMs, warnings, ...rest } =
+    load(DEPLOYED);
+  assert.equal(config.port, 80);
+  assert.equal(config.websocketDialTimeoutMs, 15_000);
+  assert.equal(config.keepAliveToEndpoints, true);
+  assert.equal(config.maxInFlightPerEndpoint, 500);
+  assert.equal(config.maxAttempts, 3);
+  assert.equal(config.balancingAlgorithm, "least-connection");
+  assert.equal(config.forceForwardedProtoHttps, true);
+  assert.deepEqual(config.hopByHopHeadersToFilter, ["x-forwarded-proto"]);
+  assert.deepEqual(config.addResponseHeaders, [
+    { name: "Strict-Transport-Security", value: "max-age=31536000" },
+  ]);
+  assert.deepEqual(config.removeResponseHeaders, ["x-powered-by"]);
+  assert.equal(config.accessLogFile, "/tmp/access.log");
+  assert.deepEqual(feed, {
+    index: 2,
+    startResponseDelayIntervalMs: 20_000,
+    dropletStaleThresholdMs: 120_000,
+    pruneStaleDropletsIntervalMs: 30_000,
+    suspendPruningIfNatsUnavailable: true,
+    routingTableShardingMode: "shared-and-segments",
+    isolationSegments: ["blue"],
+    enableHttp2: true,
+  });
+  assert.equal(status.pass, "00017");
+  assert.deepEqual(nats.servers, ["q-s0.nats.default.cf.bosh:4222", "10.0.0.3:4223"]);
+  assert.deepEqual(accessLog, {
+    extraFields: ["backend_time"],
+    extraHeaders: ["X-Request-Start"],
+    hideForwardedFor: false,
+    hideSourceIp: false,
+    redactQueryParams: "hash",
+  });
+  assert.deepEqual(logging, { level: "info", timestampFormat: "rfc3339", prefix: "vcap.gorouter" });
+  assert.equal(emptyPoolTimeoutMs, 90_000);
+  assert.deepEqual(rest, {
+    drainWaitMs: 20_000,
+    drainTimeoutMs: 900_000,
+    pidFile: "/var/vcap/data/gorouter/gorouter.pid",
+  });
+  assert.deepEqual(warnings, [
+    "logging.file: is unknown; did you mean logging.level? (gorouter.yml, line 18)",
+    "enabel_http2: is unknown; did you mean enable_http2? (gorouter.yml, line 67)",
+    "accepted, without effect here: logging.loggregator_enabled, secure_cookies",
+  ]);
+});
+
+test("the stale threshold is raised to the start delay", () => {
+  const { feed, config } = load("droplet_stale_threshold: 10s\nstart_response_delay_interval: 20s\n");
+  assert.equal(feed.dropletStaleThresholdMs, 20_000);
+  assert.equal(config.dropletStaleThresholdMs, 20_000);
+});
+
+test("an emptied pool is kept only with both settings", () => {
+  assert.equal(load("empty_pool_timeout: 30s").emptyPoolTimeoutMs, 0);
+  assert.equal(load("empty_pool_response_code_503: true").emptyPoolTimeoutMs, 0);
+});
+
+test("limits of 0 are the hard limits, and larger ones are cut", () => {
+  assert.equal(load("max_response_header_bytes: 0").config.maxResponseHeadBytes, 10 * 1_048_576);
+  assert.equal(load("max_request_header_bytes: 99999999").config.maxRequestHeadBytes, 1_048_576);
+  assert.equal(load("max_request_header_bytes: 4096").config.maxRequestHeadBytes, 4_096);
+});
+
+test("an empty list of NATS hosts runs without NATS", () => {
+  assert.deepEqual(load("nats: {hosts: []}").nats.servers, []);
+});
+
+const refusals: { text: string; problem: string | RegExp }[] = [
+  { text: "- port: 1", problem: "the file is not a map of settings (gorouter.yml)" },
+  { text: "port: [", problem: /^Flow sequence .*\(gorouter\.yml, line \d\)$/ },
+  { text: "port: 1\nport: 2", problem: /unique.*line 2\)$/ },
+  {
+    text: "port: http",
+    problem: 'port: "http" is not a whole number; write one 0–65535 (gorouter.yml, line 1)',
+  },
+  { text: "\nport: 70000", problem: "port: 70000 is outside 0–65535 (gorouter.yml, line 2)" },
+  { text: "status: 8080", problem: "status: is not a map of settings (gorouter.yml, line 1)" },
+  {
+    text: "secure_cookies: 1\ndisable_keep_alives: 1",
+    problem: /^disable_keep_alives: 1 is neither true nor false/,
+  },
+  {
+    text: "endpoint_timeout: 30",
+    problem: 'endpoint_timeout: 30 has no unit; write "30s" (gorouter.yml, line 1)',
+  },
+  { text: "endpoint_timeout: soon", problem: /"soon" is no duration; write one like "30s"/ },
+  { text: "nats: {hosts: [{hostname: a}]}", problem: /^nats\.hosts: undefined is not a port 1–65535/ },
+  { text: "nats: {hosts: [{port: 4222}]}", problem: /^nats\.hosts: undefined is not a hostname/ },
+  { text: "nats: {hosts: [a]}", problem: /^nats\.hosts: "a" is not a map in a list/ },
+  {
+    text: "balancing_algorithm: hash",
+    problem:
+      "balancing_algorithm: Invalid load balancing algorithm hash. Allowed values are [round-robin least-connection] (gorouter.yml, line 1)",
+  },
+  {
+    text: "balancing_algorithm_az_preference: near",
+    problem: /Invalid load balancing AZ preference near\. Allowed values are \[none locally-optimistic\]/,
+  },
+  {
+    text: "forwarded_client_cert: maybe",
+    problem:
+      /Invalid forwarded client cert mode: maybe\. Allowed values are \[always_forward forward sanitize_set\]/,
+  },
+  {
+    text: "routing_table_sharding_mode: none",
+    problem: /Invalid sharding mode: none\. Allowed values are \[all segments shared-and-segments\]/,
+  },
+  {
+    text: "routing_table_sharding_mode: segments",
+    problem: /Expected isolation segments; routing table sharding mode set to segments and none provided\./,
+  },
+  {
+    text: "logging: {redact_query_params: some}",
+    problem: /Invalid query param redaction mode: some\. Allowed values are \[none all hash\]/,
+  },
+  {
+    text: "load_balancer_healthy_threshold: -5s",
+    problem: /Invalid load balancer healthy threshold: -5s/,
+  },
+  {
+    text: "disable_http: true",
+    problem:
+      /neither http nor https listener is enabled: router\.enable_ssl: false, router\.disable_http: true/,
+  },
+  {
+    text: "status: {enable_nontls_health_checks: false}",
+    problem: /Neither TLS nor non-TLS health endpoints are enabled\. Refusing to start gorouter\./,
+  },
+  { text: "status: {tls: {certificate: x}}", problem: /router\.status\.tls\.key must be provided/ },
+  { text: "status: {tls: {key: x}}", problem: /router\.status\.tls\.certificate must be provided/ },
+  { text: "status: {tls: {certificate: x, key: x}}", problem: /Error loading key pair: / },
+  { text: "status: {tls: {port: 0, key: x}}", problem: /router\.status\.tls\.port must not be 0/ },
+  {
+    text: "nats: {tls_enabled: true, cert_chain: x, private_key: x}",
+    problem: /^nats\.cert_chain: Error loading NATS key pair: /,
+  },
+  {
+    text: "http_rewrite: {responses: {remove_headers: [{name: 'a b'}]}}",
+    problem: /"a b" is not a header name/,
+  },
+  {
+    text: 'http_rewrite: {responses: {add_headers_if_not_present: [{name: a, value: "b\\r\\nc: d"}]}}',
+    problem: /is not a header value/,
+  },
+  { text: "viaduct: {hots: ::1}", problem: /^viaduct\.hots: is unknown; did you mean viaduct\.host\?/ },
+];
+for (const { text, problem } of refusals) {
+  test(`a file is refused with a sentence: ${text.replaceAll("\n", " ⏎ ")}`, () => {
+    const problems = problemsOf(text);
+    const hit = problems.some((sentence) =>
+      typeof problem === "string" ? sentence === problem : problem.test(sentence),
+    );
+    assert.ok(hit, problems.join("\n"));
+  });
+}
+
+for (const text of [
+  "enable_ssl: true",
+  "enable_proxy: true",
+  "backends: {cert_chain: x}",
+  "route_services_secret: s3cret",
+  "route_services: {strict_signature_validation: true}",
+  "routing_api: {uri: https://routing-api.example.com}",
+  "forwarded_client_cert: sanitize_set",
+  "prometheus: {cert_path: /x}",
+]) {
+  test(`what would be dangerous to ignore stops the start: ${text}`, () => {
+    const [problem, ...others] = problemsOf(text);
+    assert.deepEqual(others, []);
+    assert.match(
+      problem ?? "",
+      /is not supported yet, and .*; remove it, or keep gorouter for now \(gorouter\.yml, line 1\)$/,
+    );
+    assert.ok(!problem?.includes("s3cret"));
+  });
+}
+
+test("all problems are reported at once", () => {
+  assert.equal(
+    problemsOf("port: x\nenable_ssl: true\nendpoint_timeout: 3\nbalancing_algorithm: y").length,
+    4,
+  );
+});
+
+test("an anchored value is read where it is used", () => {
+  const { config } = load("endpoint_timeout: &t 7s\nendpoint_dial_timeout: *t\n");
+  assert.equal(config.endpointDialTimeoutMs, 7_000);
+});
+
+test("a null is the default", () => {
+  const { config, nats } = load("port:\nnats:\nstatus:\n  routes:\nlogging: ~\n");
+  assert.equal(config.port, 8081);
+  assert.deepEqual(nats.servers, ["localhost:4222"]);
+});
+
+test("no file makes the loader fail otherwise than with its list of problems", () => {
+  const keys = fc.constantFrom(...gorouterKeys.keys());
+  const body = fc.array(fc.tuple(keys, fc.jsonValue()), { maxLength: 8 });
+  fc.assert(
+    fc.property(body, (entries) => {
+      const tree: Record<string, unknown> = {};
+      for (const [key, value] of entries) {
+        const path = key.split(".");
+        let map = tree;
+        for (const part of path.slice(0, -1)) {
+          const next = map[part];
+          map = (
+            typeof next === "object" && next !== null && !Array.isArray(next) ? next : (map[part] = {})
+          ) as Record<string, unknown>;
+        }
+        map[path.at(-1) ?? ""] = value;
+      }
+      try {
+        load(JSON.stringify(tree));
+      } catch (error) {
+        assert.ok(error instanceof ViaductError, String(error));
+      }
+    }),
+  );
+});
+
+test("every default is what its own kind would take", () => {
+  for (const [name, key] of gorouterKeys) {
+    if (key.kind.name === "duration") continue;
+    const source = typeof key.default === "object" ? null : String(key.default);
+    assert.deepEqual(key.kind.parse({ value: key.default, source }), { value: key.default }, name);
+  }
+});
+
+test("the committed reference page is what the list says", () => {
+  const page = new URL("../../docs/reference/gorouter-config.md", import.meta.url);
+  assert.equal(readFileSync(page, "utf8"), renderGorouterKeys(), "run «npm run docs»");
+});

@@ -1,0 +1,330 @@
+/**
+ * Reads a gorouter configuration file: the drop-in's front page. The keys themselves are in `gorouter-keys.ts`.
+ *
+ * All problems are reported at once, each with its line. Unknown keys are no problem, because gorouter ignores
+ * them too, but they are said, with the nearest known name.
+ */
+import { createSecureContext } from "node:tls";
+import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
+import { configInvalid } from "../kernel/errors/config.ts";
+import { nearestName } from "../kernel/index.ts";
+import { type AccessLogOptions, EXTRA_ACCESS_LOG_FIELDS, type ExtraAccessLogField } from "./access-log.ts";
+import { ROUTER_DEFAULTS, type RouterConfig } from "./config.ts";
+import type { ClassicFeedConfig } from "./feeds/classic.ts";
+import {
+  GOROUTER_KEYS,
+  type GorouterKey,
+  type GorouterKeyName,
+  gorouterKeys,
+  type GorouterValue,
+} from "./gorouter-keys.ts";
+import type { Given } from "./gorouter-values.ts";
+
+const MIB = 1024 * 1024;
+/** Cap and default of `max_request_header_bytes`. */
+const MAX_REQUEST_HEAD_BYTES = MIB;
+/** What Go's transport takes of a response head when it is not told. */
+const DEFAULT_RESPONSE_HEAD_BYTES = 10 * MIB;
+
+export interface StatusConfig {
+  readonly host: string;
+  /** Port of the plain health listener; null without one. */
+  readonly port: number | null;
+  /** Null without a certificate. */
+  readonly tls: { readonly port: number; readonly certificate: string; readonly key: string } | null;
+  /** `/routes`, on the loopback address. */
+  readonly routesPort: number;
+  readonly user: string;
+  readonly pass: string;
+  /** Null without a metrics listener. */
+  readonly metricsPort: number | null;
+  /** Health is good this long before `/health` says so. */
+  readonly healthyThresholdMs: number;
+}
+
+export interface NatsSettings {
+  /** `host:port`; empty runs without NATS. */
+  readonly servers: readonly string[];
+  readonly user: string;
+  readonly pass: string;
+  /** PEM texts; "" inside when not given. Null without TLS. */
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string } | null;
+  readonly pingIntervalMs: number;
+}
+
+export interface GorouterConfig {
+  readonly config: RouterConfig;
+  readonly feed: Omit<ClassicFeedConfig, "localAddress">;
+  readonly status: StatusConfig;
+  readonly nats: NatsSettings;
+  readonly accessLog: AccessLogOptions;
+  readonly logging: {
+    readonly level: GorouterValue<"logging.level">;
+    readonly timestampFormat: GorouterValue<"logging.format.timestamp">;
+    /** Beginning of `source`. */
+    readonly prefix: string;
+  };
+  /** For the table: how long an emptied classic pool answers 503; 0 forgets it at once. */
+  readonly emptyPoolTimeoutMs: number;
+  readonly drainWaitMs: number;
+  readonly drainTimeoutMs: number;
+  /** "" writes none. */
+  readonly pidFile: string;
+  /** Sentences for the log. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * @param path  How the file is called in problems.
+ * @throws configInvalid with all problems
+ */
+export function loadGorouterConfig(text: string, path: string): GorouterConfig {
+  const file = readFile(text, path);
+  const config = mapConfig(file);
+  if (file.problems.length > 0) throw configInvalid({ problems: file.problems });
+  return Object.freeze(config);
+}
+
+/** The file as read: values by key, and where each stands. */
+interface GorouterFile {
+  get<K extends GorouterKeyName>(key: K): GorouterValue<K>;
+  /** Notes a problem with a key, at its line when it is in the file. */
+  problem(key: GorouterKeyName, sentence: string): void;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+function readFile(text: string, path: string): GorouterFile {
+  const values = new Map<string, unknown>();
+  const places = new Map<string, string>();
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  const withoutEffect: string[] = [];
+
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines });
+  const place = (node: unknown) => {
+    const offset = isScalar(node) ? node.range?.[0] : undefined;
+    return offset === undefined ? path : `${path}, line ${lines.linePos(offset).line}`;
+  };
+  for (const error of document.errors) {
+    const line = error.linePos?.[0].line;
+    problems.push(`${error.message.split("\n")[0]} (${line === undefined ? path : `${path}, line ${line}`})`);
+  }
+
+  const take = (name: string, key: GorouterKey<unknown>, given: Given, where: string) => {
+    places.set(name, where);
+    if (given.value === null) return;
+    const parsed = key.kind.parse(given);
+    if ("problem" in parsed) {
+      problems.push(`${name}: ${parsed.problem} (${where})`);
+      return;
+    }
+    values.set(name, parsed.value);
+    const danger = key.refuse(parsed.value);
+    if (danger !== null) problems.push(`${name}: ${danger} (${where})`);
+    const isDefault = JSON.stringify(parsed.value) === JSON.stringify(key.default);
+    if (key.state === "accepted" && !isDefault) withoutEffect.push(name);
+  };
+
+  const walk = (map: YAMLMap, prefix: string) => {
+    for (const pair of map.items) {
+      const name = prefix + (isScalar(pair.key) ? String(pair.key.value) : "");
+      const where = place(pair.key);
+      const node = isAlias(pair.value) ? pair.value.resolve(document) : (pair.value as Node | null);
+      const key = gorouterKeys.get(name);
+      const isGroup =
+        key === undefined && [...gorouterKeys.keys()].some((known) => known.startsWith(`${name}.`));
+      if (key !== undefined) take(name, key, givenBy(node), where);
+      else if (isGroup && isMap(node)) walk(node, `${name}.`);
+      else if (isGroup) {
+        const isNull = node === undefined || node === null || (isScalar(node) && node.value === null);
+        if (!isNull) problems.push(`${name}: is not a map of settings (${where})`);
+      } else {
+        const near = nearestName(name, [...gorouterKeys.keys()]);
+        const sentence = `${name}: is unknown${near === null ? "" : `; did you mean ${near}?`} (${where})`;
+        // Our own keys have no history of being ignored.
+        (name.startsWith("viaduct.") ? problems : warnings).push(sentence);
+      }
+    }
+  };
+  const givenBy = (node: Node | null | undefined): Given => ({
+    value: (node?.toJS(document) as unknown) ?? null,
+    source: isScalar(node) ? (node.source ?? null) : null,
+  });
+
+  if (document.errors.length === 0) {
+    if (isMap(document.contents)) walk(document.contents, "");
+    else if (document.contents !== null) problems.push(`the file is not a map of settings (${path})`);
+  }
+  if (withoutEffect.length > 0) warnings.push(`accepted, without effect here: ${withoutEffect.join(", ")}`);
+
+  return {
+    problems,
+    warnings,
+    get: (name) =>
+      (values.has(name) ? values.get(name) : GOROUTER_KEYS[name].default) as GorouterValue<typeof name>,
+    problem: (name, sentence) => void problems.push(`${name}: ${sentence} (${places.get(name) ?? path})`),
+  };
+}
+
+function mapConfig(file: GorouterFile): GorouterConfig {
+  const { get } = file;
+  const staleMs = Math.max(get("droplet_stale_threshold"), get("start_response_delay_interval"));
+  const endpointTimeoutMs = get("endpoint_timeout");
+
+  if (get("disable_http")) {
+    file.problem(
+      "disable_http",
+      "neither http nor https listener is enabled: router.enable_ssl: false, router.disable_http: true",
+    );
+  }
+  if (get("routing_table_sharding_mode") === "segments" && get("isolation_segments").length === 0) {
+    file.problem(
+      "routing_table_sharding_mode",
+      "Expected isolation segments; routing table sharding mode set to segments and none provided.",
+    );
+  }
+
+  return {
+    config: mapRouter(file, staleMs),
+    feed: {
+      index: get("index"),
+      startResponseDelayIntervalMs: get("start_response_delay_interval"),
+      dropletStaleThresholdMs: staleMs,
+      pruneStaleDropletsIntervalMs: get("prune_stale_droplets_interval"),
+      suspendPruningIfNatsUnavailable: get("suspend_pruning_if_nats_unavailable"),
+      routingTableShardingMode: get("routing_table_sharding_mode"),
+      isolationSegments: get("isolation_segments"),
+      enableHttp2: get("enable_http2"),
+    },
+    status: mapStatus(file),
+    nats: mapNats(file),
+    accessLog: {
+      extraFields: get("logging.extra_access_log_fields").filter(isExtraField),
+      extraHeaders: get("extra_headers_to_log"),
+      hideForwardedFor: get("logging.disable_log_forwarded_for"),
+      hideSourceIp: get("logging.disable_log_source_ip"),
+      redactQueryParams: get("logging.redact_query_params"),
+    },
+    logging: {
+      level: get("logging.level"),
+      timestampFormat: get("logging.format.timestamp"),
+      prefix: get("logging.syslog") || "gorouter.stdout",
+    },
+    emptyPoolTimeoutMs: get("empty_pool_response_code_503") ? get("empty_pool_timeout") : 0,
+    drainWaitMs: get("drain_wait"),
+    drainTimeoutMs: get("drain_timeout") || endpointTimeoutMs,
+    pidFile: get("pid_file"),
+    warnings: file.warnings,
+  };
+}
+
+function mapRouter({ get }: GorouterFile, dropletStaleThresholdMs: number): RouterConfig {
+  const maxRequestHeadBytes = get("max_request_header_bytes");
+  return Object.freeze({
+    ...ROUTER_DEFAULTS,
+    host: get("viaduct.host"),
+    port: get("port"),
+    portSetting: "port",
+    readHeaderTimeoutMs: get("read_header_timeout"),
+    frontendIdleTimeoutMs: get("frontend_idle_timeout"),
+    endpointDialTimeoutMs: get("endpoint_dial_timeout"),
+    websocketDialTimeoutMs: get("websocket_dial_timeout") || get("endpoint_dial_timeout"),
+    tlsHandshakeTimeoutMs: get("tls_handshake_timeout"),
+    endpointTimeoutMs: get("endpoint_timeout"),
+    endpointKeepAliveProbeIntervalMs: get("endpoint_keep_alive_probe_interval"),
+    maxRequestHeadBytes:
+      maxRequestHeadBytes === 0
+        ? MAX_REQUEST_HEAD_BYTES
+        : Math.min(maxRequestHeadBytes, MAX_REQUEST_HEAD_BYTES),
+    maxRequestHeaders: get("max_request_headers"),
+    maxResponseHeadBytes: get("max_response_header_bytes") || DEFAULT_RESPONSE_HEAD_BYTES,
+    maxResponseHeaders: get("max_response_headers"),
+    maxAttempts: Math.max(1, get("backends.max_attempts")),
+    maxInFlightPerEndpoint: get("backends.max_conns"),
+    keepAliveToEndpoints: !get("disable_keep_alives"),
+    maxIdleConnections: get("max_idle_conns"),
+    maxIdleConnectionsPerEndpoint: get("max_idle_conns_per_host"),
+    keepAliveAfterContinue: get("keep_alive_100_continue_requests"),
+    dropletStaleThresholdMs,
+    balancingAlgorithm: get("balancing_algorithm"),
+    verifyEndpointCertificates: !get("skip_ssl_validation"),
+    endpointCaCertificates: get("ca_certs"),
+    forceForwardedProtoHttps: get("force_forwarded_proto_https"),
+    sanitizeForwardedProto: get("sanitize_forwarded_proto"),
+    hopByHopHeadersToFilter: get("hop_by_hop_headers_to_filter").map((name) => name.toLowerCase()),
+    addResponseHeaders: get("http_rewrite.responses.add_headers_if_not_present"),
+    removeResponseHeaders: get("http_rewrite.responses.remove_headers").map(({ name }) => name.toLowerCase()),
+    accessLogFile: get("access_log.file"),
+  });
+}
+
+function mapStatus(file: GorouterFile): StatusConfig {
+  const { get } = file;
+  const [certificate, key, tlsPort] = [
+    get("status.tls.certificate"),
+    get("status.tls.key"),
+    get("status.tls.port"),
+  ];
+  const hasTls = certificate !== "" || key !== "";
+  if (hasTls && key === "") file.problem("status.tls.key", "router.status.tls.key must be provided");
+  if (hasTls && certificate === "") {
+    file.problem("status.tls.certificate", "router.status.tls.certificate must be provided");
+  }
+  if (hasTls && tlsPort === 0) file.problem("status.tls.port", "router.status.tls.port must not be 0");
+  if (certificate !== "" && key !== "") {
+    checkKeyPair(certificate, key, (reason) =>
+      file.problem("status.tls.certificate", `Error loading key pair: ${reason}`),
+    );
+  }
+  const isPlain = get("status.enable_nontls_health_checks");
+  if (!isPlain && !hasTls) {
+    file.problem(
+      "status.enable_nontls_health_checks",
+      "Neither TLS nor non-TLS health endpoints are enabled. Refusing to start gorouter.",
+    );
+  }
+  const thresholdMs = get("load_balancer_healthy_threshold");
+  return {
+    host: get("status.host"),
+    port: isPlain ? get("status.port") : null,
+    tls: hasTls ? { port: tlsPort, certificate, key } : null,
+    routesPort: get("status.routes.port"),
+    user: get("status.user"),
+    pass: get("status.pass"),
+    metricsPort: get("prometheus.enabled") || get("prometheus.port") !== 0 ? get("prometheus.port") : null,
+    healthyThresholdMs: thresholdMs,
+  };
+}
+
+function mapNats(file: GorouterFile): NatsSettings {
+  const { get } = file;
+  const [ca, cert, key] = [get("nats.ca_certs"), get("nats.cert_chain"), get("nats.private_key")];
+  const isTls = get("nats.tls_enabled");
+  if (isTls && (cert !== "" || key !== "")) {
+    checkKeyPair(cert, key, (reason) =>
+      file.problem("nats.cert_chain", `Error loading NATS key pair: ${reason}`),
+    );
+  }
+  return {
+    servers: get("nats.hosts").map(({ hostname, port }) => `${hostname}:${port}`),
+    user: get("nats.user"),
+    pass: get("nats.pass"),
+    tls: isTls ? { ca, cert, key } : null,
+    pingIntervalMs: get("nats_client_ping_interval"),
+  };
+}
+
+function checkKeyPair(cert: string, key: string, onProblem: (reason: string) => void): void {
+  try {
+    if (cert === "" || key === "") throw new Error("certificate or key is missing");
+    createSecureContext({ cert, key });
+  } catch (error) {
+    onProblem((error as Error).message);
+  }
+}
+
+function isExtraField(name: string): name is ExtraAccessLogField {
+  return (EXTRA_ACCESS_LOG_FIELDS as readonly string[]).includes(name);
+}

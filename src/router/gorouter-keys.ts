@@ -1,0 +1,399 @@
+/**
+ * Every key of a gorouter configuration file, in one list: what it means, its default, and whether this router
+ * honours it. To support a key, change its line; the loader, the warnings and the reference page follow.
+ *
+ *   honoured   does what gorouter does
+ *   accepted   may be set and has no effect here; said once at the start when it differs from the default
+ *   refused    would be dangerous to ignore: any other value than the harmless ones stops the start, with a sentence
+ */
+import { QUERY_REDACTIONS } from "./access-log.ts";
+import { BALANCING_ALGORITHMS } from "./config.ts";
+import { SHARDING_MODES } from "./feeds/classic.ts";
+import {
+  anything,
+  boolean,
+  duration,
+  integer,
+  type Kind,
+  listOf,
+  oneOf,
+  port,
+  text,
+  texts,
+} from "./gorouter-values.ts";
+
+export interface GorouterKey<T> {
+  readonly state: "honoured" | "accepted" | "refused";
+  readonly kind: Kind<T>;
+  readonly default: T;
+  readonly meaning: string;
+  /** Of a refused key: why this value cannot be ignored; null when it is harmless. */
+  refuse(value: T): string | null;
+}
+
+function honoured<T>(kind: Kind<T>, fallback: T, meaning: string): GorouterKey<T> {
+  return { state: "honoured", kind, default: fallback, meaning, refuse: () => null };
+}
+
+function accepted(fallback: unknown, meaning: string, kind: Kind<unknown> = anything): GorouterKey<unknown> {
+  return { state: "accepted", kind, default: fallback, meaning, refuse: () => null };
+}
+
+/** @param danger  What would happen if the value were ignored; the sentence goes on with the remedy. */
+function refused<T>(
+  kind: Kind<T>,
+  fallback: T,
+  meaning: string,
+  danger: string,
+  isHarmless: (value: T) => boolean = (value) => value === fallback,
+): GorouterKey<T> {
+  const refuse = (value: T) =>
+    isHarmless(value) ? null : `is not supported yet, and ${danger}; remove it, or keep gorouter for now`;
+  return { state: "refused", kind, default: fallback, meaning, refuse };
+}
+
+const healthyThreshold: Kind<number> = {
+  ...duration,
+  parse(given) {
+    const isNegative = typeof given.value === "string" && given.value.startsWith("-");
+    return isNegative
+      ? { problem: `Invalid load balancer healthy threshold: ${given.value}` }
+      : duration.parse(given);
+  },
+};
+
+const choices = (values: readonly string[]) => `Allowed values are [${values.join(" ")}]`;
+
+const hostAndPort = listOf("list of {hostname, port}", ({ hostname, port: number }) => {
+  if (typeof hostname !== "string" || hostname === "") return `${JSON.stringify(hostname)} is not a hostname`;
+  if (typeof number !== "number" || !Number.isInteger(number) || number < 1 || number > 65_535) {
+    return `${JSON.stringify(number)} is not a port 1–65535`;
+  }
+  return { hostname, port: number };
+});
+
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const headers = listOf("list of {name, value}", ({ name, value = "" }) => {
+  if (typeof name !== "string" || !HEADER_NAME.test(name))
+    return `${JSON.stringify(name)} is not a header name`;
+  if (typeof value !== "string" || /[\r\n\0]/.test(value)) {
+    return `${JSON.stringify(value)} is not a header value`;
+  }
+  return { name, value };
+});
+
+const LOG_LEVELS = ["debug", "info", "error", "fatal"] as const;
+const TIMESTAMP_FORMATS = ["unix-epoch", "rfc3339"] as const;
+const AZ_PREFERENCES = ["none", "locally-optimistic"] as const;
+const CLIENT_CERT_MODES = ["always_forward", "forward", "sanitize_set"] as const;
+
+const NEEDS_TLS = "Takes effect with `enable_ssl` only.";
+const NEEDS_ROUTE_SERVICES = "Takes effect with `route_services_secret` only.";
+const NEEDS_ROUTING_API = "Takes effect with `routing_api` only.";
+
+export const GOROUTER_KEYS = {
+  // === listeners ===
+  port: honoured(port, 8081, "HTTP listener, on all addresses."),
+  disable_http: honoured(boolean, false, "No plain listener."),
+  enable_ssl: refused(
+    boolean,
+    false,
+    "TLS listener.",
+    "without it clients that speak TLS would find no listener",
+  ),
+  ssl_port: accepted(443, `Port of the TLS listener. ${NEEDS_TLS}`),
+  tls_pem: accepted([], `Certificates and keys. ${NEEDS_TLS}`),
+  cipher_suites: accepted("", `Colon-separated list. ${NEEDS_TLS}`),
+  min_tls_version: accepted("TLSv1.2", NEEDS_TLS),
+  max_tls_version: accepted("TLSv1.2", NEEDS_TLS),
+  client_cert_validation: accepted("", `\`none\`, \`request\` or \`require\`. ${NEEDS_TLS}`),
+  client_ca_certs: accepted("", NEEDS_TLS),
+  only_trust_client_ca_certs: accepted(false, NEEDS_TLS),
+  enable_verify_client_certificate_metadata: accepted(false, NEEDS_TLS),
+  verify_client_certificate_metadata: accepted([], NEEDS_TLS),
+  enable_proxy: refused(
+    boolean,
+    false,
+    "PROXY protocol on the listeners.",
+    "without it every client would have the load balancer's address",
+  ),
+  enable_http2: honoured(boolean, true, "HTTP/2 to endpoints that ask for it."),
+  enable_http1_concurrent_read_write: accepted(
+    false,
+    "An answer may always start while the body is still read.",
+  ),
+  frontend_idle_timeout: honoured(duration, 900_000, "Quiet client connections are closed after this."),
+  read_header_timeout: honoured(duration, 0, "Longest time for a request head; 0 is no limit."),
+  max_request_header_bytes: honoured(integer(0), 0, "Longest request head, at most 1 MiB; 0 is 1 MiB."),
+  max_request_headers: honoured(integer(0), 0, "Most header lines of a request; 0 is no limit."),
+  max_response_header_bytes: honoured(integer(0), 0, "Longest response head; 0 is 10 MiB."),
+  max_response_headers: honoured(integer(0), 0, "Most header lines of a response; 0 is no limit."),
+
+  // === endpoints ===
+  "backends.max_conns": honoured(integer(0), 0, "Most requests in flight per endpoint; 0 is no limit."),
+  "backends.max_attempts": honoured(integer(0), 0, "Endpoints tried per request; 0 is 1."),
+  "backends.cert_chain": refused(
+    text,
+    "",
+    "Client certificate towards endpoints.",
+    "endpoints that demand it would refuse every connection",
+  ),
+  "backends.private_key": accepted("", "Key of `backends.cert_chain`."),
+  ca_certs: honoured(texts, [], "PEM certificates that endpoints are checked against, besides the system's."),
+  skip_ssl_validation: honoured(boolean, false, "Certificates of endpoints are not checked."),
+  endpoint_timeout: honoured(duration, 60_000, "Longest time for a whole answer; 0 is no limit."),
+  endpoint_dial_timeout: honoured(duration, 5_000, "Longest wait for a connection to an endpoint."),
+  websocket_dial_timeout: honoured(duration, 0, "The same for upgrades; 0 is `endpoint_dial_timeout`."),
+  tls_handshake_timeout: honoured(duration, 10_000, "Longest wait for a TLS handshake with an endpoint."),
+  endpoint_keep_alive_probe_interval: honoured(duration, 1_000, "Between TCP keep-alive probes."),
+  disable_keep_alives: honoured(boolean, true, "Every request has its own connection to its endpoint."),
+  max_idle_conns: honoured(integer(0), 100, "Idle connections to endpoints."),
+  max_idle_conns_per_host: honoured(integer(0), 2, "Idle connections to one endpoint."),
+  keep_alive_100_continue_requests: honoured(
+    boolean,
+    false,
+    "Connections that carried `Expect: 100-continue` are used again.",
+  ),
+  balancing_algorithm: honoured(
+    oneOf(
+      BALANCING_ALGORITHMS,
+      (value) => `Invalid load balancing algorithm ${value}. ${choices(BALANCING_ALGORITHMS)}`,
+    ),
+    "round-robin",
+    "For routes without a `loadbalancing` option.",
+  ),
+  balancing_algorithm_az_preference: accepted(
+    "none",
+    "`locally-optimistic` prefers endpoints of the router's own zone.",
+    oneOf(
+      AZ_PREFERENCES,
+      (value) => `Invalid load balancing AZ preference ${value}. ${choices(AZ_PREFERENCES)}`,
+    ),
+  ),
+  zone: accepted("", "Zone of this router."),
+
+  // === headers ===
+  sticky_session_cookie_names: accepted(["JSESSIONID"], "Cookies that make an app's sessions sticky."),
+  sticky_sessions_for_auth_negotiate: accepted(false, "Sticky sessions for `Authorization: Negotiate`."),
+  secure_cookies: accepted(false, "`Secure` on `__VCAP_ID__`."),
+  forwarded_client_cert: refused(
+    oneOf(
+      CLIENT_CERT_MODES,
+      (value) => `Invalid forwarded client cert mode: ${value}. ${choices(CLIENT_CERT_MODES)}`,
+    ),
+    "always_forward",
+    "What becomes of `X-Forwarded-Client-Cert`.",
+    "without it clients could make up the certificate that apps trust",
+  ),
+  force_forwarded_proto_https: honoured(boolean, false, "`X-Forwarded-Proto` is always `https`."),
+  sanitize_forwarded_proto: honoured(boolean, false, "A client's `X-Forwarded-Proto` is replaced."),
+  hop_by_hop_headers_to_filter: honoured(
+    texts,
+    [],
+    "Names that a client's `Connection` header cannot have removed.",
+  ),
+  "http_rewrite.responses.add_headers_if_not_present": honoured(
+    headers,
+    [],
+    "Added to responses without them.",
+  ),
+  "http_rewrite.responses.remove_headers": honoured(headers, [], "Removed from responses."),
+  html_error_template_file: accepted("", "Template of error pages; errors are plain text."),
+
+  // === the route table ===
+  empty_pool_response_code_503: honoured(
+    boolean,
+    false,
+    "A route that lost its endpoints answers 503 for a while.",
+  ),
+  empty_pool_timeout: honoured(duration, 0, "How long it does."),
+  routing_table_sharding_mode: honoured(
+    oneOf(SHARDING_MODES, (value) => `Invalid sharding mode: ${value}. ${choices(SHARDING_MODES)}`),
+    "all",
+    "Which isolation segments' routes are taken.",
+  ),
+  isolation_segments: honoured(texts, [], "The segments of the sharding modes."),
+  prune_stale_droplets_interval: honoured(duration, 30_000, "How often stale endpoints are looked for."),
+  droplet_stale_threshold: honoured(
+    duration,
+    120_000,
+    "An endpoint that is not registered again for this long is removed.",
+  ),
+  start_response_delay_interval: honoured(
+    duration,
+    5_000,
+    "How often registrars repeat themselves, and how long the start waits for them.",
+  ),
+  publish_start_message_interval: accepted("30s", "Nothing reads it, in gorouter either."),
+  suspend_pruning_if_nats_unavailable: honoured(
+    boolean,
+    false,
+    "Nothing is removed for its age while NATS is away.",
+  ),
+  publish_active_apps_interval: accepted(0, "Publishes `router.active_apps`.", duration),
+
+  // === route services ===
+  route_services_secret: refused(
+    text,
+    "",
+    "Turns route services on.",
+    "routes with a route service would answer 502",
+  ),
+  route_services_secret_decrypt_only: accepted("", NEEDS_ROUTE_SERVICES),
+  route_services_timeout: accepted("60s", NEEDS_ROUTE_SERVICES),
+  route_services_recommend_https: accepted(false, NEEDS_ROUTE_SERVICES),
+  route_services_hairpinning: accepted(false, NEEDS_ROUTE_SERVICES),
+  route_services_hairpinning_allowlist: accepted([], NEEDS_ROUTE_SERVICES),
+  route_services_internal_server_port: accepted(7_070, NEEDS_ROUTE_SERVICES),
+  "route_services.cert_chain": accepted("", NEEDS_ROUTE_SERVICES),
+  "route_services.private_key": accepted("", NEEDS_ROUTE_SERVICES),
+  "route_services.max_attempts": accepted(0, NEEDS_ROUTE_SERVICES),
+  "route_services.strict_signature_validation": refused(
+    boolean,
+    false,
+    "Requests with an invalid signature are refused.",
+    "forged route-service headers would reach apps",
+  ),
+
+  // === where routes come from ===
+  "nats.hosts": honoured(
+    hostAndPort,
+    [{ hostname: "localhost", port: 4222 }],
+    "NATS servers; an empty list runs without NATS.",
+  ),
+  "nats.user": honoured(text, "", "User at NATS."),
+  "nats.pass": honoured(text, "", "Password at NATS."),
+  "nats.tls_enabled": honoured(boolean, false, "TLS to NATS."),
+  "nats.ca_certs": honoured(
+    text,
+    "",
+    "PEM certificates that NATS is checked against; empty takes the system's.",
+  ),
+  "nats.cert_chain": honoured(text, "", "Client certificate for NATS."),
+  "nats.private_key": honoured(text, "", "Its key."),
+  nats_client_ping_interval: honoured(
+    duration,
+    20_000,
+    "NATS counts as lost after two of these without an answer.",
+  ),
+  "routing_api.uri": refused(
+    text,
+    "",
+    "Routes are also fetched from this Routing API.",
+    "routes that only the Routing API knows would be unknown here",
+  ),
+  "routing_api.port": accepted(0, NEEDS_ROUTING_API),
+  "routing_api.auth_disabled": accepted(false, NEEDS_ROUTING_API),
+  "routing_api.ca_certs": accepted("", NEEDS_ROUTING_API),
+  "routing_api.cert_chain": accepted("", NEEDS_ROUTING_API),
+  "routing_api.private_key": accepted("", NEEDS_ROUTING_API),
+  "oauth.token_endpoint": accepted("", NEEDS_ROUTING_API),
+  "oauth.port": accepted(0, NEEDS_ROUTING_API),
+  "oauth.client_name": accepted("", NEEDS_ROUTING_API),
+  "oauth.client_secret": accepted("", NEEDS_ROUTING_API),
+  "oauth.skip_ssl_validation": accepted(false, NEEDS_ROUTING_API),
+  "oauth.ca_certs": accepted("", NEEDS_ROUTING_API),
+  token_fetcher_max_retries: accepted(3, NEEDS_ROUTING_API),
+  token_fetcher_retry_interval: accepted("5s", NEEDS_ROUTING_API),
+  token_fetcher_expiration_buffer_time: accepted(30, NEEDS_ROUTING_API),
+
+  // === status ===
+  "status.host": honoured(text, "0.0.0.0", "Address of the health listeners."),
+  "status.port": honoured(port, 8080, "Plain health listener."),
+  "status.user": honoured(text, "", "User of `/routes`."),
+  "status.pass": honoured(text, "", "Password of `/routes`."),
+  "status.enable_nontls_health_checks": honoured(boolean, true, "Whether there is a plain health listener."),
+  "status.enable_deprecated_varz_healthz_endpoints": accepted(false, "`/varz` and `/healthz`."),
+  "status.routes.port": honoured(port, 8082, "Listener of `/routes`, on the loopback address."),
+  "status.tls.port": honoured(port, 8443, "Health listener with TLS, when it has a certificate."),
+  "status.tls.certificate": honoured(text, "", "Certificate of the health listener."),
+  "status.tls.key": honoured(text, "", "Its key."),
+  load_balancer_healthy_threshold: honoured(healthyThreshold, 0, "Wait between being healthy and saying so."),
+  healthcheck_user_agent: accepted(
+    "HTTP-Monitor/1.1",
+    "Requests of this user agent are answered by the router.",
+  ),
+  healthcheck_poll_interval: accepted("10s", "For gorouter's own health checker."),
+  healthcheck_timeout: accepted("5s", "For gorouter's own health checker."),
+  drain_wait: honoured(duration, 0, "Between turning unhealthy and closing the listeners."),
+  drain_timeout: honoured(duration, 0, "Longest wait for requests in flight; 0 is `endpoint_timeout`."),
+
+  // === logs, metrics ===
+  "access_log.file": honoured(text, "", "File of the access log; empty writes none."),
+  "access_log.enable_streaming": accepted(false, "Access log to syslog."),
+  "logging.syslog": honoured(text, "", "Beginning of `source` in the log; empty is `gorouter.stdout`."),
+  "logging.syslog_addr": accepted("127.0.0.1:514", "Address of syslog."),
+  "logging.syslog_network": accepted("udp", "Network of syslog."),
+  "logging.syslog_truncate": accepted(0, "Longest line for syslog."),
+  "logging.level": honoured(
+    oneOf(LOG_LEVELS, (value) => `${value} is not one of ${LOG_LEVELS.join(", ")}`),
+    "debug",
+    "Least level that is logged.",
+  ),
+  "logging.loggregator_enabled": accepted(false, "Emission to Loggregator."),
+  "logging.metron_address": accepted("localhost:3457", "Address of the Loggregator agent."),
+  "logging.disable_log_forwarded_for": honoured(
+    boolean,
+    false,
+    "`x_forwarded_for` stays out of the access log.",
+  ),
+  "logging.disable_log_source_ip": honoured(boolean, false, "Client addresses stay out of the access log."),
+  "logging.redact_query_params": honoured(
+    oneOf(
+      QUERY_REDACTIONS,
+      (value) => `Invalid query param redaction mode: ${value}. ${choices(QUERY_REDACTIONS)}`,
+    ),
+    "none",
+    "Queries of GET requests in the access log: kept, dropped or hashed.",
+  ),
+  "logging.format.timestamp": honoured(
+    oneOf(TIMESTAMP_FORMATS, (value) => `${value} is not one of ${TIMESTAMP_FORMATS.join(", ")}`),
+    "unix-epoch",
+    "Times and levels of the log: numbers, or texts.",
+  ),
+  "logging.extra_access_log_fields": honoured(
+    texts,
+    [],
+    "Further fields of an access-log line, in this order.",
+  ),
+  extra_headers_to_log: honoured(texts, [], "Request headers at the end of an access-log line."),
+  "tracing.enable_zipkin": accepted(false, "B3 headers."),
+  "tracing.enable_w3c": accepted(false, "`traceparent` and `tracestate`."),
+  "tracing.w3c_tenant_id": accepted("", "Tenant in `tracestate`."),
+  trace_key: accepted("", "Key of `X-Vcap-Trace`."),
+  "prometheus.enabled": honoured(boolean, false, "A listener for metrics."),
+  "prometheus.port": honoured(port, 0, "Its port, on all addresses."),
+  "prometheus.cert_path": refused(
+    text,
+    "",
+    "Certificate of the metrics listener.",
+    "metrics would be readable by anybody",
+  ),
+  "prometheus.key_path": accepted("", "Its key."),
+  "prometheus.ca_path": accepted("", "Certificates that its clients are checked against."),
+  "prometheus.meters": accepted({}, "Buckets of histograms."),
+  per_request_metrics_reporting: accepted(true, "Emission to Loggregator."),
+  per_app_prometheus_http_metrics_reporting: accepted(false, "`http_latency_seconds` per app."),
+  enable_envelope_v1_metrics: accepted(true, "Emission to Loggregator."),
+  send_http_start_stop_server_event: accepted(true, "Emission to Loggregator."),
+  send_http_start_stop_client_event: accepted(true, "Emission to Loggregator."),
+  route_latency_metric_muzzle_duration: accepted("20s", "Emission to Loggregator."),
+
+  // === the process ===
+  index: honoured(integer(0), 0, "Number of this router; the beginning of its id."),
+  pid_file: honoured(text, "", "Gets the process id when the router is up."),
+  go_max_procs: accepted(-1, "Number of processors; one is used."),
+  debug_addr: accepted("", "Address of Go's profiler."),
+
+  // === ours ===
+  "viaduct.host": honoured(text, "0.0.0.0", "Address of the HTTP listener. Not in gorouter."),
+} as const satisfies Readonly<Record<string, GorouterKey<unknown>>>;
+
+export type GorouterKeyName = keyof typeof GOROUTER_KEYS;
+export type GorouterValue<K extends GorouterKeyName> =
+  (typeof GOROUTER_KEYS)[K] extends GorouterKey<infer T> ? T : never;
+
+/** The list without the types of its values, for whoever treats all keys alike. */
+export const gorouterKeys: ReadonlyMap<string, GorouterKey<unknown>> = new Map(
+  Object.entries<GorouterKey<unknown>>(GOROUTER_KEYS),
+);
