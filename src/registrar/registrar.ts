@@ -1,0 +1,190 @@
+/**
+ * The role: announces routes on the bus for as long as it runs and their health checks succeed.
+ *
+ *   start, every interval, router.start ──► health check ──► router.register
+ *                                                └─ fails ─► router.unregister, a few times in a row
+ *   stop ─────────────────────────────────────────────────► router.unregister
+ */
+import { type Bus, type BusSubscription, encodeRegister, SUBJECTS } from "../bus/index.ts";
+import { type Clock, type Logger, newGuid, type Part, type Timer } from "../kernel/index.ts";
+import { healthCheckRunner, type RunHealthCheck } from "./health-check.ts";
+import type { RegistrarRoute } from "./types.ts";
+
+const UNREGISTRATION_MESSAGE_LIMIT = 5;
+
+export interface RegistrarOptions {
+  /** A function when they are known only at the start. */
+  readonly routes: readonly RegistrarRoute[] | (() => readonly RegistrarRoute[]);
+  readonly bus: Bus;
+  /** Where routes without a host of their own are. */
+  readonly host: string;
+  readonly availabilityZone?: string;
+  /** Unregister messages in a row for a route that stays unhealthy. */
+  readonly unregistrationMessageLimit?: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** For tests; otherwise scripts run as child processes. */
+  readonly runHealthCheck?: RunHealthCheck;
+}
+
+export interface Registrar extends Part {
+  /**
+   * Replaces the routes: new and changed ones are registered at once, those that left are unregistered, the
+   * others keep their rhythm.
+   */
+  setRoutes(routes: readonly RegistrarRoute[]): void;
+}
+
+export function createRegistrar(options: RegistrarOptions): Registrar {
+  const { bus, clock, log } = options;
+  const shared: Announcing = {
+    ...options,
+    runHealthCheck: options.runHealthCheck ?? healthCheckRunner(clock),
+    unregistrationMessageLimit: options.unregistrationMessageLimit ?? UNREGISTRATION_MESSAGE_LIMIT,
+    instanceId: newGuid(),
+  };
+  /** By everything a route says: a changed one is another one. */
+  const announcements = new Map<string, Announcement>();
+  let subscription: BusSubscription | null = null;
+  let stopListening: (() => void) | null = null;
+
+  const setRoutes = (routes: readonly RegistrarRoute[]) => {
+    const wanted = new Map(routes.map((route) => [JSON.stringify(route), route]));
+    for (const [key, announcement] of announcements) {
+      if (wanted.has(key)) continue;
+      announcements.delete(key);
+      announcement.end();
+    }
+    for (const [key, route] of wanted) {
+      if (announcements.has(key)) continue;
+      const announcement = new Announcement(route, shared);
+      announcements.set(key, announcement);
+      announcement.begin();
+    }
+  };
+  const announceAll = () => {
+    for (const announcement of announcements.values()) void announcement.announce();
+  };
+
+  return {
+    name: "registrar",
+    setRoutes,
+    async start() {
+      // A router that starts, and a bus that comes back, know nothing of what was said before.
+      subscription = bus.subscribe(SUBJECTS.routerStart, announceAll);
+      stopListening = bus.onStatus((status) => {
+        if (status === "connected") announceAll();
+      });
+      setRoutes(typeof options.routes === "function" ? options.routes() : options.routes);
+    },
+    async stop() {
+      subscription?.unsubscribe();
+      stopListening?.();
+      setRoutes([]);
+      // The routers must hear it before what is registered stops listening.
+      await bus
+        .flush()
+        .catch((error) => log.warn({ err: error }, "routers may not know that routes have gone"));
+    },
+  };
+}
+
+interface Announcing extends Omit<RegistrarOptions, "routes"> {
+  readonly runHealthCheck: RunHealthCheck;
+  readonly unregistrationMessageLimit: number;
+  /** One per process, as the routers' sticky sessions expect. */
+  readonly instanceId: string;
+}
+
+/** One route and its rhythm. */
+class Announcement {
+  readonly #route: RegistrarRoute;
+  readonly #options: Announcing;
+  readonly #body: string;
+  readonly #log: Logger;
+  readonly #ending = new AbortController();
+  #timer: Timer | null = null;
+  #isChecking = false;
+  #isRegistered: boolean | null = null;
+  #unregistrations = 0;
+
+  constructor(route: RegistrarRoute, options: Announcing) {
+    this.#route = route;
+    this.#options = options;
+    this.#body = bodyOf(route, options);
+    this.#log = options.log.child({ route: route.name, uris: route.uris });
+  }
+
+  begin(): void {
+    this.#timer = this.#options.clock.setInterval(
+      () => void this.announce(),
+      this.#route.registrationIntervalMs,
+    );
+    void this.announce();
+  }
+
+  end(): void {
+    this.#ending.abort();
+    this.#timer?.clear();
+    this.#log.info({}, "Unregistering route");
+    this.#publish(SUBJECTS.routerUnregister);
+  }
+
+  /** Says what is true now. A check that is still running decides for this time too. */
+  async announce(): Promise<void> {
+    const { healthCheck } = this.#route;
+    if (healthCheck === undefined) {
+      this.#register();
+      return;
+    }
+    if (this.#isChecking) return;
+    this.#isChecking = true;
+    const { isHealthy, reason } = await this.#options.runHealthCheck(healthCheck, this.#ending.signal);
+    this.#isChecking = false;
+    if (this.#ending.signal.aborted) return;
+    if (isHealthy) this.#register();
+    else this.#unregister(reason);
+  }
+
+  #register(): void {
+    this.#unregistrations = 0;
+    if (this.#isRegistered !== true) this.#log.info({}, "Registering route");
+    this.#isRegistered = true;
+    this.#publish(SUBJECTS.routerRegister);
+  }
+
+  #unregister(reason: string): void {
+    if (this.#isRegistered !== false) this.#log.warn({ reason }, "Unregistering route");
+    this.#isRegistered = false;
+    if (this.#unregistrations >= this.#options.unregistrationMessageLimit) return;
+    this.#unregistrations++;
+    this.#publish(SUBJECTS.routerUnregister);
+  }
+
+  #publish(subject: string): void {
+    try {
+      this.#options.bus.publish(subject, this.#body);
+    } catch (error) {
+      // Too large for the bus: this route is not announced, the others are.
+      this.#log.error({ err: error, subject }, "message not published");
+    }
+  }
+}
+
+function bodyOf(route: RegistrarRoute, { host, availabilityZone, instanceId }: Announcing): string {
+  const body = encodeRegister({
+    host: route.host ?? host,
+    uris: route.uris,
+    port: route.port,
+    tlsPort: route.tlsPort,
+    serverCertDomainSan: route.serverCertDomainSan,
+    protocol: route.protocol,
+    tags: route.tags,
+    routeServiceUrl: route.routeServiceUrl,
+    privateInstanceId: instanceId,
+    availabilityZone,
+    options: route.options,
+  });
+  if (route.allowedSources === undefined) return body;
+  return `${body.slice(0, -1)},"allowed_sources":${JSON.stringify(route.allowedSources)}}`;
+}
