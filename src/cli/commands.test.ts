@@ -116,7 +116,7 @@ test("routes and apps print tables for people and JSON for programs", async (t) 
       url,
       protocol: "http",
       options: { loadbalancing: "hash" },
-      destinations: [{ app: "shop", process: "web", port: 8080, weight: null }],
+      destinations: [{ app: "shop", process: "web", port: 8080, protocol: "http1", weight: null }],
     },
   ]);
   await run("apps");

@@ -1,11 +1,14 @@
 /**
- * The instances of an app, and waiting until they all run.
+ * The instances of an app, starting them, and waiting until they all run.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { appFailedToStart, waitExpired } from "../kernel/errors/cli.ts";
 import type { Answer } from "./answer.ts";
 import type { ApiClient } from "./client.ts";
+import type { Context, timeoutFlag } from "./command.ts";
 import type { Output, Tone } from "./output.ts";
+import { parseTimeout } from "./parse.ts";
+import { findApp, named } from "./resources.ts";
 
 const POLL_MS = 150;
 
@@ -89,6 +92,19 @@ export async function waitUntilRunning(
     }
     await sleep(POLL_MS);
   }
+}
+
+/** Starts or restarts an app by name. @throws nameUnknown, appFailedToStart, waitExpired */
+export async function bringUp(
+  { args: [name = ""], flags, out, client }: Context<typeof timeoutFlag>,
+  action: "start" | "restart",
+): Promise<number> {
+  const timeoutMs = await parseTimeout(flags.timeout);
+  const api = await client();
+  const app = named(await findApp(api, name));
+  await api.post(`/v3/apps/${app.guid}/actions/${action}`);
+  await waitUntilRunning(api, out, app, timeoutMs);
+  return 0;
 }
 
 /** `1d 2h`, `3m 20s`. */

@@ -1,5 +1,5 @@
 import { apiFlag, defineCommand, jsonFlag } from "../command.ts";
-import { browserUrl, existingRoute, optionsText } from "../resources.ts";
+import { browserUrl, destinationsOf, existingRoute, listAppNames, optionsText } from "../resources.ts";
 
 export default defineCommand({
   usage: "route HOST.DOMAIN[/PATH]",
@@ -14,20 +14,13 @@ export default defineCommand({
   async run({ flags, args: [url = ""], out, client }) {
     const api = await client();
     const route = await existingRoute(api, url);
-    const apps = await api.list("/v3/apps");
-    const names = new Map(apps.map((app) => [app.text("guid"), app.text("name")]));
+    const appNames = await listAppNames(api);
     const facts = {
       guid: route.text("guid"),
       url: browserUrl(api, route),
       protocol: String(route.find("protocol") ?? "http"),
       options: route.pairs("options"),
-      destinations: route.list("destinations").map((d) => ({
-        app: names.get(d.text("app", "guid")) ?? d.text("app", "guid"),
-        process: d.text("app", "process", "type"),
-        port: d.find("port") ?? null,
-        protocol: String(d.find("protocol") ?? ""),
-        weight: d.find("weight") ?? null,
-      })),
+      destinations: destinationsOf(route, appNames),
     };
     if (flags.json === true) {
       out.json(facts);

@@ -1,6 +1,6 @@
 import type { ApiClient, Query } from "../client.ts";
 import { apiFlag, defineCommand, jsonFlag } from "../command.ts";
-import { browserUrl, optionsText, targetOf } from "../resources.ts";
+import { browserUrl, destinationsOf, listAppNames, optionsText, targetOf } from "../resources.ts";
 
 export default defineCommand({
   usage: "routes [--all]",
@@ -43,8 +43,7 @@ export default defineCommand({
 
 async function listRoutes(api: ApiClient, isEverywhere: boolean) {
   const scope: Query = isEverywhere ? {} : { space_guids: (await targetOf(api)).space.guid };
-  const [routes, apps] = await Promise.all([api.list("/v3/routes", scope), api.list("/v3/apps")]);
-  const names = new Map(apps.map((app) => [app.text("guid"), app.text("name")]));
+  const [routes, appNames] = await Promise.all([api.list("/v3/routes", scope), listAppNames(api)]);
   return routes
     .map((route) => ({
       guid: route.text("guid"),
@@ -52,12 +51,7 @@ async function listRoutes(api: ApiClient, isEverywhere: boolean) {
       url: browserUrl(api, route),
       protocol: String(route.find("protocol") ?? "http"),
       options: route.pairs("options"),
-      destinations: route.list("destinations").map((d) => ({
-        app: names.get(d.text("app", "guid")) ?? d.text("app", "guid"),
-        process: d.text("app", "process", "type"),
-        port: d.find("port") ?? null,
-        weight: d.find("weight") ?? null,
-      })),
+      destinations: destinationsOf(route, appNames),
     }))
     .toSorted((a, b) => (a.route < b.route ? -1 : 1));
 }

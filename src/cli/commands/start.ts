@@ -1,7 +1,5 @@
 import { apiFlag, defineCommand, timeoutFlag } from "../command.ts";
-import { waitUntilRunning } from "../instances.ts";
-import { parseTimeout } from "../parse.ts";
-import { findApp, named } from "../resources.ts";
+import { bringUp } from "../instances.ts";
 
 export default defineCommand({
   usage: "start NAME",
@@ -10,12 +8,5 @@ export default defineCommand({
   ],
   parameters: ["NAME"],
   options: { ...timeoutFlag, ...apiFlag },
-  async run({ flags, args: [name = ""], out, client }) {
-    const timeoutMs = await parseTimeout(flags.timeout);
-    const api = await client();
-    const app = named(await findApp(api, name));
-    await api.post(`/v3/apps/${app.guid}/actions/start`);
-    await waitUntilRunning(api, out, app, timeoutMs);
-    return 0;
-  },
+  run: (context) => bringUp(context, "start"),
 });
