@@ -320,9 +320,9 @@ both(
   "transactions that look before they write keep a limit, however many run at once",
   async (t, newPlace) => {
     const place = await newPlace(t);
-    // Two stores are two processes, as far as the database can tell.
-    const stores = [await open(t, place), await open(t, place)];
-    const limit = 5;
+    // Three stores are three processes, as far as the database can tell.
+    const stores = [await open(t, place), await open(t, place), await open(t, place)];
+    const limit = 40;
     const tryToAdd = (store: Store, name: string) =>
       store.transaction(async (trx) => {
         const { count } = await trx
@@ -332,7 +332,7 @@ both(
         if (count >= limit) return;
         await trx.insertInto("organizations").values(organization(name)).execute();
       });
-    await Promise.all(Array.from({ length: 12 }, (_, i) => tryToAdd(stores[i % 2] as Store, `org-${i}`)));
+    await Promise.all(Array.from({ length: 60 }, (_, i) => tryToAdd(stores[i % 3] as Store, `org-${i}`)));
     assert.equal((await names(stores[1] as Store)).length, limit);
   },
 );

@@ -1,5 +1,4 @@
 /** PostgreSQL as an {@link Engine}: several processes share one database. */
-import { setTimeout as pause } from "node:timers/promises";
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from "kysely";
 import { storeContended } from "../../kernel/errors/store.ts";
 import type { Logger } from "../../kernel/index.ts";
@@ -14,9 +13,8 @@ import { createSession, OUTBOX_CHANNEL } from "./session.ts";
 const MIGRATION_LOCK = 7_653_001;
 const OUTBOX_LOCK = 7_653_002;
 
-/** With pauses that grow to 100 ms this is about a second and a half of trying. */
-const MAX_ATTEMPTS = 20;
-const MAX_PAUSE_MS = 100;
+/** From the second on, only single statements outside of transactions can still be in the way. */
+const MAX_ATTEMPTS = 10;
 
 /** Connects with the first query. */
 export function openPostgres(url: string, scope: TransactionScope, log: Logger): Engine {
@@ -42,14 +40,22 @@ export function openPostgres(url: string, scope: TransactionScope, log: Logger):
     },
     async transaction(db, run) {
       for (let attempt = 1; ; attempt++) {
+        // All run beside each other, but one that met another is let in alone the next time, or with many at once
+        // the same ones would meet over and over. (Not an advisory lock: a serializable transaction sees what was
+        // there when its first query began, and a query that waits for such a lock has begun.)
+        const mode = sql.raw(attempt === 1 ? "row share" : "exclusive");
         try {
           // Serializable gives the promise SQLite keeps by itself: transactions as if one after the other.
-          return await db.transaction().setIsolationLevel("serializable").execute(run);
+          return await db
+            .transaction()
+            .setIsolationLevel("serializable")
+            .execute(async (trx) => {
+              await sql`lock table schema_migrations in ${mode} mode`.execute(trx);
+              return run(trx);
+            });
         } catch (error) {
           if (!isContention(error)) throw error;
           if (attempt === MAX_ATTEMPTS) throw storeContended({ attempts: attempt }, error);
-          // A random pause, or the same two would meet again.
-          await pause(Math.random() * Math.min(2 ** attempt, MAX_PAUSE_MS));
         }
       }
     },
