@@ -49,8 +49,8 @@ export class ClientConnection {
   text = "";
   /** When the first byte of the present head came (monotonic, precise). */
   headStartedAtMs = 0;
-  /** The client ended its side; moment by the ticker, 0 when it has not. */
-  endedAtMs = 0;
+  /** The client ended its side; moment by the ticker, -1 when it has not. */
+  endedAtMs = -1;
   #state: State = "head";
   /** Since when nothing moved, by the ticker. */
   #quietSinceMs: number;
@@ -131,7 +131,7 @@ export class ClientConnection {
     this.text = "";
     this.socket.end();
     this.resume();
-    if (this.endedAtMs !== 0 && !this.isFull) this.socket.destroySoon();
+    if (this.endedAtMs !== -1 && !this.isFull) this.socket.destroySoon();
   }
 
   /** Cuts the connection: a peer that waits for more must not take what it has for the whole. */
@@ -152,7 +152,7 @@ export class ClientConnection {
           this.linger();
         return;
       case "exchange":
-        if (this.endedAtMs !== 0 && nowMs - this.endedAtMs >= HALF_CLOSED_GRACE_MS)
+        if (this.endedAtMs !== -1 && nowMs - this.endedAtMs >= HALF_CLOSED_GRACE_MS)
           this.exchange.clientHalfClosed();
         if (this.#state === "exchange") this.exchange.check(nowMs, quietMs);
         return;
@@ -195,7 +195,7 @@ export class ClientConnection {
     this.#isReading = false;
     if (this.held === null) {
       if (this.#isPaused) this.resume();
-      if (this.endedAtMs !== 0 && (this.#state === "head" || this.#state === "skipping")) this.linger();
+      if (this.endedAtMs !== -1 && (this.#state === "head" || this.#state === "skipping")) this.linger();
     }
     if (this.#state === "head" && this.router.isDraining && this.isIdle) this.linger();
   }

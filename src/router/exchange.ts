@@ -96,9 +96,9 @@ export class Exchange implements ExchangeView, PickContext {
   sendsChunks = false;
   requestBodyBytes = 0;
   responseBodyBytes = 0;
-  /** Handing the request to the endpoint, and the last byte of its answer; precise, 0 when not reached. */
-  handedOverAtMs = 0;
-  answeredAtMs = 0;
+  /** Handing the request to the endpoint, and the last byte of its answer; precise, -1 when not reached. */
+  handedOverAtMs = -1;
+  answeredAtMs = -1;
   endedAtMs = 0;
 
   // Facts of the last attempt for the log; its connection may be gone by then.
@@ -218,8 +218,8 @@ export class Exchange implements ExchangeView, PickContext {
   }
 
   upstreamDrained(): void {
-    if (this.isTunnel) this.client.resume();
-    else this.requestReceived();
+    this.client.resume();
+    if (!this.isTunnel) this.requestReceived();
   }
 
   /** The endpoint's last byte has been read and written on. */
@@ -277,7 +277,7 @@ export class Exchange implements ExchangeView, PickContext {
   check(nowMs: number, clientQuietMs: number): void {
     const { config } = this.router;
     const { candidate, client } = this;
-    if (candidate !== null && this.handedOverAtMs !== 0 && config.endpointTimeoutMs !== 0) {
+    if (candidate !== null && this.handedOverAtMs !== -1 && config.endpointTimeoutMs !== 0) {
       if (nowMs - this.handedOverAtMs >= config.endpointTimeoutMs) {
         const endpoint = candidate.address;
         this.router.log.error({ endpoint, vcap_request_id: this.requestId }, "backend-request-timeout");
@@ -318,7 +318,7 @@ export class Exchange implements ExchangeView, PickContext {
     const { held } = client;
     client.held = null;
     if (held !== null) this.tunnelUp(held);
-    if (client.endedAtMs !== 0) this.tunnelEndUp();
+    if (client.endedAtMs !== -1) this.tunnelEndUp();
   }
 
   tunnelUp(chunk: Buffer): void {
@@ -421,7 +421,7 @@ export class Exchange implements ExchangeView, PickContext {
     this.#isCounted = true;
     this.attempts++;
     this.router.counters.attempts++;
-    this.handedOverAtMs = 0;
+    this.handedOverAtMs = -1;
     try {
       connect(this, candidate);
     } catch (error) {
@@ -536,8 +536,8 @@ export class Exchange implements ExchangeView, PickContext {
     this.sendsChunks = false;
     this.requestBodyBytes = 0;
     this.responseBodyBytes = 0;
-    this.handedOverAtMs = 0;
-    this.answeredAtMs = 0;
+    this.handedOverAtMs = -1;
+    this.answeredAtMs = -1;
     this.dialTimeMs = -1;
     this.dnsTimeMs = -1;
     this.tlsTimeMs = -1;

@@ -308,7 +308,11 @@ export const GOROUTER_KEYS = {
   "status.tls.port": honoured(port, 8443, "Health listener with TLS, when it has a certificate."),
   "status.tls.certificate": honoured(text, "", "Certificate of the health listener."),
   "status.tls.key": honoured(text, "", "Its key."),
-  load_balancer_healthy_threshold: honoured(healthyThreshold, 0, "Wait between being healthy and saying so."),
+  load_balancer_healthy_threshold: honoured(
+    healthyThreshold,
+    0,
+    "Wait between turning healthy and writing the pid file.",
+  ),
   healthcheck_user_agent: accepted(
     "HTTP-Monitor/1.1",
     "Requests of this user agent are answered by the router.",

@@ -95,7 +95,7 @@ export class ExchangeRecord implements AccessLogRecord {
   }
   get backendTimeMs() {
     const { handedOverAtMs, answeredAtMs } = this.#exchange;
-    return handedOverAtMs === 0 || answeredAtMs === 0 ? -1 : answeredAtMs - handedOverAtMs;
+    return handedOverAtMs === -1 || answeredAtMs === -1 ? -1 : answeredAtMs - handedOverAtMs;
   }
   get dialTimeMs() {
     return this.#exchange.dialTimeMs;

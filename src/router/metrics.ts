@@ -1,0 +1,145 @@
+/**
+ * The router's metrics in Prometheus' text format, under gorouter's names where gorouter has the metric.
+ */
+import { readdirSync } from "node:fs";
+import type { Clock } from "../kernel/index.ts";
+import type { Table } from "../table/index.ts";
+import type { RouterCounters } from "./counters.ts";
+import type { ClassicFeedCounts } from "./feeds/classic.ts";
+
+/** Counts values into buckets, as Prometheus reads them. */
+export interface Histogram {
+  observe(value: number): void;
+  readonly lines: (name: string) => readonly string[];
+}
+
+/** @param bounds  Upper bounds, ascending. */
+export function createHistogram(bounds: readonly number[]): Histogram {
+  const counts = bounds.map(() => 0);
+  let count = 0;
+  let sum = 0;
+  return {
+    observe(value) {
+      count++;
+      sum += value;
+      for (const [i, bound] of bounds.entries()) {
+        if (value <= bound) counts[i] = (counts[i] ?? 0) + 1;
+      }
+    },
+    lines: (name) => [
+      ...bounds.map((bound, i) => `${name}_bucket{le="${bound}"} ${counts[i]}`),
+      `${name}_bucket{le="+Inf"} ${count}`,
+      `${name}_sum ${sum}`,
+      `${name}_count ${count}`,
+    ],
+  };
+}
+
+/** Milliseconds; gorouter's buckets. */
+export const REGISTRATION_LATENCY_BUCKETS = [0.1, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4] as const;
+
+export interface MetricsSources {
+  readonly counters: Readonly<RouterCounters>;
+  readonly table: Pick<Table, "size">;
+  /** Null without NATS. */
+  readonly feed: ClassicFeedCounts | null;
+  readonly registrationLatency: Histogram;
+  readonly clock: Clock;
+}
+
+/** @returns what `/metrics` answers, made when it is asked for. */
+export function createMetricsPage(sources: MetricsSources): () => string {
+  return () => {
+    const { counters, feed } = sources;
+    const page: string[] = [];
+    const add = (type: string, name: string, help: string, lines: readonly string[]) =>
+      page.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines);
+    const counter = (name: string, value: number, help: string) =>
+      add("counter", name, help, [`${name} ${value}`]);
+    const gauge = (name: string, value: number, help: string) =>
+      add("gauge", name, help, [`${name} ${value}`]);
+
+    counter("total_requests", counters.requests, "Requests received.");
+    counter(
+      "rejected_requests",
+      counters.rejectedRequests,
+      "Requests that the router answered with 400 or 404.",
+    );
+    counter("bad_gateways", counters.badGateways, "Requests that the router answered with 502.");
+    add("counter", "responses", "Responses by group of status; xxx had none.", [
+      `responses{status_group="1xx"} ${counters.responses1xx}`,
+      `responses{status_group="2xx"} ${counters.responses2xx}`,
+      `responses{status_group="3xx"} ${counters.responses3xx}`,
+      `responses{status_group="4xx"} ${counters.responses4xx}`,
+      `responses{status_group="5xx"} ${counters.responses5xx}`,
+      `responses{status_group="xxx"} ${counters.responsesNone}`,
+    ]);
+    counter(
+      "websocket_upgrades",
+      counters.upgrades,
+      "Connections that became WebSockets or another protocol.",
+    );
+    counter("websocket_failures", counters.failedUpgrades, "Upgrades that an endpoint did not make.");
+    counter("endpoint_attempts", counters.attempts, "Tries at endpoints.");
+    counter("endpoint_retries", counters.retries, "Tries after the first of a request.");
+    gauge("active_connections", counters.activeConnections, "Connections of clients.");
+    gauge("active_requests", counters.activeExchanges, "Requests in flight.");
+    gauge("idle_endpoint_connections", counters.idleUpstreamConnections, "Idle connections to endpoints.");
+    counter(
+      "dropped_access_log_lines",
+      counters.droppedLogLines,
+      "Lines that the access log's file was too slow for.",
+    );
+    gauge("total_routes", sources.table.size, "Routes in the table.");
+    if (feed !== null) addFeed(feed, sources, add);
+    const files = openFiles();
+    if (files !== null) gauge("file_descriptors", files, "Open files and sockets.");
+    return `${page.join("\n")}\n`;
+  };
+}
+
+function addFeed(
+  feed: ClassicFeedCounts,
+  { registrationLatency, clock }: MetricsSources,
+  add: (type: string, name: string, help: string, lines: readonly string[]) => void,
+): void {
+  const registered = [...feed.registered].flatMap(([component, outcomes]) => {
+    const labels = `component="${label(component)}"`;
+    return [
+      `registry_message{${labels},action="endpoint-added"} ${outcomes.new}`,
+      `registry_message{${labels},action="endpoint-updated"} ${outcomes.updated + outcomes.unchanged}`,
+    ];
+  });
+  add("counter", "registry_message", "Registrations of a URI over NATS.", registered);
+  add(
+    "counter",
+    "unregistry_message",
+    "Unregistrations of a URI over NATS.",
+    [...feed.unregistered].map(
+      ([component, count]) => `unregistry_message{component="${label(component)}"} ${count}`,
+    ),
+  );
+  add("counter", "routes_pruned", "Endpoints removed for their age.", [`routes_pruned ${feed.pruned}`]);
+  const sinceUpdate = feed.lastUpdateAtMs === null ? -1 : clock.nowMs() - feed.lastUpdateAtMs;
+  add("gauge", "ms_since_last_registry_update", "Milliseconds since the table changed; -1 before.", [
+    `ms_since_last_registry_update ${sinceUpdate}`,
+  ]);
+  const latency = "route_registration_latency";
+  add(
+    "histogram",
+    latency,
+    "From an instance's start to its registration, milliseconds.",
+    registrationLatency.lines(latency),
+  );
+}
+
+const label = (text: string) => text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
+
+/** Null where the system does not say. */
+function openFiles(): number | null {
+  try {
+    return readdirSync("/proc/self/fd").length;
+  } catch {
+    return null;
+  }
+}

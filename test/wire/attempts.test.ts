@@ -1,0 +1,258 @@
+import assert from "node:assert/strict";
+import { deadPort, script, startEndpoint, startRouter, withoutVariables } from "./support.ts";
+
+const HOST = "Host: shop.example.com\r\n";
+const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+script("a dead endpoint is skipped: the client sees the answer of another one", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const dead = await deadPort();
+  const router = await startRouter(t, {
+    routes: [{ uri: "shop.example.com", ports: [dead, endpoint.port] }],
+  });
+  const client = await router.connect();
+  for (let i = 0; i < 4; i++) {
+    client.send(GET);
+    const upstream = endpoint.connections[0] ?? (await endpoint.accept());
+    await upstream.message();
+    upstream.send(OK);
+    assert.match(await client.message(), /ok$/);
+  }
+  const failures = router.log.filter(({ message }) => message === "backend-endpoint-failed");
+  assert.equal(failures.length, 1, "marked after the first failure, and not tried again");
+  assert.equal(failures[0]?.["error"], `dial tcp 127.0.0.1:${dead}: connect: connection refused`);
+});
+
+script(
+  "a POST with a body is tried elsewhere when the connection was refused: nothing was sent",
+  async (t) => {
+    const endpoint = await startEndpoint(t);
+    const router = await startRouter(t, {
+      routes: [{ uri: "shop.example.com", ports: [await deadPort(), await deadPort(), endpoint.port] }],
+    });
+    const client = await router.connect();
+    client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 4\r\n\r\nbody`);
+    const upstream = await endpoint.accept();
+    assert.match(await upstream.message(), /\r\n\r\nbody$/);
+    upstream.send(OK);
+    assert.match(await client.message(), /ok$/);
+  },
+);
+
+script(
+  "when no endpoint can be reached the client gets 502 and the reason of the last attempt",
+  async (t) => {
+    const dead = await deadPort();
+    const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [dead] }] });
+    const client = await router.connect();
+    client.send(GET);
+    assert.equal(
+      withoutVariables(await client.message()),
+      "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n" +
+        "X-Cf-RouterError: endpoint_failure (dial tcp <address>: connect: connection refused)\r\n" +
+        "X-Vcap-Request-Id: <id>\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 67\r\n\r\n" +
+        "502 Bad Gateway: Registered endpoint failed to handle the request.\n",
+    );
+    assert.match(
+      router.accessLog()[0] ?? "",
+      /502 0 67 .*x_cf_routererror:"endpoint_failure \(dial tcp <address>: /,
+    );
+    assert.equal(router.router.counters.badGateways, 1);
+  },
+);
+
+script("no more endpoints are tried than max_attempts says, none of them twice", async (t) => {
+  const ports = await Promise.all(Array.from({ length: 5 }, deadPort));
+  const router = await startRouter(t, {
+    config: { maxAttempts: 3 },
+    routes: [{ uri: "shop.example.com", ports }],
+  });
+  const client = await router.connect();
+  client.send(GET);
+  assert.match(await client.message(), /^HTTP\/1\.1 502 /);
+  const tried = router.log
+    .filter(({ message }) => message === "backend-endpoint-failed")
+    .map((l) => l["endpoint"]);
+  assert.equal(tried.length, 3);
+  assert.equal(new Set(tried).size, 3);
+});
+
+script("an idle connection that the endpoint closed is replaced, unseen by the client", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, {
+    config: { maxAttempts: 1 },
+    routes: [{ uri: "shop.example.com", ports: [endpoint.port] }],
+  });
+  const client = await router.connect();
+  client.send(GET);
+  const first = await endpoint.accept();
+  await first.message();
+  first.send(OK);
+  await client.message();
+  // The endpoint takes the next request and closes without a word, as a server does that was just about to.
+  client.send(GET);
+  await first.message();
+  first.end();
+  const second = await endpoint.accept();
+  await second.message();
+  second.send(OK);
+  assert.match(await client.message(), /ok$/);
+  assert.equal(router.router.counters.retries, 1);
+});
+
+script("a POST on a connection that turns out dead is not sent twice", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const client = await router.connect();
+  client.send(GET);
+  const first = await endpoint.accept();
+  await first.message();
+  first.send(OK);
+  await client.message();
+  client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 4\r\n\r\nbody`);
+  await first.message();
+  first.end();
+  assert.match(await client.message(), /^HTTP\/1\.1 502 [^]*X-Cf-RouterError: endpoint_failure \(EOF\)\r\n/);
+  assert.equal(endpoint.connections.length, 1);
+});
+
+for (const how of ["closes", "resets", "closes in the middle of the head"] as const) {
+  script(`a GET whose endpoint ${how} before its answer is answered by another one`, async (t) => {
+    const dying = await startEndpoint(t);
+    const other = await startEndpoint(t);
+    const router = await startRouter(t, {
+      routes: [{ uri: "shop.example.com", ports: [dying.port, other.port] }],
+    });
+    const client = await router.connect();
+    const asked = async () => {
+      client.send(GET);
+      return await Promise.race([
+        dying.accept().then((peer) => ({ peer, isDying: true })),
+        other.accept().then((peer) => ({ peer, isDying: false })),
+      ]);
+    };
+    let { peer, isDying } = await asked();
+    if (!isDying) {
+      await peer.message();
+      peer.send(OK);
+      await client.message();
+      ({ peer, isDying } = await asked());
+      assert.ok(isDying, "round-robin comes to the other endpoint next");
+    }
+    await peer.message();
+    dying.close();
+    if (how === "resets") peer.reset();
+    else {
+      if (how !== "closes") peer.send("HTTP/1.1 200 OK\r\nContent-Le");
+      peer.end();
+    }
+    const saviour = other.connections[0] ?? (await other.accept());
+    await saviour.message();
+    saviour.send(OK);
+    assert.match(await client.message(), /^HTTP\/1\.1 200 OK\r\n[^]*ok$/);
+  });
+}
+
+script("a GET is not tried again once any of the answer reached the client", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const client = await router.connect();
+  client.send(GET);
+  const upstream = await endpoint.accept();
+  await upstream.message();
+  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+  await client.until("half");
+  upstream.reset();
+  assert.equal(await client.rest(), "");
+  assert.equal(endpoint.connections.length, 1);
+});
+
+script("a malformed answer is 502 and is not asked for again", async (t) => {
+  for (const answer of [
+    "HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "nonsense\r\n\r\n",
+  ]) {
+    const endpoint = await startEndpoint(t);
+    const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+    const client = await router.connect();
+    client.send(GET);
+    const upstream = await endpoint.accept();
+    await upstream.message();
+    upstream.send(answer);
+    assert.match(await client.message(), /^HTTP\/1\.1 502 [^]*endpoint_failure \(malformed HTTP response/);
+    assert.equal(endpoint.connections.length, 1);
+    assert.equal(await upstream.rest(), "");
+  }
+});
+
+script("a too large answer head is 502 with upstream's words", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, {
+    config: { maxResponseHeadBytes: 1_000 },
+    routes: [{ uri: "shop.example.com", ports: [endpoint.port] }],
+  });
+  const client = await router.connect();
+  client.send(GET);
+  const upstream = await endpoint.accept();
+  await upstream.message();
+  upstream.send(`HTTP/1.1 200 OK\r\nX-Long: ${"x".repeat(2_000)}\r\n\r\n`);
+  assert.match(
+    await client.message(),
+    /X-Cf-RouterError: endpoint_failure \(Too many response headers\)\r\n/,
+  );
+});
+
+script(
+  "connections to an endpoint that left the table close, those in use when their exchange ends",
+  async (t) => {
+    const endpoint = await startEndpoint(t);
+    const route = { uri: "shop.example.com", ports: [endpoint.port] };
+    const router = await startRouter(t, { routes: [route] });
+    const [busy, idle] = [await router.connect(), await router.connect()];
+    busy.send(GET);
+    const busyUpstream = await endpoint.accept();
+    await busyUpstream.message();
+    idle.send(GET);
+    const idleUpstream = await endpoint.accept();
+    await idleUpstream.message();
+    idleUpstream.send(OK);
+    await idle.message();
+
+    router.unmap(route);
+    assert.equal(await idleUpstream.rest(), "", "closed at once");
+    busyUpstream.send(OK);
+    assert.match(await busy.message(), /ok$/, "what is in flight is finished");
+    assert.equal(await busyUpstream.rest(), "", "and then closed too");
+    busy.send(GET);
+    assert.match(await busy.message(), /^HTTP\/1\.1 404 /);
+  },
+);
+
+script("an endpoint at its connection limit is not picked; when all are, the answer says so", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, {
+    config: { maxInFlightPerEndpoint: 1 },
+    routes: [{ uri: "shop.example.com", ports: [endpoint.port] }],
+  });
+  const first = await router.connect();
+  const second = await router.connect();
+  first.send(GET);
+  const upstream = await endpoint.accept();
+  await upstream.message();
+  second.send(GET);
+  assert.match(
+    await second.message(),
+    /^HTTP\/1\.1 503 [^]*X-Cf-RouterError: Connection Limit Reached\r\n[^]*\n?503 Service Unavailable: Requested route \('shop\.example\.com'\) has reached the connection limit\.\n$/,
+  );
+  upstream.send(OK);
+  await first.message();
+  second.send(GET);
+  await upstream.message();
+  upstream.send(OK);
+  assert.match(await second.message(), /ok$/);
+});

@@ -1,0 +1,152 @@
+import assert from "node:assert/strict";
+import {
+  OWN_RESPONSE_LINES,
+  requestToEndpoint,
+  script,
+  startEndpoint,
+  startRouter,
+  withoutVariables,
+} from "./support.ts";
+
+const HOST = "Host: shop.example.com\r\n";
+const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+
+script("two requests on one client connection share one connection to the endpoint", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const client = await router.connect();
+
+  client.send(`GET /a?b=c HTTP/1.1\r\n${HOST}Accept: */*\r\n\r\n`);
+  const upstream = await endpoint.accept();
+  assert.equal(
+    withoutVariables(await upstream.message()),
+    requestToEndpoint("GET /a?b=c HTTP/1.1", ["Host: shop.example.com", "Accept: */*"]),
+  );
+  upstream.send(ANSWER);
+  assert.equal(
+    withoutVariables(await client.message()),
+    `HTTP/1.1 200 OK\r\nContent-Length: 5\r\n${OWN_RESPONSE_LINES}\r\nhello`,
+  );
+
+  client.send(`GET /second HTTP/1.1\r\n${HOST}\r\n`);
+  assert.match(await upstream.message(), /^GET \/second HTTP\/1\.1\r\n/);
+  upstream.send(ANSWER);
+  await client.message();
+  assert.equal(endpoint.connections.length, 1);
+  assert.deepEqual(router.accessLog(), [
+    `shop.example.com - [2026-01-01T00:00:00.000000000Z] "GET /a?b=c HTTP/1.1" 200 0 5 "-" "-" "<address>" "<address>" x_forwarded_for:"127.0.0.1" x_forwarded_proto:"http" vcap_request_id:"<id>" response_time:<s> gorouter_time:<s> app_id:"11111111-2222-3333-4444-555555555555" app_index:"0" instance_id:"instance-0" x_cf_routererror:"-"`,
+    `shop.example.com - [2026-01-01T00:00:00.000000000Z] "GET /second HTTP/1.1" 200 0 5 "-" "-" "<address>" "<address>" x_forwarded_for:"127.0.0.1" x_forwarded_proto:"http" vcap_request_id:"<id>" response_time:<s> gorouter_time:<s> app_id:"11111111-2222-3333-4444-555555555555" app_index:"0" instance_id:"instance-0" x_cf_routererror:"-"`,
+  ]);
+});
+
+script("pipelined requests are answered in order, errors among them", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const client = await router.connect();
+  client.send(
+    `GET /1 HTTP/1.1\r\n${HOST}\r\nGET /2 HTTP/1.1\r\nHost: nobody.example.com\r\n\r\n` +
+      `POST /3 HTTP/1.1\r\n${HOST}Content-Length: 3\r\n\r\nabcGET /4 HTTP/1.1\r\n${HOST}\r\n`,
+  );
+  const upstream = await endpoint.accept();
+  assert.match(await upstream.message(), /^GET \/1 /);
+  assert.equal(upstream.waiting, "", "the next request waits for the answer to the one before it");
+  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n1");
+  assert.match(await upstream.message(), /^POST \/3 [^]*\r\n\r\nabc$/);
+  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n3");
+  assert.match(await upstream.message(), /^GET \/4 /);
+  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n4");
+  assert.match(await client.message(), /\r\n\r\n1$/);
+  assert.match(await client.message(), /^HTTP\/1\.1 404 Not Found\r\n/);
+  assert.match(await client.message(), /\r\n\r\n3$/);
+  assert.match(await client.message(), /\r\n\r\n4$/);
+});
+
+script("a thousand pipelined errors neither overflow the stack nor change order", async (t) => {
+  const router = await startRouter(t);
+  const client = await router.connect();
+  const count = 1_000;
+  client.send(
+    Array.from({ length: count }, (_, i) => `GET / HTTP/1.1\r\nHost: h${i}.example.com\r\n\r\n`).join(""),
+  );
+  for (let i = 0; i < count; i++) assert.ok((await client.message()).includes(`('h${i}.example.com')`));
+});
+
+script("a client of HTTP/1.0 is answered in HTTP/1.0 and the connection is closed", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const client = await router.connect();
+  client.send(`GET / HTTP/1.0\r\n${HOST}\r\n`);
+  const upstream = await endpoint.accept();
+  assert.match(await upstream.message(), /^GET \/ HTTP\/1\.1\r\n/);
+  // Chunked framing is unknown in HTTP/1.0: the client gets the bare data, ended by the close.
+  upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+  assert.equal(withoutVariables(await client.rest()), `HTTP/1.0 200 OK\r\n${OWN_RESPONSE_LINES}\r\nhello`);
+});
+
+script("a client of HTTP/1.0 that asks for keep-alive gets it", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const client = await router.connect();
+  for (const path of ["/1", "/2"]) {
+    client.send(`GET ${path} HTTP/1.0\r\n${HOST}Connection: keep-alive\r\n\r\n`);
+    const upstream = endpoint.connections[0] ?? (await endpoint.accept());
+    await upstream.message();
+    upstream.send(ANSWER);
+    assert.equal(
+      withoutVariables(await client.message()),
+      `HTTP/1.0 200 OK\r\nContent-Length: 5\r\n${OWN_RESPONSE_LINES}Connection: keep-alive\r\n\r\nhello`,
+    );
+  }
+});
+
+script("Connection: close from the client ends the client side only", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const client = await router.connect();
+  client.send(`GET / HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
+  const upstream = await endpoint.accept();
+  assert.doesNotMatch(await upstream.message(), /connection/i);
+  upstream.send(ANSWER);
+  assert.match(await client.rest(), /\r\nConnection: close\r\n\r\nhello$/);
+  assert.equal(router.router.counters.idleUpstreamConnections, 1);
+});
+
+for (const { answer, method, what } of [
+  { method: "HEAD", answer: "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", what: "an answer to HEAD" },
+  { method: "GET", answer: "HTTP/1.1 304 Not Modified\r\nContent-Length: 500\r\n\r\n", what: "a 304" },
+  { method: "GET", answer: "HTTP/1.1 204 No Content\r\n\r\n", what: "a 204" },
+]) {
+  script(`${what} has no body, and the connections live on`, async (t) => {
+    const endpoint = await startEndpoint(t);
+    const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+    const client = await router.connect();
+    for (let i = 0; i < 2; i++) {
+      client.send(`${method} / HTTP/1.1\r\n${HOST}\r\n`);
+      const upstream = endpoint.connections[0] ?? (await endpoint.accept());
+      await upstream.until("\r\n\r\n");
+      upstream.send(answer);
+      assert.equal(
+        withoutVariables(await client.until("\r\n\r\n")),
+        `${answer.slice(0, -2)}${OWN_RESPONSE_LINES}\r\n`,
+      );
+    }
+    assert.equal(endpoint.connections.length, 1);
+  });
+}
+
+script("bytes behind an answer never become the answer to the next request", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const client = await router.connect();
+  client.send(`GET /1 HTTP/1.1\r\n${HOST}\r\n`);
+  const first = await endpoint.accept();
+  await first.message();
+  first.send(`${ANSWER}HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison`);
+  assert.match(await client.message(), /hello$/);
+  await first.rest();
+  client.send(`GET /2 HTTP/1.1\r\n${HOST}\r\n`);
+  const second = await endpoint.accept();
+  await second.message();
+  second.send(ANSWER);
+  assert.match(await client.message(), /hello$/);
+});
