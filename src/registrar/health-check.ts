@@ -4,6 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import type { Clock } from "../kernel/index.ts";
+import { printGoDuration } from "./go-duration.ts";
 import type { HealthCheck } from "./types.ts";
 
 export interface HealthResult {
@@ -40,7 +41,8 @@ export function healthCheckRunner(clock: Clock): RunHealthCheck {
       stop.addEventListener("abort", killGroup);
       child.once("error", (error) => settle({ isHealthy: false, reason: error.message }));
       child.once("exit", (code, signal) => {
-        if (timedOut) settle({ isHealthy: false, reason: `Script failed to exit within ${timeoutMs} ms` });
+        if (timedOut)
+          settle({ isHealthy: false, reason: `Script failed to exit within ${printGoDuration(timeoutMs)}` });
         else if (code === 0) settle({ isHealthy: true, reason: "" });
         else
           settle({

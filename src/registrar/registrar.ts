@@ -7,10 +7,12 @@
  */
 import { type Bus, type BusSubscription, encodeRegister, SUBJECTS } from "../bus/index.ts";
 import { type Clock, type Logger, newGuid, type Part, type Timer } from "../kernel/index.ts";
+import { readDynamicRoutes } from "./dynamic-routes.ts";
 import { healthCheckRunner, type RunHealthCheck } from "./health-check.ts";
 import type { RegistrarRoute } from "./types.ts";
 
 const UNREGISTRATION_MESSAGE_LIMIT = 5;
+const DYNAMIC_SCAN_MS = 10_000;
 
 export interface RegistrarOptions {
   /** A function when they are known only at the start. */
@@ -23,20 +25,14 @@ export interface RegistrarOptions {
   readonly unregistrationMessageLimit?: number;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Files with more routes, read again every ten seconds. */
+  readonly dynamicConfigGlobs?: readonly string[];
   /** For tests; otherwise scripts run as child processes. */
   readonly runHealthCheck?: RunHealthCheck;
 }
 
-export interface Registrar extends Part {
-  /**
-   * Replaces the routes: new and changed ones are registered at once, those that left are unregistered, the
-   * others keep their rhythm.
-   */
-  setRoutes(routes: readonly RegistrarRoute[]): void;
-}
-
-export function createRegistrar(options: RegistrarOptions): Registrar {
-  const { bus, clock, log } = options;
+export function createRegistrar(options: RegistrarOptions): Part {
+  const { bus, clock, log, dynamicConfigGlobs = [] } = options;
   const shared: Announcing = {
     ...options,
     runHealthCheck: options.runHealthCheck ?? healthCheckRunner(clock),
@@ -47,7 +43,11 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
   const announcements = new Map<string, Announcement>();
   let subscription: BusSubscription | null = null;
   let stopListening: (() => void) | null = null;
+  let nextScan: Timer | null = null;
+  let fixed: readonly RegistrarRoute[] = [];
+  let isStopped = false;
 
+  // New and changed routes are registered at once, those that left are unregistered, the others keep their rhythm.
   const setRoutes = (routes: readonly RegistrarRoute[]) => {
     const wanted = new Map(routes.map((route) => [JSON.stringify(route), route]));
     for (const [key, announcement] of announcements) {
@@ -62,22 +62,31 @@ export function createRegistrar(options: RegistrarOptions): Registrar {
       announcement.begin();
     }
   };
+  const scan = async () => {
+    const found = await readDynamicRoutes(dynamicConfigGlobs, options.host, log);
+    if (isStopped) return;
+    setRoutes([...fixed, ...found]);
+    nextScan = clock.setTimeout(() => void scan(), DYNAMIC_SCAN_MS);
+  };
   const announceAll = () => {
     for (const announcement of announcements.values()) void announcement.announce();
   };
 
   return {
     name: "registrar",
-    setRoutes,
     async start() {
       // A router that starts, and a bus that comes back, know nothing of what was said before.
       subscription = bus.subscribe(SUBJECTS.routerStart, announceAll);
       stopListening = bus.onStatus((status) => {
         if (status === "connected") announceAll();
       });
-      setRoutes(typeof options.routes === "function" ? options.routes() : options.routes);
+      fixed = typeof options.routes === "function" ? options.routes() : options.routes;
+      setRoutes(fixed);
+      if (dynamicConfigGlobs.length > 0) nextScan = clock.setTimeout(() => void scan(), DYNAMIC_SCAN_MS);
     },
     async stop() {
+      isStopped = true;
+      nextScan?.clear();
       subscription?.unsubscribe();
       stopListening?.();
       setRoutes([]);

@@ -14,3 +14,5 @@ export * as wireErrors from "./wire.ts";
 export * as routerErrors from "./router.ts";
 export * as authErrors from "./auth.ts";
 export * as cloudControllerErrors from "./cloud-controller.ts";
+export * as dnsErrors from "./dns.ts";
+export * as registrarErrors from "./registrar.ts";

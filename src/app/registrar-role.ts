@@ -1,0 +1,75 @@
+/** `viaduct registrar -c FILE`: the registrar alone, over NATS, from route-registrar's own configuration file. */
+import { readFileSync } from "node:fs";
+import { connectNats } from "../bus/index.ts";
+import { registrarConfigUnreadable } from "../kernel/errors/registrar.ts";
+import { createLifecycle, createLogger, keepAliveWhile, systemClock } from "../kernel/index.ts";
+import { createRegistrar, loadRegistrarConfig, type RegistrarConfig } from "../registrar/index.ts";
+
+/** Upstream's. */
+const PING_INTERVAL_MS = 20_000;
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGQUIT"] as const;
+
+/**
+ * @returns the exit code, after every route was unregistered
+ * @throws registrarConfigUnreadable, registrarConfigInvalid, busUnreachable
+ */
+export async function runRegistrarRole({ configPath }: { readonly configPath: string }): Promise<number> {
+  const config = loadRegistrarConfig(readText(configPath), configPath);
+  const log = createLogger({ level: "info" }).child({ role: "registrar" });
+  log.info({}, "Initializing");
+  const [server] = config.messageBusServers;
+  const bus = await connectNats({
+    servers: config.messageBusServers.map(({ host }) => host),
+    // One client, one account: upstream's file repeats the same credentials for every server.
+    user: server?.user ?? "",
+    pass: server?.password ?? "",
+    tls: readTls(config),
+    name: "route-registrar",
+    pingIntervalMs: PING_INTERVAL_MS,
+    log,
+    clock: systemClock,
+    setting: "message_bus_servers",
+  });
+  const { routes, host, availabilityZone, unregistrationMessageLimit, dynamicConfigGlobs } = config;
+  const registrar = createRegistrar({
+    routes,
+    bus,
+    host,
+    availabilityZone,
+    unregistrationMessageLimit,
+    dynamicConfigGlobs,
+    clock: systemClock,
+    log,
+  });
+  const lifecycle = createLifecycle([registrar], log);
+  try {
+    await lifecycle.start();
+    log.info({ routes: routes.length }, "Running");
+    const signal = await keepAliveWhile(firstSignal());
+    log.info({ signal }, "Caught signal");
+    await lifecycle.shutdown(0);
+  } finally {
+    await bus.close();
+  }
+  return 0;
+}
+
+function readTls({ natsTls }: RegistrarConfig) {
+  if (natsTls === null) return undefined;
+  const { caPath, certPath, keyPath } = natsTls;
+  return { ca: readText(caPath), cert: readText(certPath), key: readText(keyPath) };
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw registrarConfigUnreadable({ path, reason: (error as Error).message }, error);
+  }
+}
+
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    for (const signal of SIGNALS) process.once(signal, resolve);
+  });
+}
