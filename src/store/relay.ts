@@ -39,6 +39,7 @@ export interface OutboxRelayOptions {
   readonly pollMs?: number;
 }
 
+/** Its stop waits for the handler that runs. */
 export interface OutboxRelay extends Part {
   /**
    * Resolves when everything committed before the call is handled, here or by the process that delivers.
@@ -96,8 +97,9 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
     while (!alarm.isStopped()) {
       try {
         alarm.reset();
-        if (await deliver()) continue;
+        const isMore = await deliver();
         failures = 0;
+        if (isMore) continue;
         if (clock.monotonicMs() - prunedAtMs >= PRUNE_EVERY_MS) {
           prunedAtMs = clock.monotonicMs();
           await outbox.prune();

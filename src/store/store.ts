@@ -29,7 +29,8 @@ export interface Store {
   readonly outbox: Outbox;
   /**
    * All or nothing, and as if transactions ran one after the other, in both engines. What was acknowledged is on
-   * disk. On PostgreSQL `run` is called again when it met another transaction, so it must have no other effects.
+   * disk. Nothing else reads or writes an SQLite database meanwhile, so `run` waits for its statements only. On
+   * PostgreSQL it is called again when it met another transaction, so it must have no other effects.
    * @throws storeContended when it met others too often; whatever `run` throws, after a rollback.
    */
   transaction<T>(run: (trx: Transaction<Tables>) => Promise<T>): Promise<T>;

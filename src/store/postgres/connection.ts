@@ -29,9 +29,9 @@ const settings = (url: string): ClientConfig => ({
   types: numbersAsNumbers,
 });
 
-/** The URL as it may be shown. */
+/** The URL as it may be shown. Hides too much rather than too little: a password may hold an unescaped `@` or `/`. */
 export function withoutPassword(url: string): string {
-  return url.replace(/^([^:/]+:\/\/[^:@/]*):[^@/]*@/, "$1@").replace(/([?&]password=)[^&]*/, "$1***");
+  return url.replace(/^([^:/]+:\/\/[^:@/]*):.*@/, "$1@").replace(/([?&]password=)[^&]*/, "$1***");
 }
 
 /** @throws storeUnreachable for a URL that is none */

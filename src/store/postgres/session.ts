@@ -6,6 +6,7 @@
  */
 import type pg from "pg";
 import type { Logger } from "../../kernel/index.ts";
+import { storeClosed } from "../../kernel/errors/store.ts";
 import { connectError } from "./errors.ts";
 import { openClient } from "./connection.ts";
 
@@ -49,6 +50,8 @@ export function createSession(url: string, where: string, log: Logger): Session 
 
   const scheduleRetry = () => {
     if (watchers.size === 0 || isClosed) return;
+    clearTimeout(retry);
+    // Real time, whatever clock the store has: what is waited for is another machine.
     retry = setTimeout(() => {
       void session().then(
         // What was announced while nobody listened is found by looking.
@@ -59,6 +62,7 @@ export function createSession(url: string, where: string, log: Logger): Session 
   };
 
   const session = async (): Promise<pg.Client> => {
+    if (isClosed) throw storeClosed({ where });
     connecting ??= connect();
     const attempt = connecting;
     try {

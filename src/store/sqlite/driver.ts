@@ -1,6 +1,6 @@
 /** Kysely over the runtime's own SQLite: one connection, taken in turn, with prepared statements kept. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
-import type { CompiledQuery, DatabaseConnection, Driver, QueryCompiler, QueryResult } from "kysely";
+import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from "kysely";
 import type { TransactionScope } from "../transaction-scope.ts";
 import { storeClosed, storeFailed } from "../../kernel/errors/store.ts";
 import { toParameter } from "../values.ts";
@@ -80,11 +80,7 @@ export class SqliteDriver implements Driver {
   async rollbackToSavepoint(_: DatabaseConnection, name: string): Promise<void> {
     await this.#connection.execute(`rollback to "${name}"`);
   }
-  async releaseSavepoint(
-    _: DatabaseConnection,
-    name: string,
-    _compile: QueryCompiler["compileQuery"],
-  ): Promise<void> {
+  async releaseSavepoint(_: DatabaseConnection, name: string): Promise<void> {
     await this.#connection.execute(`release "${name}"`);
   }
 
