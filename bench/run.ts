@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findProgram } from "../test/support/needs.ts";
@@ -89,6 +89,8 @@ async function main(argv: readonly string[]): Promise<number> {
   const arePinned = cpus().length > 1 && findProgram("taskset") !== null;
   if (!arePinned) console.error("not pinned to cores (one core, or no taskset): expect noise");
 
+  // Before we add ours: what else the machine was doing.
+  const [loadBefore = 0] = loadavg();
   const children = createChildren();
   try {
     const series: Series[] = [];
@@ -96,6 +98,7 @@ async function main(argv: readonly string[]): Promise<number> {
       series.push(...(await runCase(plan, caseName, { children, present, wrk, nginx, arePinned })));
     const result = {
       ...describeMachine(),
+      loadBefore,
       plan: { ...plan, cases: [...plan.cases] },
       versions: Object.fromEntries(present.map((p) => [p.name, p.version(p.program() ?? "")])),
       summary: summarize(series),
@@ -104,7 +107,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const file = save(result);
     if (plan.isJson) console.log(JSON.stringify(result, null, 2));
     else {
-      console.log(`${result.machine}; ${result.commit}; ${result.at}`);
+      console.log(`${result.machine}, load ${loadBefore.toFixed(1)}; ${result.commit}; ${result.at}`);
       console.log(
         Object.entries(result.versions)
           .map(([name, version]) => `${name} ${version}`)
