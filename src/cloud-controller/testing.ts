@@ -72,6 +72,8 @@ export interface TestApi {
   }): Promise<Reply>;
   /** The GUID of what a `POST` makes; fails the test when it does not. */
   create(path: string, body: object, token?: string): Promise<string>;
+  /** `resources` of a list; fails the test when there are none. */
+  list(path: string, token?: string): Promise<readonly Json[]>;
   /** GUIDs of what every foundation has. */
   readonly organization: string;
   readonly space: string;
@@ -92,7 +94,7 @@ export interface TestApiOptions {
 }
 
 export async function startApi(t: TestContext, options: TestApiOptions = {}): Promise<TestApi> {
-  const clock = createManualClock();
+  const clock = createManualClock(Date.parse("2025-12-31T23:59:59Z"));
   const log = options.log ?? silentLogger;
   const folder = await mkdtemp(join(tmpdir(), "viaduct-cloud-controller-"));
   const store = await openStore(options.location ?? { kind: "sqlite", path: join(folder, "viaduct.db") }, {
@@ -103,6 +105,8 @@ export async function startApi(t: TestContext, options: TestApiOptions = {}): Pr
     flags: { "cloud-controller.local_lifecycle": "true", ...options.flags },
   }).get(cloudControllerSection);
   await seed({ store, clock }, config);
+  // What a test makes is younger than the seed, from the first moment of the year on.
+  clock.advance(1_000);
   const bbs = createBbsRecorder();
   const routeTable = createRouteTableRecorder();
   const externalUrl = () => "http://localhost:8080";
@@ -183,6 +187,11 @@ export async function startApi(t: TestContext, options: TestApiOptions = {}): Pr
     post: (path, body, token) => call("POST", path, body, token),
     patch: (path, body, token) => call("PATCH", path, body, token),
     delete: (path, token) => call("DELETE", path, undefined, token),
+    async list(path, token) {
+      const reply = await call("GET", path, undefined, token);
+      assert.equal(reply.status, 200, `GET ${path}: ${reply.details.join("; ")}`);
+      return reply.body.resources as unknown as readonly Json[];
+    },
     organization,
     space,
     domain: await guidOf("domains", "localhost"),

@@ -28,30 +28,42 @@ import { appListing, demandApp } from "./apps.ts";
 const MAX_INTEGER = 2_147_483_647;
 const Count = Type.Integer({ minimum: 0, maximum: MAX_INTEGER });
 const Size = Type.Integer({ exclusiveMinimum: 0, maximum: MAX_INTEGER });
-const Seconds = nullable(Type.Integer({ minimum: 1, maximum: MAX_INTEGER }));
-
 const HEALTH_CHECK_TYPES = ["port", "process", "http"] as const;
-const HealthCheck = message({
-  type: Type.Optional(
-    Type.Enum(HEALTH_CHECK_TYPES, { sentence: 'Health check type must be "port", "process", or "http"' }),
-  ),
-  data: Type.Optional(
-    message({
-      timeout: Type.Optional(Seconds),
-      invocation_timeout: Type.Optional(Seconds),
-      interval: Type.Optional(Seconds),
-      endpoint: Type.Optional(
-        nullable(
-          Type.String({
-            pattern: "^/[^\\s#]*$",
-            maxLength: 255,
-            refusals: { pattern: "must be a valid URI path" },
-          }),
-        ),
+
+/** @param name  As sentences begin: «Health check». */
+function healthCheck(name: string) {
+  const seconds = (what: string) =>
+    Type.Optional(
+      nullable(
+        Type.Integer({
+          minimum: 1,
+          maximum: MAX_INTEGER,
+          sentence: `${name} ${what} must be a whole number of seconds from 1`,
+        }),
       ),
-    }),
-  ),
-});
+    );
+  return message({
+    type: Type.Optional(
+      Type.Enum(HEALTH_CHECK_TYPES, { sentence: `${name} type must be "port", "process", or "http"` }),
+    ),
+    data: Type.Optional(
+      message({
+        timeout: seconds("timeout"),
+        invocation_timeout: seconds("invocation timeout"),
+        interval: seconds("interval"),
+        endpoint: Type.Optional(
+          nullable(
+            Type.String({
+              pattern: "^/[^\\s#]*$",
+              maxLength: 255,
+              sentence: `${name} endpoint must be a valid URI path`,
+            }),
+          ),
+        ),
+      }),
+    ),
+  });
+}
 
 const UpdateProcess = message({
   command: Type.Optional(
@@ -66,8 +78,8 @@ const UpdateProcess = message({
       }),
     ),
   ),
-  health_check: Type.Optional(HealthCheck),
-  readiness_health_check: Type.Optional(HealthCheck),
+  health_check: Type.Optional(healthCheck("Health check")),
+  readiness_health_check: Type.Optional(healthCheck("Readiness health check")),
   metadata: Type.Optional(Metadata),
 });
 const ScaleProcess = message({
@@ -115,7 +127,7 @@ async function updateProcess(
 /** Another type begins anew; the same one keeps what is not mentioned. */
 function mergeHealthCheck(
   stored: RowOf<"processes">["health_check"],
-  change: Static<typeof HealthCheck> | undefined,
+  change: Static<typeof UpdateProcess>["health_check"],
 ): RowOf<"processes">["health_check"] {
   if (change === undefined) return stored;
   const current: HealthCheckDocument = decodeJson(stored);

@@ -1,0 +1,281 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createLogger } from "../kernel/index.ts";
+import { startApi } from "./testing.ts";
+
+const errorOf = (reply: { body: { errors?: unknown } }) =>
+  (reply.body.errors as { code: number; title: string; detail: string }[])[0];
+
+test("discovery needs no token and names what the cf CLI asks for", async (t) => {
+  const api = await startApi(t);
+  const root = await api.request({ method: "GET", url: "/" });
+  assert.equal(root.status, 200);
+  const { links } = root.body;
+  assert.deepEqual(links?.cloud_controller_v3, {
+    href: "http://localhost:8080/v3",
+    meta: { version: "3.224.0" },
+  });
+  assert.deepEqual(links?.login, { href: "http://localhost:8080/uaa" });
+  assert.deepEqual(links?.uaa, { href: "http://localhost:8080/uaa" });
+  assert.deepEqual(links?.routing, { href: "http://localhost:8080/routing" });
+  const v3 = await api.request({ method: "GET", url: "/v3" });
+  assert.deepEqual(v3.body.links?.routes, { href: "http://localhost:8080/v3/routes" });
+  const info = await api.request({ method: "GET", url: "/v3/info" });
+  assert.equal(info.body.name, "Viaduct");
+  assert.equal(info.body.version, 0);
+});
+
+test("discovery announces an external UAA and Routing API", async (t) => {
+  const flags = {
+    "cloud-controller.uaa_url": "https://uaa.example.com",
+    "cloud-controller.routing_url": "https://api.example.com/routing",
+  };
+  const api = await startApi(t, { flags });
+  const { links } = (await api.request({ method: "GET", url: "/" })).body;
+  assert.deepEqual(links?.login, { href: "https://uaa.example.com" });
+  assert.deepEqual(links?.routing, { href: "https://api.example.com/routing" });
+});
+
+test("every refusal has upstream's status, code, title and text", async (t) => {
+  const api = await startApi(t);
+  const json = { authorization: "bearer admin", "content-type": "application/json" };
+  const cases = [
+    {
+      name: "no token",
+      request: { method: "GET", url: "/v3/routes" },
+      status: 401,
+      error: { code: 10002, title: "CF-NotAuthenticated", detail: "Authentication error" },
+    },
+    {
+      name: "a wrong token",
+      request: { method: "GET", url: "/v3/routes", headers: { authorization: "bearer forged" } },
+      status: 401,
+      error: { code: 1000, title: "CF-InvalidAuthToken", detail: "Invalid Auth Token" },
+    },
+    {
+      name: "another kind of authorization",
+      request: { method: "GET", url: "/v3/routes", headers: { authorization: "Basic YTpi" } },
+      status: 401,
+      error: { code: 1000, title: "CF-InvalidAuthToken", detail: "Invalid Auth Token" },
+    },
+    {
+      name: "a token that may only read",
+      request: { method: "POST", url: "/v3/organizations", headers: { authorization: "bearer reader:x" } },
+      status: 403,
+      error: {
+        code: 10003,
+        title: "CF-NotAuthorized",
+        detail: "You are not authorized to perform the requested action",
+      },
+    },
+    {
+      name: "an unknown path",
+      request: { method: "GET", url: "/v3/nothing", headers: json },
+      status: 404,
+      error: { code: 10000, title: "CF-NotFound", detail: "Unknown request" },
+    },
+    {
+      name: "a method the path does not have",
+      request: { method: "PUT", url: "/v3/routes", headers: json },
+      status: 404,
+      error: { code: 10000, title: "CF-NotFound", detail: "Unknown request" },
+    },
+    {
+      name: "a GUID nobody has",
+      request: { method: "GET", url: "/v3/routes/nothing", headers: json },
+      status: 404,
+      error: { code: 10010, title: "CF-ResourceNotFound", detail: "Route not found" },
+    },
+    {
+      name: "a path no row can have",
+      request: { method: "GET", url: "/v3/routes/%00", headers: json },
+      status: 404,
+      error: { code: 10000, title: "CF-NotFound", detail: "Unknown request" },
+    },
+    {
+      name: "malformed JSON",
+      request: { method: "POST", url: "/v3/routes", headers: json, payload: '{"host":' },
+      status: 400,
+      error: {
+        code: 1001,
+        title: "CF-MessageParseError",
+        detail: "Request invalid due to parse error: invalid request body",
+      },
+    },
+    {
+      name: "JSON that is no object",
+      request: { method: "POST", url: "/v3/routes", headers: json, payload: "[]" },
+      status: 400,
+      error: {
+        code: 1001,
+        title: "CF-MessageParseError",
+        detail: "Request invalid due to parse error: invalid request body",
+      },
+    },
+    {
+      name: "a NUL in a text",
+      request: { method: "POST", url: "/v3/organizations", headers: json, payload: '{"name":"a\\u0000"}' },
+      status: 400,
+      error: {
+        code: 1001,
+        title: "CF-MessageParseError",
+        detail: "Request invalid due to parse error: the body holds a NUL character",
+      },
+    },
+    {
+      name: "a body beyond the limit",
+      request: {
+        method: "POST",
+        url: "/v3/organizations",
+        headers: json,
+        payload: `{"name":"${"a".repeat(1_100_000)}"}`,
+      },
+      status: 400,
+      error: {
+        code: 1001,
+        title: "CF-MessageParseError",
+        detail: "Request invalid due to parse error: request body is too large",
+      },
+    },
+    {
+      name: "an unknown query parameter",
+      request: { method: "GET", url: "/v3/jobs/x?a=1&b=2", headers: json },
+      status: 400,
+      error: {
+        code: 10005,
+        title: "CF-BadQueryParameter",
+        detail:
+          "The query parameter is invalid: Unknown query parameter(s): 'a', 'b'. Valid parameters are: ",
+      },
+    },
+    {
+      name: "a NUL in a query parameter",
+      request: { method: "GET", url: "/v3/routes?hosts=%00", headers: json },
+      status: 400,
+      error: {
+        code: 10005,
+        title: "CF-BadQueryParameter",
+        detail: "The query parameter is invalid: hosts cannot contain NUL",
+      },
+    },
+  ] as const;
+  for (const { name, request, status, error } of cases) {
+    await t.test(name, async () => {
+      const reply = await api.request(request);
+      assert.deepEqual(errorOf(reply), error);
+      assert.equal(reply.status, status);
+    });
+  }
+});
+
+test("a body is JSON whatever its content type says", async (t) => {
+  const api = await startApi(t);
+  const reply = await api.request({
+    method: "POST",
+    url: "/v3/organizations",
+    headers: { authorization: "bearer admin", "content-type": "application/x-www-form-urlencoded" },
+    payload: '{"name":"acme"}',
+  });
+  assert.equal(reply.status, 201);
+});
+
+test("a fault of ours is a 500 without details, and in the log", async (t) => {
+  const lines: string[] = [];
+  const log = createLogger({ level: "error", sink: { write: (line) => lines.push(line) } });
+  const api = await startApi(t, { log });
+  api.bbs.recentLogs = async () => {
+    throw new Error("the cell is on fire");
+  };
+  const app = await api.create("/v3/apps", {
+    name: "shop",
+    relationships: { space: { data: { guid: api.space } } },
+  });
+  const reply = await api.get(`/v3/viaduct/apps/${app}/recent_logs`);
+  assert.equal(reply.status, 500);
+  assert.deepEqual(errorOf(reply), {
+    code: 10001,
+    title: "UnknownError",
+    detail: "An unknown error occurred.",
+  });
+  assert.match(lines.join(""), /the cell is on fire/);
+});
+
+test("a change is acknowledged although the route table is away, and arrives when it is back", async (t) => {
+  const api = await startApi(t);
+  api.routeTable.failure = new Error("connection refused");
+  const creation = api.post("/v3/routes", {
+    host: "shop",
+    relationships: { space: { data: { guid: api.space } }, domain: { data: { guid: api.domain } } },
+  });
+  // The relay pauses, the call waits; time passes only here.
+  while (api.routeTable.failure !== null) await new Promise((resolve) => setImmediate(resolve));
+  let isAnswered = false;
+  void creation.then(() => (isAnswered = true));
+  while (!isAnswered) {
+    api.clock.advance(2_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.equal((await creation).status, 201);
+  await api.relay.drained();
+  assert(api.routeTable.find("shop.localhost"));
+});
+
+test("the OpenAPI document describes every endpoint with its schema", async (t) => {
+  const api = await startApi(t);
+  const { body } = await api.request({ method: "GET", url: "/v3/openapi.json" });
+  const create = body.paths?.["/v3/routes"]?.post;
+  assert.equal(create?.summary, "Creates a route.");
+  const schema = create?.requestBody?.content?.["application/json"]?.schema;
+  assert.deepEqual(Object.keys(schema?.properties ?? {}).toSorted(), [
+    "host",
+    "metadata",
+    "options",
+    "path",
+    "port",
+    "relationships",
+  ]);
+  assert(body.paths?.["/v3/routes/{guid}/destinations/{destination_guid}"]?.delete);
+});
+
+test("what only we have lies below /v3/viaduct", async (t) => {
+  const asked: string[] = [];
+  const state = { live: 1, of: 2, isLive: false };
+  const liveness = {
+    acknowledgements: async () => ({ cursor: { epoch: "e", sequence: 1 }, readers: [] }),
+    liveOn: async (guid: string) => (asked.push(`now ${guid}`), state),
+    whenLive: async (guid: string, ms: number) => (
+      asked.push(`${ms} ${guid}`), { ...state, live: 2, isLive: true }
+    ),
+  };
+  const api = await startApi(t, { liveness });
+  const route = await api.create("/v3/routes", {
+    host: "shop",
+    relationships: { space: { data: { guid: api.space } }, domain: { data: { guid: api.domain } } },
+  });
+  const at = `/v3/viaduct/routes/${route}/liveness`;
+  assert.deepEqual((await api.get(at)).body, { live: false, current: 1, readers: 2 });
+  assert.deepEqual((await api.get(`${at}?wait_ms=500`)).body, { live: true, current: 2, readers: 2 });
+  assert.deepEqual(asked, [`now ${route}`, `500 ${route}`]);
+  assert.equal((await api.get(`${at}?wait_ms=soon`)).status, 400);
+
+  const app = await api.create("/v3/apps", {
+    name: "shop",
+    relationships: { space: { data: { guid: api.space } } },
+  });
+  const line = { stream: "out", source: "APP/PROC/WEB", instanceIndex: 0 } as const;
+  api.bbs.logs = [
+    { ...line, timestampNs: "1", text: "one" },
+    { ...line, timestampNs: "2", text: "two" },
+  ];
+  assert.deepEqual(await api.list(`/v3/viaduct/apps/${app}/recent_logs?limit=1`), [
+    { timestamp: "2", stream: "out", source: "APP/PROC/WEB", instance_index: 0, text: "two" },
+  ]);
+  const options = await api.list("/v3/viaduct/options");
+  assert(options.some((option) => String(option.name) === "loadbalancing"));
+});
+
+test("without acknowledgements, liveness is an unknown request", async (t) => {
+  const api = await startApi(t);
+  const reply = await api.get("/v3/viaduct/routes/any/liveness");
+  assert.deepEqual(reply.details, ["Unknown request"]);
+});
