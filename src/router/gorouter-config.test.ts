@@ -56,7 +56,6 @@ test("an empty file is gorouter's defaults", () => {
     user: "",
     pass: "",
     metricsPort: null,
-    healthyThresholdMs: 0,
   });
   assert.deepEqual(nats, {
     servers: ["localhost:4222"],
@@ -178,6 +177,7 @@ test("a deployed file is taken as it is", () => {
   assert.deepEqual(logging, { level: "info", timestampFormat: "rfc3339", prefix: "vcap.gorouter" });
   assert.equal(emptyPoolTimeoutMs, 90_000);
   assert.deepEqual(rest, {
+    healthyThresholdMs: 0,
     drainWaitMs: 20_000,
     drainTimeoutMs: 900_000,
     pidFile: "/var/vcap/data/gorouter/gorouter.pid",
@@ -374,5 +374,5 @@ test("every default is what its own kind would take", () => {
 
 test("the committed reference page is what the list says", () => {
   const page = new URL("../../docs/reference/gorouter-config.md", import.meta.url);
-  assert.equal(readFileSync(page, "utf8"), renderGorouterKeys(), "run «npm run docs»");
+  assert.ok(readFileSync(page, "utf8") === renderGorouterKeys(), "it is out of date; run «npm run docs»");
 });

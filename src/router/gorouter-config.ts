@@ -38,8 +38,6 @@ export interface StatusConfig {
   readonly pass: string;
   /** Null without a metrics listener. */
   readonly metricsPort: number | null;
-  /** Health is good this long before `/health` says so. */
-  readonly healthyThresholdMs: number;
 }
 
 export interface NatsSettings {
@@ -66,6 +64,8 @@ export interface GorouterConfig {
   };
   /** For the table: how long an emptied classic pool answers 503; 0 forgets it at once. */
   readonly emptyPoolTimeoutMs: number;
+  /** Between becoming healthy and writing the pid file: load balancers need a while to see it. */
+  readonly healthyThresholdMs: number;
   readonly drainWaitMs: number;
   readonly drainTimeoutMs: number;
   /** "" writes none. */
@@ -213,6 +213,7 @@ function mapConfig(file: GorouterFile): GorouterConfig {
       prefix: get("logging.syslog") || "gorouter.stdout",
     },
     emptyPoolTimeoutMs: get("empty_pool_response_code_503") ? get("empty_pool_timeout") : 0,
+    healthyThresholdMs: get("load_balancer_healthy_threshold"),
     drainWaitMs: get("drain_wait"),
     drainTimeoutMs: get("drain_timeout") || endpointTimeoutMs,
     pidFile: get("pid_file"),
@@ -285,7 +286,6 @@ function mapStatus(file: GorouterFile): StatusConfig {
       "Neither TLS nor non-TLS health endpoints are enabled. Refusing to start gorouter.",
     );
   }
-  const thresholdMs = get("load_balancer_healthy_threshold");
   return {
     host: get("status.host"),
     port: isPlain ? get("status.port") : null,
@@ -294,7 +294,6 @@ function mapStatus(file: GorouterFile): StatusConfig {
     user: get("status.user"),
     pass: get("status.pass"),
     metricsPort: get("prometheus.enabled") || get("prometheus.port") !== 0 ? get("prometheus.port") : null,
-    healthyThresholdMs: thresholdMs,
   };
 }
 

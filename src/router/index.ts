@@ -3,6 +3,8 @@
  * Start with `phases.ts`, the life of an exchange.
  * Not here: where routes come from (`feeds/`), what a route is (`table/`), how bytes are framed (`wire/http1/`).
  */
+export { createAccessLogFormatter } from "./access-log.ts";
+export type { AccessLogFormatter, AccessLogOptions } from "./access-log.ts";
 export type { AccessLogRecord } from "./access-record.ts";
 export { BALANCING_ALGORITHMS, ROUTER_DEFAULTS, routerConfigFrom, routerSection } from "./config.ts";
 export type { BalancingAlgorithm, RouterConfig } from "./config.ts";
@@ -11,8 +13,18 @@ export { createClassicFeed } from "./feeds/classic.ts";
 export type { ClassicFeed, ClassicFeedConfig, ClassicFeedCounts, ShardingMode } from "./feeds/classic.ts";
 export { createNativeFeed } from "./feeds/native.ts";
 export type { NativeFeed } from "./feeds/native.ts";
+export { loadGorouterConfig } from "./gorouter-config.ts";
+export type { GorouterConfig, NatsSettings, StatusConfig } from "./gorouter-config.ts";
+export { createGorouterLogger } from "./gorouter-log.ts";
+export type { GorouterLogger } from "./gorouter-log.ts";
+export { renderGorouterKeys } from "./gorouter-reference.ts";
+export { createHealth } from "./health.ts";
+export type { Health, HealthState } from "./health.ts";
+export { createHistogram, createMetricsPage, REGISTRATION_LATENCY_BUCKETS } from "./metrics.ts";
 export { createRoutePrograms } from "./program.ts";
 export type { RouteProgram, RoutePrograms } from "./program.ts";
 export { createHttpRouter } from "./router.ts";
 export type { HttpRouter, HttpRouterParts } from "./router.ts";
+export { createStatusServer } from "./status.ts";
+export type { StatusServer } from "./status.ts";
 export type { VerdictEntry } from "./verdict-ring.ts";
