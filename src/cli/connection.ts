@@ -31,7 +31,7 @@ export async function connect(host: Host, out: Output, apiFlag: string | undefin
   const renew = (old: Session) => renewSession(host, old, up);
   if (session?.api === api && session.accessToken !== "") return new ApiClient(host, out, session, renew);
   if (up?.api !== api) throw notLoggedIn({ api });
-  const fresh = await logIn(host, blankSession(up.api, up.uaa), passwordOf(up));
+  const fresh = await logIn(host, blankSession(up.api, up.uaa, false), passwordOf(up));
   return new ApiClient(host, out, fresh, renew);
 }
 
@@ -45,7 +45,7 @@ export function chooseApi(
   const named = apiFlag ?? (host.environment["VIADUCT_API"] || undefined);
   if (named !== undefined) return parseApi(named);
   // A login to another machine's API stays in force while something runs here, until logout.
-  const chosen = session?.api ?? up?.api;
+  const chosen = session?.isChosen === true ? session.api : up?.api;
   if (chosen === undefined) throw nothingRunning({ path: upFilePath(host) });
   return chosen;
 }
@@ -71,8 +71,9 @@ export async function discoverUaa(api: string): Promise<string> {
   return links.text("links", links.has("links", "login", "href") ? "login" : "uaa", "href");
 }
 
-export const blankSession = (api: string, uaa: string): Session => ({
+export const blankSession = (api: string, uaa: string, isChosen: boolean): Session => ({
   api,
+  isChosen,
   uaa,
   username: "",
   accessToken: "",

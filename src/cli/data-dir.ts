@@ -27,6 +27,8 @@ export interface Named {
 
 export interface Session {
   readonly api: string;
+  /** Somebody asked for this API by `viaduct login`; else it is whatever runs here, and may move with it. */
+  readonly isChosen: boolean;
   readonly uaa: string;
   readonly username: string;
   readonly accessToken: string;
@@ -76,6 +78,7 @@ export function readSession(host: Host): Session | null {
     file.has(key) ? { guid: file.text(key, "guid"), name: file.text(key, "name") } : null;
   return {
     api: file.text("api"),
+    isChosen: file.find("isChosen") === true,
     uaa: file.text("uaa"),
     username: file.text("username"),
     accessToken: file.text("accessToken"),

@@ -335,13 +335,7 @@ export function createTestHost(
 ): TestHost {
   const home = mkdtempSync(join(tmpdir(), "viaduct-cli-"));
   t.after(() => rmSync(home, { recursive: true, force: true }));
-  if (api !== null) {
-    const { url, password } = api;
-    writeFileSync(
-      join(home, "up.json"),
-      JSON.stringify({ api: url, uaa: `${url}/uaa`, username: "admin", password, pid: 1 }),
-    );
-  }
+  if (api !== null) writeUpFile(home, api);
   const collected = { stdout: "", stderr: "" };
   const sink = (name: "stdout" | "stderr") => ({ write: (text: string) => (collected[name] += text) });
   const read = (name: "stdout" | "stderr") => () => {
@@ -359,4 +353,10 @@ export function createTestHost(
     readStdout: read("stdout"),
     readStderr: read("stderr"),
   };
+}
+
+/** What `viaduct up` leaves. */
+export function writeUpFile(home: string, { url, password }: FakeApi): void {
+  const up = { api: url, uaa: `${url}/uaa`, username: "admin", password, pid: 1 };
+  writeFileSync(join(home, "up.json"), JSON.stringify(up));
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createTestHost, startFakeApi } from "./fake-api.ts";
+import { createTestHost, startFakeApi, writeUpFile } from "./fake-api.ts";
 import { main } from "./index.ts";
 import { commands } from "./list.ts";
 
@@ -191,6 +191,15 @@ test("login to a named API lasts until logout and wins over the local one", asyn
   await main(["logout"], host);
   await main(["target", "--json"], host);
   assert.equal(JSON.parse(host.readStdout()).api, local.url);
+});
+
+test("a Viaduct that comes back on another port is found again", async (t) => {
+  const [before, after] = [await startFakeApi(t), await startFakeApi(t)];
+  const host = createTestHost(t, before);
+  assert.equal(await main(["apps"], host), 0);
+  writeUpFile(host.home, after);
+  assert.equal(await main(["target", "--json"], host), 0);
+  assert.equal(JSON.parse(host.readStdout()).api, after.url);
 });
 
 test("a password is never asked for where nobody can answer", async (t) => {

@@ -40,7 +40,7 @@ export default defineCommand({
         ? { kind: "client", clientId: username, clientSecret: password }
         : { kind: "password", username, password };
     const uaa = up?.api === api ? up.uaa : await discoverUaa(api);
-    const session = await logIn(host, blankSession(api, uaa), grant);
+    const session = await logIn(host, blankSession(api, uaa, true), grant);
     out.note(`logged in to ${api} as ${username}`);
 
     const client = new ApiClient(host, out, session, async (old) => old);
