@@ -87,8 +87,9 @@ export class ClientConnection {
     return this.socket.writableNeedDrain;
   }
 
-  /** The connection can be used again though the request body is not complete. */
-  get maySkipBody(): boolean {
+  /** The connection can be used again, even if the request body is not complete. */
+  get mayPersist(): boolean {
+    if (this.router.isDraining) return false;
     if (this.body.done) return true;
     return !this.head.expectsContinue && !this.body.isChunked && this.body.remaining <= MAX_SKIPPED_BYTES;
   }

@@ -142,7 +142,7 @@ export class Exchange implements ExchangeView, PickContext {
     else body.startLength(Math.max(head.contentLength, 0));
     // An upgrade with a body is legal and unheard of; without one there is no doubt where the tunnel begins.
     this.isUpgrade = (head.connection & SAID_UPGRADE) !== 0 && head.upgradesToWebsocket && body.done;
-    this.persists = head.keepsAlive && !this.router.isDraining;
+    this.persists = head.keepsAlive;
     try {
       findRoute(this);
       admit(this);
@@ -298,6 +298,7 @@ export class Exchange implements ExchangeView, PickContext {
       config.frontendIdleTimeoutMs !== 0 &&
       clientQuietMs >= config.frontendIdleTimeoutMs
     ) {
+      this.persists = false;
       this.fail(clientIdleTimeout({ afterMs: config.frontendIdleTimeoutMs }));
     }
   }

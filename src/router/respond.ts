@@ -39,7 +39,7 @@ export function respond(exchange: Exchange, error: ViaductError): void {
     routerError ?? (error.source === "upstream" ? `endpoint_failure (${error.message})` : "");
   exchange.hasResponded = true;
   count(exchange);
-  if (!client.maySkipBody) exchange.persists = false;
+  if (!client.mayPersist) exchange.persists = false;
 
   if (versionUnsupported.is(error)) {
     // Whatever speaks another version cannot read more than this.

@@ -20,7 +20,7 @@ export function sendResponseHead(exchange: Exchange, upstream: UpstreamConnectio
   const isHttp11 = client.head.minorVersion === 1;
   exchange.sendsChunks = isHttp11 && (body.isChunked || body.isUntilClose);
   if (!isHttp11 && (body.isChunked || body.isUntilClose)) exchange.persists = false;
-  if (!client.maySkipBody) exchange.persists = false;
+  if (!client.mayPersist) exchange.persists = false;
   return buildResponseHead(exchange, head, body.done);
 }
 
