@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { LogLine } from "../contracts/index.ts";
 import { createLogger, silentLogger } from "../kernel/index.ts";
 import { AppLogs, createLineSplitter, formatLine } from "./app-logs.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { ActualLrp, LrpEvent, LrpState } from "../contracts/index.ts";
 import { actualLrpNotFound, actualLrpRefused, lrpExists, lrpNotFound } from "../kernel/errors/diego.ts";
 import { createManualClock, ViaductError } from "../kernel/index.ts";
