@@ -161,11 +161,12 @@ class RouteTable<A> implements Table<A> {
     for (const guid of this.#held.keys()) {
       if (!guids.has(guid)) this.#deleteReservation(guid);
     }
-    const identity = (endpoint: Endpoint) => `${endpoint.processGuid} ${endpointAddress(endpoint)}`;
-    const endpoints = new Set(image.endpoints.map(identity));
-    for (const { endpoints: known } of this.#processes.values()) {
-      for (const endpoint of known) {
-        if (!endpoints.has(identity(endpoint))) this.#deleteEndpoint(endpoint);
+    const byProcess = Map.groupBy(image.endpoints, (endpoint) => endpoint.processGuid);
+    for (const [guid, { endpoints }] of this.#processes) {
+      const stays = (known: Endpoint) =>
+        byProcess.get(guid)?.some((endpoint) => compareAddress(endpoint, known) === 0) ?? false;
+      for (const endpoint of endpoints) {
+        if (!stays(endpoint)) this.#deleteEndpoint(endpoint);
       }
     }
     for (const reservation of image.reservations) this.#putReservation(reservation);
