@@ -1,6 +1,5 @@
 import { usageInvalid } from "../../kernel/errors/cli.ts";
 import { defineCommand } from "../command.ts";
-import { openApp } from "../roles.ts";
 
 export default defineCommand({
   usage: "docs generate [--check]",
@@ -23,7 +22,7 @@ export default defineCommand({
     const isCheck = flags.check === true;
     const [{ cliReference }, { generateDocs }] = await Promise.all([
       import("../reference.ts"),
-      openApp("index"),
+      import("../../app/generate-docs.ts"),
     ]);
     const changed = await generateDocs({ isCheck, cli: await cliReference() });
     for (const path of changed) out.line(path);
