@@ -15,10 +15,14 @@ export type RouteOptions = Readonly<Record<string, string | number | boolean>>;
 export interface Destination {
   /** The Cloud Controller's process GUID, which stays the same over restarts and deployments. */
   readonly processGuid: string;
-  /** Port the process listens on inside its instance; null takes the process's first port. */
+  /**
+   * Port the process listens on inside its instance; null takes the lowest that its endpoints have. Endpoints whose
+   * app port is unknown are taken with any. Internal routes take all endpoints of the process.
+   */
   readonly appPort: number | null;
   /** Share in percent, 1–100; null when the route has no weights. */
   readonly weight: number | null;
+  /** How this route talks to the process; in a pool it takes the place of the endpoint's own protocol. */
   readonly protocol: EndpointProtocol;
 }
 
@@ -123,17 +127,20 @@ export interface PoolMember {
  * @template A what the reader attaches (see {@link TableOptions.attach}), for instance a compiled program.
  */
 export interface Route<A = unknown> {
-  /** `host` or `host/path`, lower-case host. */
+  /** `host` or `host/path`, lower-case as a whole: the identity of the route. */
   readonly key: string;
   readonly host: string;
-  /** "" or `/v2`, without trailing slash. */
+  /** "" or `/V2`, without trailing slash, in the case in which its holder wrote it. */
   readonly path: string;
   /** The reservation that holds it; null when only `router.register` messages keep it. */
   readonly reservation: Reservation | null;
   /** In force: the reservation's, else those of the endpoint registered last. */
   readonly options: RouteOptions;
   readonly routeServiceUrl: string | null;
-  /** The pool, in a stable order; may be empty. */
+  /**
+   * The pool, each address once; may be empty. In a stable order: destinations as reserved, by address within a
+   * process, then classic endpoints as first heard.
+   */
   readonly endpoints: readonly Endpoint[];
   readonly attachment: A;
 }
@@ -158,7 +165,8 @@ export interface Snapshot<A = unknown> {
   readonly size: number;
   /**
    * The route that must serve this request: exact host first, longest path by whole segments; then the first
-   * label replaced by `*`, and so on. A deeper route that somebody holds is never skipped for being empty.
+   * label replaced by `*`, and so on. A deeper route that somebody holds is never skipped for being empty; a classic
+   * pool that has run empty is, for a shorter path of the same host that is held or has endpoints.
    * @param host  Lower-case, without port.
    * @param path  Request target from its first `/`, query allowed; compared case-insensitively.
    */
@@ -173,6 +181,7 @@ export interface Snapshot<A = unknown> {
   tcpRoutes(): IterableIterator<Route<A>>;
 }
 
+/** `unchanged`: renewed; nothing that readers see differs. */
 export type RegisterOutcome = "new" | "updated" | "unchanged";
 
 /** The only writer. Reads of `Snapshot` on the table itself see the newest state. */
@@ -183,9 +192,12 @@ export interface Table<A = unknown> extends Snapshot<A> {
   apply(event: TableEvent): void;
   /** Replaces everything that came by the native feed; classic registrations stay. Unchanged routes keep identity. */
   load(image: TableImage): void;
-  /** One URI of a `router.register`. */
+  /**
+   * One URI of a `router.register`. Give all URIs of one message the same endpoint object: the table then keeps one.
+   * @param nowMs  Of the clock that {@link prune} is called with.
+   */
   register(registration: Registration, nowMs: number): RegisterOutcome;
-  /** True when something was removed. */
+  /** By address, for classic endpoints. True when something was removed. */
   unregister(registration: Pick<Registration, "uri" | "endpoint">): boolean;
   /** Removes classic endpoints that were not renewed in time (never TLS ones); says which. */
   prune(nowMs: number): readonly { readonly route: string; readonly endpoint: Endpoint }[];
