@@ -383,7 +383,7 @@ export class ResponseHead extends Head {
 
 /** Authority and path of an absolute-form target (RFC 9112 §3.2.2); null when it is none. */
 export function absoluteForm(target: string): { readonly authority: string; readonly path: string } | null {
-  const match = /^https?:\/\/([^/?@]+)(.*)$/is.exec(target);
+  const match = /^https?:\/\/([^/?]+)(.*)$/is.exec(target);
   if (match === null) return null;
   const authority = match[1] as string;
   const rest = match[2] as string;
