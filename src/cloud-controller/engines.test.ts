@@ -1,0 +1,83 @@
+/** The main paths on both databases, and two replicas of the API on one. */
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { startPostgres } from "../../test/support/postgres.ts";
+import type { StoreLocation } from "../store/index.ts";
+import { startApi, type TestApi } from "./testing.ts";
+
+const route = (api: TestApi, host: string, more: object = {}) => ({
+  host,
+  relationships: { space: { data: { guid: api.space } }, domain: { data: { guid: api.domain } } },
+  ...more,
+});
+
+async function mainPath(t: TestContext, location: StoreLocation | undefined): Promise<void> {
+  const api = await startApi(t, location === undefined ? {} : { location });
+  const app = await api.create("/v3/apps", {
+    name: "shop",
+    environment_variables: { COLOUR: "red" },
+    lifecycle: { type: "local", data: { directory: "/srv" } },
+    relationships: { space: { data: { guid: api.space } } },
+    metadata: { labels: { tier: "web" } },
+  });
+  await api.patch(`/v3/processes/${app}`, { command: "run" });
+  assert.equal((await api.get(`/v3/processes/${app}`)).body.log_rate_limit_in_bytes_per_second, -1);
+  const made = await api.create("/v3/routes", route(api, "Shop", { options: { "trim-path": true } }));
+  await api.post(`/v3/routes/${made}/destinations`, { destinations: [{ app: { guid: app } }] });
+  await api.post(`/v3/apps/${app}/actions/start`);
+  const [lrp] = api.bbs.desired.values();
+  assert.equal(lrp?.environment["COLOUR"], "red");
+  assert.equal(api.routeTable.find("shop.localhost")?.destinations[0]?.processGuid, app);
+
+  assert.deepEqual((await api.post("/v3/routes", route(api, "SHOP"))).details, [
+    "Route already exists with host 'shop' for domain 'localhost'.",
+  ]);
+  const lists = [
+    "routes?hosts=shop&include=domain,space,space.organization",
+    `routes?app_guids=${app}&organization_guids=${api.organization}&label_selector=!tier`,
+    "apps?label_selector=tier in (web),tier!=db&order_by=-name&created_ats[gte]=2026-01-01T00:00:00Z",
+    `processes?space_guids=${api.space}`,
+  ];
+  for (const list of lists) assert.equal((await api.list(`/v3/${list}`)).length, 1, list);
+  for (const role of ["organization_manager", "space_developer"]) {
+    const { token } = await api.user(role);
+    for (const list of ["organizations", "spaces", "domains", "routes", "apps", "roles", "users"]) {
+      assert.equal((await api.get(`/v3/${list}`, token)).status, 200, list);
+    }
+  }
+  assert.equal((await api.delete(`/v3/organizations/${api.organization}`)).status, 202);
+  assert.equal(api.bbs.desired.size, 0);
+  assert.equal(api.routeTable.reservations.size, 0);
+}
+
+test("SQLite: an app and its route, from creation to the end of their organization", (t) =>
+  mainPath(t, undefined));
+
+test("PostgreSQL", async (t) => {
+  const postgres = await startPostgres(t);
+  if (postgres === null) return;
+
+  await t.test("an app and its route, from creation to the end of their organization", async (t) => {
+    await mainPath(t, { kind: "postgres", url: await postgres.newDatabase() });
+  });
+
+  await t.test("of two replicas that create the same route at once, exactly one gets it", async (t) => {
+    const location: StoreLocation = { kind: "postgres", url: await postgres.newDatabase() };
+    const one = await startApi(t, { location });
+    const two = await startApi(t, { location });
+    const hosts = Array.from({ length: 10 }, (_, i) => `shop-${i}`);
+    const replies = await Promise.all(
+      hosts.flatMap((host) => [one, two].map((api) => api.post("/v3/routes", route(api, host)))),
+    );
+    assert.equal(replies.filter((reply) => reply.status === 201).length, hosts.length);
+    for (const refused of replies.filter((reply) => reply.status !== 201)) {
+      assert.equal(refused.status, 422);
+      assert.match(
+        refused.details.join(),
+        /^Route already exists with host 'shop-\d' for domain 'localhost'\.$/,
+      );
+    }
+    const reserved = one.routeTable.reservations.size + two.routeTable.reservations.size;
+    assert.equal(reserved, hosts.length, "one of the replicas delivers");
+  });
+});
