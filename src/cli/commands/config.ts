@@ -1,6 +1,6 @@
 import { nameUnknown, usageInvalid } from "../../kernel/errors/cli.ts";
 import { defineCommand, jsonFlag } from "../command.ts";
-import { configFlags, runOptions } from "../roles.ts";
+import { configFlags, openApp, runOptions } from "../roles.ts";
 
 export default defineCommand({
   usage: "config check|explain [KEY] [-c FILE] [--set KEY=VALUE…]",
@@ -26,7 +26,7 @@ export default defineCommand({
       });
     }
     const options = await runOptions(host, flags);
-    const { loadAppConfig } = await import("../../app/index.ts");
+    const { loadAppConfig } = await openApp("index");
     const { entries } = loadAppConfig(options);
     if (action === "check") {
       out.line(

@@ -1,5 +1,6 @@
 import { usageInvalid } from "../../kernel/errors/cli.ts";
 import { defineCommand } from "../command.ts";
+import { openApp } from "../roles.ts";
 
 export default defineCommand({
   usage: "docs generate [--check]",
@@ -22,7 +23,7 @@ export default defineCommand({
     const isCheck = flags.check === true;
     const [{ cliReference }, { generateDocs }] = await Promise.all([
       import("../reference.ts"),
-      import("../../app/generate-docs.ts"),
+      openApp("generate-docs"),
     ]);
     const changed = await generateDocs({ isCheck, cli: await cliReference() });
     for (const path of changed) out.line(path);

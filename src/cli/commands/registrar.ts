@@ -1,5 +1,5 @@
 import { defineCommand } from "../command.ts";
-import { configFlags, requiredConfigPath } from "../roles.ts";
+import { configFlags, openApp, requiredConfigPath } from "../roles.ts";
 
 export default defineCommand({
   usage: "registrar -c FILE",
@@ -14,7 +14,7 @@ export default defineCommand({
   options: { config: { ...configFlags.config, describe: "route-registrar's configuration file." } },
   async run({ flags, host }) {
     const configPath = await requiredConfigPath(host, "registrar", flags.config);
-    const { runRegistrarRole } = await import("../../app/registrar-role.ts");
+    const { runRegistrarRole } = await openApp("registrar-role");
     return runRegistrarRole({ configPath });
   },
 });

@@ -1,5 +1,5 @@
 import { defineCommand } from "../command.ts";
-import { configFlags, requiredConfigPath } from "../roles.ts";
+import { configFlags, openApp, requiredConfigPath } from "../roles.ts";
 
 export default defineCommand({
   usage: "router -c FILE",
@@ -14,7 +14,7 @@ export default defineCommand({
   options: { config: { ...configFlags.config, describe: "gorouter's configuration file." } },
   async run({ flags, host }) {
     const configPath = await requiredConfigPath(host, "router", flags.config);
-    const { runRouterRole } = await import("../../app/router-role.ts");
+    const { runRouterRole } = await openApp("router-role");
     return runRouterRole({ configPath });
   },
 });

@@ -1,5 +1,5 @@
 import { defineCommand } from "../command.ts";
-import { configFlags, runOptions } from "../roles.ts";
+import { configFlags, openApp, runOptions } from "../roles.ts";
 
 export default defineCommand({
   usage: "up [-c FILE] [--set KEY=VALUE…]",
@@ -13,7 +13,7 @@ export default defineCommand({
   options: configFlags,
   async run({ flags, host }) {
     const options = await runOptions(host, flags);
-    const { runUp } = await import("../../app/index.ts");
+    const { runUp } = await openApp("index");
     return runUp(options);
   },
 });
