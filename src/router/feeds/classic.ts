@@ -129,7 +129,10 @@ export function createClassicFeed(given: {
     let isNew = false;
     for (const uri of message.uris) {
       if (!hasHost(uri)) {
-        log.error({ error: `uris: ${JSON.stringify(uri)} has no host`, uri }, "validation-error");
+        log.error(
+          { error: `uris: ${JSON.stringify(uri)} has no host`, subject: SUBJECTS.routerRegister },
+          "validation-error",
+        );
         continue;
       }
       const sizeBefore = table.size;
