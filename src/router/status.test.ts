@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { createServer } from "node:net";
 import { once } from "node:events";
+import { get as httpsGet } from "node:https";
+import type { IncomingMessage } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
 import { test, type TestContext } from "node:test";
-import type { AddressInfo } from "node:net";
 import { createManualClock, silentLogger } from "../kernel/index.ts";
 import { createTable, type Endpoint } from "../table/index.ts";
+import { selfSigned } from "../../test/support/certificate.ts";
 import { createCounters } from "./counters.ts";
 import type { StatusConfig } from "./gorouter-config.ts";
 import { createHealth } from "./health.ts";
@@ -247,6 +249,18 @@ test("what is not configured is not listened on", async (t) => {
   assert.equal(status.ports.health, 0);
   assert.equal(status.ports.metrics, 0);
   assert.notEqual(status.ports.routes, 0);
+});
+
+test("health is also answered over TLS", async (t) => {
+  const pair = selfSigned(t);
+  if (pair === null) return;
+  const { certificate, key } = pair;
+  const { status, health } = await startStatus(t, { port: null, tls: { port: 0, certificate, key } });
+  health.set("healthy");
+  const request = httpsGet({ port: status.ports.healthTls, path: "/health", ca: certificate, agent: false });
+  const [response] = (await once(request, "response")) as [IncomingMessage];
+  assert.equal(response.statusCode, 200);
+  response.destroy();
 });
 
 test("a port that is taken is named with the setting to change", async (t) => {

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { type Bus, type BusMessage, connectNats, createMemoryBus } from "../../src/bus/index.ts";
 import { createLogger, type Logger, systemClock } from "../../src/kernel/index.ts";
+import { selfSigned } from "../support/certificate.ts";
 import { startNats } from "../support/nats.ts";
 
 /** One bus with as many clients as the test asks for, and a way to cut it. */
@@ -382,6 +383,29 @@ test("NATS: a password that the server refuses fails the start; the right one co
     message: /Authorization Violation/,
   });
   const bus = await connectNats({ ...options, pass: "secret" });
+  t.after(() => bus.close());
+  await bus.flush();
+});
+
+test("NATS: over TLS the server must show a certificate that the client trusts", async (t) => {
+  const pair = selfSigned(t);
+  if (pair === null) return;
+  const server = await startNats(t, ["--tls", "--tlscert", pair.certificatePath, "--tlskey", pair.keyPath]);
+  if (server === null) return;
+  const options = {
+    servers: [`127.0.0.1:${server.port}`],
+    user: "",
+    pass: "",
+    name: "contract",
+    pingIntervalMs: 20_000,
+    log: noteLog().log,
+    clock: systemClock,
+  };
+  await assert.rejects(connectNats({ ...options, tls: {} }), {
+    code: "bus_unreachable",
+    message: /self-signed certificate/,
+  });
+  const bus = await connectNats({ ...options, tls: { ca: pair.certificate } });
   t.after(() => bus.close());
   await bus.flush();
 });

@@ -20,6 +20,7 @@ export const TEST_PROGRAMS = [
   "chromium",
   "dig",
   "curl",
+  "openssl",
   "nginx",
   "haproxy",
   "caddy",
