@@ -97,7 +97,7 @@ function addReservations(api: HttpApi, { table, verifyToken }: RoutingApiDeps): 
 
   api.post(path, async (request, reply) => {
     await authorize(request, verifyToken, SCOPES.write);
-    const body = objectOf(request.body ?? empty(), "reservation");
+    const body = objectOf(bodyOf(request), "reservation");
     const guid = text(body, "guid");
     const reservation = reservationFromJson(body, guid === "" ? newGuid() : guid);
     sendCursor(reply, await table.putReservation(reservation));
@@ -106,7 +106,7 @@ function addReservations(api: HttpApi, { table, verifyToken }: RoutingApiDeps): 
 
   api.put(path, { bodyLimit: TABLE_BODY_BYTES }, async (request, reply) => {
     await authorize(request, verifyToken, SCOPES.write);
-    const reservations = arrayOf(request.body ?? empty()).map((item) => reservationFromJson(item, null));
+    const reservations = arrayOf(bodyOf(request)).map((item) => reservationFromJson(item, null));
     sendCursor(reply, await table.replaceReservations(reservations));
     return reply.code(204).send();
   });
@@ -119,7 +119,7 @@ function addReservations(api: HttpApi, { table, verifyToken }: RoutingApiDeps): 
   api.put(one, async (request, reply) => {
     await authorize(request, verifyToken, SCOPES.write);
     const guid = parameter(request, "guid");
-    const reservation = reservationFromJson(request.body ?? empty(), guid);
+    const reservation = reservationFromJson(bodyOf(request), guid);
     const { cursor, wasNew } = await table.changeReservation(guid, (held) => {
       refuseUnlessMatching(request, guid, held);
       return reservation;
@@ -243,7 +243,7 @@ function addEndpoints(api: HttpApi, { table, verifyToken, maxTtlSeconds }: Routi
   api.post(path, async (request, reply) => {
     await authorize(request, verifyToken, SCOPES.write);
     // All are read before any is taken.
-    const items = arrayOf(request.body ?? empty()).map((item) => ({
+    const items = arrayOf(bodyOf(request)).map((item) => ({
       endpoint: endpointFromJson(item),
       ttl: ttlFromJson(item, maxTtlSeconds),
     }));
@@ -258,7 +258,7 @@ function addEndpoints(api: HttpApi, { table, verifyToken, maxTtlSeconds }: Routi
 
   api.delete(path, async (request, reply) => {
     await authorize(request, verifyToken, SCOPES.write);
-    await table.deleteEndpoints(arrayOf(request.body ?? empty()).map(identityFromJson));
+    await table.deleteEndpoints(arrayOf(bodyOf(request)).map(identityFromJson));
     return reply.code(204).send();
   });
 }
@@ -342,7 +342,7 @@ function addAcknowledgements(api: HttpApi, { table, verifyToken }: RoutingApiDep
 
   api.post(path, async (request, reply) => {
     await authorize(request, verifyToken, SCOPES.read);
-    const body = objectOf(request.body ?? empty(), "acknowledgement");
+    const body = objectOf(bodyOf(request), "acknowledgement");
     const cursor = cursorFromText(text(body, "cursor"));
     if (cursor === null) throw requestNotProcessable({ reason: "cursor is none" });
     const reader = text(body, "reader");
@@ -374,8 +374,10 @@ function sendCursor(reply: FastifyReply, cursor: Cursor): void {
   reply.header(CURSOR_HEADER, cursorToText(cursor));
 }
 
-function empty(): never {
-  throw requestNotProcessable({ reason: "EOF" });
+/** `null` is a body; none at all is upstream's EOF. */
+function bodyOf({ body }: FastifyRequest): unknown {
+  if (body === undefined) throw requestNotProcessable({ reason: "EOF" });
+  return body;
 }
 
 /** A path or query parameter; the last one when it is repeated, "" when it is absent. */

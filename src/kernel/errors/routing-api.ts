@@ -109,11 +109,3 @@ export const routingApiRefused = defineError<{ url: string; status: number; name
   status: 502,
   explain: (d) => `the routing API at ${d.url} answered ${d.status} ${d.name}: ${d.message}`,
 });
-
-export const sseEventTooLarge = defineError<{ limit: number }>({
-  code: "sse_event_too_large",
-  source: "control-plane",
-  retry: "never",
-  status: 0,
-  explain: (d) => `an event of the stream is longer than ${d.limit} characters`,
-});

@@ -97,3 +97,11 @@ export const trailersTooLarge = defineError<{ limitBytes: number }>({
   status: 431,
   explain: (d) => `the trailers are longer than ${d.limitBytes} bytes`,
 });
+
+export const sseEventTooLarge = defineError<{ limit: number }>({
+  code: "sse_event_too_large",
+  source: "control-plane",
+  retry: "never",
+  status: 0,
+  explain: (d) => `an event of the stream is longer than ${d.limit} characters`,
+});

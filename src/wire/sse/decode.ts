@@ -3,7 +3,7 @@
  *
  *   bytes ──utf-8──► text ──CR | LF | CRLF──► lines ──"field: value"──► event, given out at the blank line
  */
-import { sseEventTooLarge } from "../../kernel/errors/routing-api.ts";
+import { sseEventTooLarge } from "../../kernel/errors/wire.ts";
 
 /** Far above one route with its options (about 4 KiB); a peer that sends no blank line must not fill memory. */
 const MAX_EVENT_CHARS = 1024 * 1024;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { sseEventTooLarge } from "../../kernel/errors/routing-api.ts";
+import { sseEventTooLarge } from "../../kernel/errors/wire.ts";
 import { createSseDecoder, encodeComment, encodeEvent, encodeRetry, type SseEvent } from "./index.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
