@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -44,6 +44,22 @@ test("the lock of a process that was killed is taken over, also when its number 
   writeFileSync(join(path, "lock.json"), JSON.stringify({ pid: 1, startedAt: "0" }));
   openDataDir(path).release();
   writeFileSync(join(path, "lock.json"), JSON.stringify({ pid: 2 ** 22 + 1, startedAt: "5" }));
+  openDataDir(path).release();
+});
+
+test("a holder that was killed and that nobody has waited for holds nothing", async (t) => {
+  const path = temporaryFolder(t);
+  // The shell becomes «sleep», which never waits for the child that the shell started.
+  const script = "sleep 0.05 & echo $!; exec sleep 60";
+  const parent = spawn("/bin/sh", ["-c", script], { stdio: ["ignore", "pipe", "inherit"] });
+  t.after(() => parent.kill("SIGKILL"));
+  const [line] = (await once(parent.stdout, "data")) as [Buffer];
+  const pid = Number(line.toString());
+  const stat = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(" ");
+  if (!existsSync(`/proc/${pid}/stat`)) return t.skip("skipped: this system has no /proc");
+  const startedAt = stat()[21];
+  while (stat()[2] !== "Z") await new Promise(setImmediate);
+  writeFileSync(join(path, "lock.json"), JSON.stringify({ pid, startedAt }));
   openDataDir(path).release();
 });
 

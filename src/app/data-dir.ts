@@ -120,9 +120,12 @@ function startOf(pid: number): string {
     if ((error as NodeJS.ErrnoException).code !== "EPERM") return "gone";
   }
   try {
-    // Field 22 of /proc/PID/stat, counted behind the name, which may hold spaces: clock ticks since boot.
+    // /proc/PID/stat, counted behind the name, which may hold spaces: field 3 is the state, 22 clock ticks since boot.
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "unknown";
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    // A killed process stays as a zombie until its parent asks for it; in a container nobody may ever ask.
+    if (fields[0] === "Z" || fields[0] === "X") return "gone";
+    return fields[19] ?? "unknown";
   } catch {
     return "unknown";
   }

@@ -1,0 +1,20 @@
+import { configSection, LOG_LEVELS, setting } from "../kernel/index.ts";
+
+export const appSection = configSection("app", {
+  logLevel: setting.oneOf({
+    key: "log_level",
+    default: "info",
+    values: LOG_LEVELS,
+    describe: "Least important lines that the log of the process gets.",
+  }),
+  drainMs: setting.duration({
+    key: "drain",
+    default: "10s",
+    describe: "At the end, the longest time that requests in flight are given to finish.",
+  }),
+  systemHost: setting.string({
+    key: "system_host",
+    default: "localhost",
+    describe: "Host name at which the router offers the API, the tokens and the dashboard.",
+  }),
+});

@@ -1,0 +1,274 @@
+/**
+ * `viaduct up`: every role in one process, on an embedded database and an in-process bus.
+ *
+ *   data folder → store → route table → diego → emitter → cloud controller, routing API, dashboard
+ *     → router's feeds (table filled) → router, dns (ports open) → registrar (our own API behind our own router)
+ *
+ * Ports for clients open last, so that whoever gets a connection gets a filled table behind it.
+ */
+import { createWriteStream } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { createTokenIssuer, createTokenVerifier } from "../auth/index.ts";
+import { createMemoryBus } from "../bus/index.ts";
+import { cloudControllerSection, createCloudController } from "../cloud-controller/index.ts";
+import { createDashboard, DASHBOARD_PREFIX, dashboardSection } from "../dashboard/index.ts";
+import { createBbs, createLocalCell, diegoSection } from "../diego/index.ts";
+import { createDnsServer, dnsSection } from "../dns/index.ts";
+import { createEmitter, emitterSection } from "../emitter/index.ts";
+import {
+  createLifecycle,
+  createLogger,
+  type Lifecycle,
+  type LoadedConfig,
+  type Logger,
+  type Part,
+  systemClock,
+} from "../kernel/index.ts";
+import { createRegistrar, type RegistrarRoute } from "../registrar/index.ts";
+import {
+  createClassicFeed,
+  createHttpRouter,
+  createNativeFeed,
+  createRoutePrograms,
+  routerConfigFrom,
+  routerSection,
+} from "../router/index.ts";
+import { createRouteTable, createRoutingApi, routingApiSection } from "../routing-api/index.ts";
+import { openStore, type Store } from "../store/index.ts";
+import { createTable } from "../table/index.ts";
+import { appSection } from "./app-config.ts";
+import type { DataDir } from "./data-dir.ts";
+import { storeLocation, storeSection } from "./store-config.ts";
+
+const ACCESS_TOKEN_TTL_MS = 10 * 60_000;
+const REFRESH_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
+
+/** Loopback, so that a role which only the router reaches is reached by nobody else. */
+const LOOPBACK = "127.0.0.1";
+const REGISTRATION_INTERVAL_MS = 20_000;
+
+/** The classic feed of a router whose bus is in its own process. */
+const CLASSIC_FEED = Object.freeze({
+  index: 0,
+  localAddress: LOOPBACK,
+  startResponseDelayIntervalMs: REGISTRATION_INTERVAL_MS,
+  dropletStaleThresholdMs: 120_000,
+  pruneStaleDropletsIntervalMs: 30_000,
+  suspendPruningIfNatsUnavailable: true,
+  routingTableShardingMode: "all",
+  isolationSegments: [],
+  enableHttp2: true,
+} as const);
+
+/** Where a running foundation is reached; what `up.json` holds. */
+export interface UpAddresses {
+  readonly api: string;
+  readonly uaa: string;
+  readonly dashboard: string;
+  readonly router: { readonly host: string; readonly port: number };
+  readonly dns: { readonly host: string; readonly port: number };
+  readonly username: string;
+  /** Beside `up.json`. */
+  readonly passwordFile: string;
+  readonly pid: number;
+}
+
+export interface Foundation {
+  readonly addresses: UpAddresses;
+  readonly log: Logger;
+  /** Finishes what is in flight, then stops everything. */
+  shutdown(): Promise<void>;
+}
+
+/** @throws whatever keeps a role from starting, with its remedy; nothing is left running then */
+export async function startFoundation(config: LoadedConfig, dataDir: DataDir): Promise<Foundation> {
+  const { logLevel, drainMs } = config.get(appSection);
+  const logFile = createWriteStream(join(dataDir.logFolder, "viaduct.log"), { flags: "a" });
+  const log = createLogger({ level: logLevel, sink: logFile });
+  const location = storeLocation(config.get(storeSection), dataDir.databaseFile);
+  const store = await openStore(location, { log, clock: systemClock });
+
+  let lifecycle: Lifecycle;
+  const end = async (drainForMs: number) => {
+    await lifecycle.shutdown(drainForMs);
+    await store.close();
+    await new Promise<void>((resolve) => logFile.end(resolve));
+  };
+  try {
+    const { parts, addresses } = await composeRoles(config, dataDir, store, log);
+    lifecycle = createLifecycle(parts, log);
+    await lifecycle.start();
+    const published = addresses();
+    dataDir.publish(published);
+    return { addresses: published, log, shutdown: () => end(drainMs) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+/** Makes every role and hands each what it needs; starts none. */
+async function composeRoles(config: LoadedConfig, dataDir: DataDir, store: Store, log: Logger) {
+  const clock = systemClock;
+  const { systemHost } = config.get(appSection);
+  const routerConfig = Object.freeze({
+    ...routerConfigFrom(config.get(routerSection)),
+    // Links of the API carry the port, so it has to be known before anything starts.
+    port: config.get(routerSection).port || (await freePort(config.get(routerSection).host)),
+  });
+  const externalUrl = `http://${systemHost}:${routerConfig.port}`;
+
+  const roleLog = (role: string) => log.child({ role });
+  const bus = createMemoryBus({ log: roleLog("bus") });
+  const issuer = createTokenIssuer({
+    store,
+    clock,
+    issuer: `${externalUrl}/uaa/oauth/token`,
+    accessTokenTtlMs: ACCESS_TOKEN_TTL_MS,
+    refreshTokenTtlMs: REFRESH_TOKEN_TTL_MS,
+  });
+  const verifier = createTokenVerifier({ issuer });
+
+  const routingApiConfig = config.get(routingApiSection);
+  const routeTable = createRouteTable({ store, clock, log: roleLog("routing-api"), ...routingApiConfig });
+  const routingApi = createRoutingApi({
+    config: routingApiConfig,
+    table: routeTable,
+    store,
+    verifyToken: (token) => verifier.verifyToken(token),
+    clock,
+    log: roleLog("routing-api"),
+  });
+
+  const bbs = createBbs({ store, clock, log: roleLog("diego") });
+  const cell = createLocalCell({
+    bbs,
+    config: config.get(diegoSection),
+    dataDir: dataDir.path,
+    clock,
+    log: roleLog("diego"),
+  });
+  const emitter = createEmitter({
+    bbs,
+    routeTable,
+    bus,
+    config: config.get(emitterSection),
+    clock,
+    log: roleLog("emitter"),
+  });
+
+  const ccConfig = config.get(cloudControllerSection);
+  const cloudController = createCloudController({
+    config: {
+      ...ccConfig,
+      externalUrl: ccConfig.externalUrl || externalUrl,
+      adminPassword: ccConfig.adminPassword || dataDir.secrets.adminPassword,
+      systemRoutes: [...ccConfig.systemRoutes, systemHost],
+    },
+    store,
+    verifier,
+    issuer,
+    bbs,
+    routeTable,
+    liveness: routeTable,
+    operator: { maxResponseTimeoutMs: routerConfig.endpointTimeoutMs },
+    clock,
+    log,
+  });
+
+  const programs = createRoutePrograms({ config: routerConfig, log: roleLog("router") });
+  const table = createTable({ attach: programs.attach, detach: programs.detach });
+  const nativeFeed = createNativeFeed({
+    reader: routeTable,
+    readerName: "router/0",
+    table,
+    log: roleLog("router"),
+    clock,
+  });
+  const classicFeed = createClassicFeed({ bus, table, config: CLASSIC_FEED, log: roleLog("router"), clock });
+  const router = createHttpRouter({
+    config: routerConfig,
+    table,
+    log: roleLog("router"),
+    clock,
+    accessLog: null,
+  });
+  const dashboard = createDashboard({
+    config: config.get(dashboardSection),
+    reader: routeTable,
+    table,
+    stats: () => router.counters,
+    log: roleLog("dashboard"),
+    clock,
+  });
+  const dns = createDnsServer({
+    config: config.get(dnsSection),
+    table,
+    isWarm: () => nativeFeed.cursor !== null,
+    log: roleLog("dns"),
+    clock,
+  });
+  const registrar = createRegistrar({
+    bus,
+    host: LOOPBACK,
+    // Read at the start, when the roles know their ports.
+    routes: () => systemRoutes(systemHost, { cloudController, routingApi, dashboard }),
+    log: roleLog("registrar"),
+    clock,
+  });
+
+  const parts: readonly Part[] = [
+    routeTable,
+    bbs,
+    cell,
+    emitter,
+    cloudController,
+    routingApi,
+    dashboard,
+    nativeFeed,
+    classicFeed,
+    registrar,
+    router,
+    dns,
+  ];
+  const addresses = (): UpAddresses => ({
+    api: externalUrl,
+    uaa: `${externalUrl}/uaa`,
+    dashboard: `${externalUrl}${DASHBOARD_PREFIX}/`,
+    router: { host: routerConfig.host, port: router.port },
+    dns: { host: config.get(dnsSection).host, port: dns.udpPort },
+    username: ccConfig.adminUser,
+    passwordFile: "secrets.json",
+    pid: process.pid,
+  });
+  return { parts, addresses };
+}
+
+/** Our own API behind our own router, as a foundation does it too. */
+function systemRoutes(
+  host: string,
+  roles: Readonly<Record<"cloudController" | "routingApi" | "dashboard", { readonly port: number }>>,
+): readonly RegistrarRoute[] {
+  const route = (name: string, uri: string, { port }: { readonly port: number }) => ({
+    name,
+    port,
+    uris: [uri],
+    registrationIntervalMs: REGISTRATION_INTERVAL_MS,
+    tags: { component: name },
+  });
+  return [
+    route("cloud-controller", host, roles.cloudController),
+    route("routing-api", `${host}/routing`, roles.routingApi),
+    route("dashboard", `${host}${DASHBOARD_PREFIX}`, roles.dashboard),
+  ];
+}
+
+/** A port that is free now; for `router.port: 0`. */
+async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, host, resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return address !== null && typeof address === "object" ? address.port : 0;
+}
