@@ -119,6 +119,8 @@ test("routes and apps print tables for people and JSON for programs", async (t) 
       destinations: [{ app: "shop", process: "web", port: 8080, protocol: "http1", weight: null }],
     },
   ]);
+  await run("route shop.localhost/api");
+  assert.match(host.readStdout(), /^live: +on 2 of 2 routers$/m);
   await run("apps");
   assert.equal(
     host.readStdout(),
@@ -190,6 +192,8 @@ test("an internal route needs an internal domain", async (t) => {
   assert.equal(await run("map-internal-route shop shop.apps.internal"), 0);
   assert.equal(host.readStdout(), "shop.apps.internal\n");
   assert.equal(api.routes.size, 1);
+  await run("routes");
+  assert.match(host.readStdout(), /^shop\.apps\.internal {3}internal {3}shop$/m);
 });
 
 test("a TCP route keeps its port", async (t) => {

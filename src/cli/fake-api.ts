@@ -283,6 +283,7 @@ function addRoute(
     url: isTcp ? `${name}:${String(body["port"])}` : `${host === "" ? "" : `${host}.`}${name}${path}`,
     options,
     destinations: [],
+    relationships: body["relationships"],
     domain: to.data.guid,
   };
   const refused = checkOptions(options, refuse);

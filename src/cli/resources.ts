@@ -193,53 +193,6 @@ export async function mapRoute(
   });
 }
 
-/** Names by GUID of every app that one may see. */
-export async function listAppNames(client: ApiClient): Promise<ReadonlyMap<string, string>> {
-  const apps = await client.list("/v3/apps");
-  return new Map(apps.map((app) => [app.text("guid"), app.text("name")]));
-}
-
-export interface DestinationFacts {
-  /** Its name; the GUID of an app that one may not see. */
-  readonly app: string;
-  readonly process: string;
-  readonly port: number | null;
-  readonly protocol: string;
-  readonly weight: number | null;
-}
-
-/** Where a route leads, with names instead of GUIDs. */
-export function destinationsOf(
-  route: Answer,
-  appNames: ReadonlyMap<string, string>,
-): readonly DestinationFacts[] {
-  const orNull = (value: unknown) => (typeof value === "number" ? value : null);
-  return route.list("destinations").map((destination) => {
-    const guid = destination.text("app", "guid");
-    return {
-      app: appNames.get(guid) ?? guid,
-      process: destination.text("app", "process", "type"),
-      port: orNull(destination.find("port")),
-      protocol: String(destination.find("protocol") ?? ""),
-      weight: orNull(destination.find("weight")),
-    };
-  });
-}
-
-/** `http://shop.localhost:8080/api`: apps and API stand behind the same router, so scheme and port are the API's. */
-export function browserUrl(client: ApiClient, route: Answer): string {
-  const protocol = route.find("protocol") ?? "http";
-  if (protocol === "tcp") return route.text("url");
-  const api = new URL(client.session.api);
-  const [host = "", ...path] = route.text("url").split("/");
-  return `${api.protocol}//${host}${api.port === "" ? "" : `:${api.port}`}${path.map((part) => `/${part}`).join("")}`;
-}
-
-export const optionsText = (options: Readonly<Record<string, string>>): string =>
-  Object.entries(options)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(", ");
-
 async function nearest(name: string, candidates: readonly string[]): Promise<string | null> {
   const { nearestName } = await import("../kernel/index.ts");
   return nearestName(name, candidates);

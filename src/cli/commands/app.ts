@@ -1,6 +1,7 @@
 import { apiFlag, defineCommand, jsonFlag } from "../command.ts";
 import { listInstances, STATE_TONES, uptimeText, webProcess } from "../instances.ts";
-import { browserUrl, findApp, optionsText } from "../resources.ts";
+import { findApp } from "../resources.ts";
+import { createRouteDescriber, optionsText } from "../route-facts.ts";
 
 export default defineCommand({
   usage: "app NAME",
@@ -17,7 +18,11 @@ export default defineCommand({
     const api = await client();
     const app = await findApp(api, name);
     const guid = app.text("guid");
-    const [process, routes] = await Promise.all([webProcess(api, guid), api.list(`/v3/apps/${guid}/routes`)]);
+    const [process, routes, describe] = await Promise.all([
+      webProcess(api, guid),
+      api.list(`/v3/apps/${guid}/routes`),
+      createRouteDescriber(api),
+    ]);
     const state = app.text("state");
     const instances = state === "STARTED" ? await listInstances(api, process.text("guid")) : [];
     const facts = {
@@ -29,7 +34,7 @@ export default defineCommand({
       wantedInstances: process.number("instances"),
       memoryMb: process.number("memory_in_mb"),
       healthCheck: process.text("health_check", "type"),
-      routes: routes.map((route) => ({ url: browserUrl(api, route), options: route.pairs("options") })),
+      routes: routes.map(describe).map(({ url, options }) => ({ url, options })),
       instances,
     };
     if (flags.json === true) {

@@ -1,6 +1,7 @@
 import { apiFlag, defineCommand, routeOptionFlag } from "../command.ts";
 import { parseCount, parsePairs } from "../parse.ts";
-import { browserUrl, ensureRoute, findApp, mapRoute, resolveRoute, targetOf } from "../resources.ts";
+import { ensureRoute, findApp, mapRoute, resolveRoute, targetOf } from "../resources.ts";
+import { routeUrl } from "../route-facts.ts";
 
 export default defineCommand({
   usage: "map-route APP HOST.DOMAIN[/PATH] [-o KEY=VALUE…]",
@@ -33,7 +34,7 @@ export default defineCommand({
     const resolved = await resolveRoute(api, url);
     const route = await ensureRoute(api, space, resolved, options);
     await mapRoute(api, route.text("guid"), app.text("guid"), appPort);
-    out.line(resolved.isInternal ? route.text("url") : browserUrl(api, route));
+    out.line(routeUrl(api, route, resolved.isInternal));
     return 0;
   },
 });

@@ -1,5 +1,6 @@
 import { apiFlag, defineCommand, jsonFlag } from "../command.ts";
-import { browserUrl, destinationsOf, existingRoute, listAppNames, optionsText } from "../resources.ts";
+import { existingRoute } from "../resources.ts";
+import { createRouteDescriber, optionsText } from "../route-facts.ts";
 
 export default defineCommand({
   usage: "route HOST.DOMAIN[/PATH]",
@@ -14,22 +15,20 @@ export default defineCommand({
   async run({ flags, args: [url = ""], out, client }) {
     const api = await client();
     const route = await existingRoute(api, url);
-    const appNames = await listAppNames(api);
-    const facts = {
-      guid: route.text("guid"),
-      url: browserUrl(api, route),
-      protocol: String(route.find("protocol") ?? "http"),
-      options: route.pairs("options"),
-      destinations: destinationsOf(route, appNames),
-    };
+    const describe = await createRouteDescriber(api);
+    const facts = describe(route);
+    const liveness = await api.getIfThere(`/v3/viaduct/routes/${facts.guid}/liveness`);
+    const live =
+      liveness === null ? null : { on: liveness.number("current"), of: liveness.number("readers") };
     if (flags.json === true) {
-      out.json(facts);
+      out.json({ ...facts, live });
       return 0;
     }
     const fact = (key: string, value: string) =>
       out.line(`${out.paint("strong", `${key}:`.padEnd(10))} ${value}`);
     fact("url", facts.url);
     fact("protocol", facts.protocol);
+    if (live !== null) fact("live", `on ${live.on} of ${live.of} routers`);
     fact("options", optionsText(facts.options) || out.paint("quiet", "none"));
     if (facts.destinations.length === 0) {
       fact("apps", out.paint("quiet", "none"));

@@ -1,6 +1,7 @@
 import type { ApiClient, Query } from "../client.ts";
 import { apiFlag, defineCommand, jsonFlag } from "../command.ts";
-import { browserUrl, destinationsOf, listAppNames, optionsText, targetOf } from "../resources.ts";
+import { targetOf } from "../resources.ts";
+import { createRouteDescriber, optionsText } from "../route-facts.ts";
 
 export default defineCommand({
   usage: "routes [--all]",
@@ -43,15 +44,6 @@ export default defineCommand({
 
 async function listRoutes(api: ApiClient, isEverywhere: boolean) {
   const scope: Query = isEverywhere ? {} : { space_guids: (await targetOf(api)).space.guid };
-  const [routes, appNames] = await Promise.all([api.list("/v3/routes", scope), listAppNames(api)]);
-  return routes
-    .map((route) => ({
-      guid: route.text("guid"),
-      route: route.text("url"),
-      url: browserUrl(api, route),
-      protocol: String(route.find("protocol") ?? "http"),
-      options: route.pairs("options"),
-      destinations: destinationsOf(route, appNames),
-    }))
-    .toSorted((a, b) => (a.route < b.route ? -1 : 1));
+  const [describe, routes] = await Promise.all([createRouteDescriber(api), api.list("/v3/routes", scope)]);
+  return routes.map(describe).toSorted((a, b) => (a.route < b.route ? -1 : 1));
 }

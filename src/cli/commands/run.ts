@@ -13,7 +13,8 @@ import {
 import type { Named } from "../data-dir.ts";
 import { waitUntilRunning, webProcess } from "../instances.ts";
 import { parseCount, parsePairs, parseTimeout } from "../parse.ts";
-import { browserUrl, ensureRoute, findAppIn, mapRoute, named, resolveRoute, targetOf } from "../resources.ts";
+import { ensureRoute, findAppIn, mapRoute, named, resolveRoute, targetOf } from "../resources.ts";
+import { routeUrl } from "../route-facts.ts";
 
 const HEALTH_CHECKS = ["port", "http", "process"] as const;
 
@@ -82,7 +83,7 @@ export default defineCommand({
     for (const resolved of routes) {
       const route = await ensureRoute(api, space, resolved, wanted.routeOptions);
       await mapRoute(api, route.text("guid"), app.guid);
-      urls.push(resolved.isInternal ? route.text("url") : browserUrl(api, route));
+      urls.push(routeUrl(api, route, resolved.isInternal));
     }
     if (needsRestart) await api.post(`/v3/apps/${app.guid}/actions/restart`);
     if (flags["no-wait"] !== true) await waitUntilRunning(api, out, app, timeoutMs);

@@ -1,7 +1,8 @@
 import { usageInvalid } from "../../kernel/errors/cli.ts";
 import { apiFlag, defineCommand, routeOptionFlag } from "../command.ts";
 import { parsePairs } from "../parse.ts";
-import { existingRoute, optionsText } from "../resources.ts";
+import { existingRoute } from "../resources.ts";
+import { optionsText } from "../route-facts.ts";
 
 export default defineCommand({
   usage: "update-route HOST.DOMAIN[/PATH] [-o KEY=VALUE…] [--remove-option KEY…]",
