@@ -209,9 +209,9 @@ test("a change is acknowledged although the route table is away, and arrives whe
   });
   // The relay pauses, the call waits; time passes only here.
   while (api.routeTable.failure !== null) await new Promise((resolve) => setImmediate(resolve));
-  let isAnswered = false;
-  void creation.then(() => (isAnswered = true));
-  while (!isAnswered) {
+  const call = { isAnswered: false };
+  void creation.finally(() => (call.isAnswered = true));
+  while (!call.isAnswered) {
     api.clock.advance(2_000);
     await new Promise((resolve) => setImmediate(resolve));
   }

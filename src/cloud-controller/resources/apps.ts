@@ -1,9 +1,8 @@
 /** Apps: a name in a space, an environment, a state, and processes that run. */
-import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { notUnique, resourceNotFound, unprocessable } from "../../kernel/errors/cloud-controller.ts";
-import { decodeJson, encodeJson, isUniqueViolation, type RowOf } from "../../store/index.ts";
+import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { loadSystemEnvironment } from "../app-environment.ts";
 import type { Context, Writer } from "../context.ts";
 import { deleteApps } from "../deletions.ts";
@@ -15,8 +14,9 @@ import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, may, type Operation, spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { newWebProcess } from "../process-defaults.ts";
+import { refuse, unlessTaken } from "../refuse.ts";
 import { message, nullable, toOne, toOneOrNone } from "../schema.ts";
-import { loadOrganizationsOfSpaces, loadSpaces, placeOf } from "./spaces.ts";
+import { findSpace, organizationOf, placeOf, spaceInOrganizations, spaceOf } from "./spaces.ts";
 
 // --- messages ---
 
@@ -70,20 +70,11 @@ function variableProblems(
 async function createApp(call: Call<Static<typeof CreateApp>>): Promise<string> {
   const { context, caller, body } = call;
   const { db } = context.store;
-  const space = await db
-    .selectFrom("spaces")
-    .selectAll()
-    .where("guid", "=", body.relationships.space.data.guid)
-    .where(spaceVisible(caller, "spaces.guid"))
-    .executeTakeFirst();
-  if (space === undefined) {
-    throw unprocessable({
-      problems: ["Invalid space. Ensure that the space exists and you have access to it."],
-    });
-  }
+  const space = await findSpace(call, body.relationships.space.data.guid);
   await demand(db, caller, "app.write", placeOf(space));
   const guid = newGuid();
-  await refusingTakenName(body.name, () =>
+  await unlessNameTaken(
+    body.name,
     context.write(async (db) => {
       const now = context.now();
       await db
@@ -119,11 +110,12 @@ async function updateApp(call: Call<Static<typeof UpdateApp>>, app: RowOf<"apps"
       ? current
       : { type: body.lifecycle.type ?? current.type, data: { ...current.data, ...body.lifecycle.data } };
   if (lifecycle.type !== current.type) {
-    throw unprocessable({ problems: ["Lifecycle type cannot be changed"] });
+    refuse("Lifecycle type cannot be changed");
   }
   const problems = checkLifecycle(lifecycle, context.config);
   if (problems.length > 0) throw unprocessable({ problems });
-  await refusingTakenName(name, () =>
+  await unlessNameTaken(
+    name,
     context.write(async (db, news) => {
       await db
         .updateTable("apps")
@@ -148,7 +140,7 @@ async function startApp(call: Call<unknown>, app: RowOf<"apps">, isRestart: bool
     const current = await findAgain(db, app.guid);
     const processes = await processesOf(db, app.guid);
     const problem = whyNotRunnable(current, processes);
-    if (problem !== null) throw unprocessable({ problems: [problem] });
+    if (problem !== null) refuse(problem);
     if (current.state === "STARTED" && !isRestart) return;
     await setState(context, db, app.guid, "STARTED");
     for (const process of processes) {
@@ -215,9 +207,7 @@ async function assignDroplet(call: Call<Static<typeof AssignDroplet>>, app: RowO
       .where("app_guid", "=", app.guid)
       .executeTakeFirst();
     if (droplet === undefined) {
-      throw unprocessable({
-        problems: ["Unable to assign current droplet. Ensure the droplet exists and belongs to this app."],
-      });
+      refuse("Unable to assign current droplet. Ensure the droplet exists and belongs to this app.");
     }
     await db
       .updateTable("apps")
@@ -253,14 +243,8 @@ async function demandEnvironment(call: Call<unknown>, app: RowOf<"apps">): Promi
   await demand(context.store.db, caller, "app.read-environment", place);
 }
 
-async function refusingTakenName(name: string, write: () => Promise<void>): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw notUnique({ problem: `App with the name '${name}' already exists.` }, error);
-  }
-}
+const unlessNameTaken = (name: string, write: Promise<void>) =>
+  unlessTaken(write, (cause) => notUnique({ problem: `App with the name '${name}' already exists.` }, cause));
 
 // --- presenter ---
 
@@ -297,12 +281,6 @@ async function presentApps(context: Context, rows: readonly RowOf<"apps">[]): Pr
   });
 }
 
-const organizationsOfApps = {
-  key: "organizations",
-  load: ({ context }: Call, rows: readonly RowOf<"apps">[]) =>
-    loadOrganizationsOfSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
-};
-
 export const appListing: Listing<"apps"> = {
   table: "apps",
   resource: "App",
@@ -310,17 +288,9 @@ export const appListing: Listing<"apps"> = {
   filters: {
     names: column("apps.name"),
     space_guids: column("apps.space_guid"),
-    organization_guids: (values) =>
-      sql<boolean>`apps.space_guid in (select guid from spaces where organization_guid in (${sql.join(values)}))`,
+    organization_guids: spaceInOrganizations("apps.space_guid"),
   },
-  includes: {
-    space: {
-      key: "spaces",
-      load: ({ context }, rows) => loadSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
-    },
-    org: organizationsOfApps,
-    "space.organization": organizationsOfApps,
-  },
+  includes: { space: spaceOf, org: organizationOf, "space.organization": organizationOf },
   orderBy: ["name", "state"],
   visible: ({ caller }) => spaceVisible(caller, "apps.space_guid"),
   present: ({ context }, rows) => presentApps(context, rows),

@@ -1,7 +1,6 @@
 /** Destinations: which processes of which apps a route points to. */
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
-import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import type { Context, Writer } from "../context.ts";
 import { processesOfRoutes } from "../deletions.ts";
@@ -9,6 +8,7 @@ import { type Call, defineEndpoint, type Endpoint, noContent, ok } from "../endp
 import { findRow } from "../list.ts";
 import { spaceVisible } from "../permissions.ts";
 import { link } from "../present.ts";
+import { refuse } from "../refuse.ts";
 import { message } from "../schema.ts";
 import { demandRouteWrite, loadDestinations, presentDestination, routeListing } from "./routes.ts";
 
@@ -282,10 +282,6 @@ function findStored(stored: readonly RowOf<"destinations">[], guid: string): Row
   const found = stored.find((each) => each.guid === guid);
   if (found !== undefined) return found;
   return refuse("Unable to unmap route from destination. Ensure the route has a destination with this guid.");
-}
-
-function refuse(problem: string): never {
-  throw unprocessable({ problems: [problem] });
 }
 
 // --- endpoints ---

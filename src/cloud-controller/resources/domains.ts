@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { resourceNotFound, unprocessable } from "../../kernel/errors/cloud-controller.ts";
-import { isUniqueViolation, type RowOf } from "../../store/index.ts";
+import type { RowOf } from "../../store/index.ts";
 import type { Condition } from "../condition.ts";
 import type { Context, Database } from "../context.ts";
 import { deleteDomain } from "../deletions.ts";
@@ -22,6 +22,7 @@ import {
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, domainVisible, organizationVisible } from "../permissions.ts";
 import { groupBy, head, link, toManyData, toOneData, withMetadata } from "../present.ts";
+import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toMany, toOneOrNone } from "../schema.ts";
 import { organizationListing } from "./organizations.ts";
 
@@ -83,14 +84,14 @@ async function createDomain(call: Call<Static<typeof CreateDomain>>): Promise<st
     await demandFeature(db, caller, "private_domain_creation");
     await demand(db, caller, "private-domain.write", { organizationGuid: owner });
     if (sharedWith.includes(owner)) {
-      throw unprocessable({ problems: ["Domain cannot be shared with owning organization."] });
+      refuse("Domain cannot be shared with owning organization.");
     }
     await demandOrganizations(call, sharedWith);
   }
   const guid = newGuid();
   const name = body.name.toLowerCase();
-  try {
-    await context.write(async (db) => {
+  await unlessTaken(
+    context.write(async (db) => {
       await refuseTakenNames(db, name, owner);
       if (body.router_group !== undefined) await demandRouterGroup(db, body.router_group.guid);
       const now = context.now();
@@ -113,11 +114,9 @@ async function createDomain(call: Call<Static<typeof CreateDomain>>): Promise<st
           .execute();
       }
       await writeMetadata(db, "domain", guid, body.metadata);
-    });
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw unprocessable({ problems: [`The domain name "${body.name}" is already in use`] }, error);
-  }
+    }),
+    (cause) => unprocessable({ problems: [`The domain name "${body.name}" is already in use`] }, cause),
+  );
   return guid;
 }
 
@@ -134,9 +133,7 @@ async function refuseTakenNames(db: Database, name: string, owner: string | null
     .executeTakeFirst();
   const reserver = "is already reserved by another domain";
   if (parent !== undefined) {
-    throw unprocessable({
-      problems: [`The domain name "${name}" cannot be created because "${parent.name}" ${reserver}`],
-    });
+    refuse(`The domain name "${name}" cannot be created because "${parent.name}" ${reserver}`);
   }
   const route = await db
     .selectFrom("routes")
@@ -146,11 +143,7 @@ async function refuseTakenNames(db: Database, name: string, owner: string | null
     .where("domains.name", "=", labels.slice(1).join("."))
     .executeTakeFirst();
   if (route !== undefined) {
-    throw unprocessable({
-      problems: [
-        `The domain name "${name}" cannot be created because "${name}" is already reserved by a route`,
-      ],
-    });
+    refuse(`The domain name "${name}" cannot be created because "${name}" is already reserved by a route`);
   }
 }
 
@@ -161,7 +154,7 @@ async function demandRouterGroup(db: Database, guid: string): Promise<void> {
     .where("guid", "=", guid)
     .executeTakeFirst();
   if (group === undefined) {
-    throw unprocessable({ problems: [`Router group with guid '${guid}' not found.`] });
+    refuse(`Router group with guid '${guid}' not found.`);
   }
 }
 
@@ -187,15 +180,11 @@ async function shareDomain(call: Call<Static<typeof ShareDomain>>, domain: RowOf
   const { context, caller, body } = call;
   await demandDomainWrite(call, domain);
   if (domain.organization_guid === null) {
-    throw unprocessable({
-      problems: [
-        "Domains cannot be shared with other organizations unless they are scoped to an organization.",
-      ],
-    });
+    refuse("Domains cannot be shared with other organizations unless they are scoped to an organization.");
   }
   const guids = [...new Set(body.data.map((each) => each.guid))];
   if (guids.includes(domain.organization_guid)) {
-    throw unprocessable({ problems: ["Domain cannot be shared with owning organization."] });
+    refuse("Domain cannot be shared with owning organization.");
   }
   await demandOrganizations(call, guids);
   for (const organizationGuid of guids) {
@@ -228,11 +217,7 @@ async function unshareDomain(
       .where("spaces.organization_guid", "=", organizationGuid)
       .executeTakeFirst();
     if (route !== undefined) {
-      throw unprocessable({
-        problems: [
-          "This domain has associated routes in this organization. Delete the routes before unsharing.",
-        ],
-      });
+      refuse("This domain has associated routes in this organization. Delete the routes before unsharing.");
     }
     const removed = await db
       .deleteFrom("domain_shares")
@@ -245,12 +230,10 @@ async function unshareDomain(
       .select("name")
       .where("guid", "=", organizationGuid)
       .executeTakeFirst();
-    throw unprocessable({
-      problems: [
-        `Unable to unshare domain from organization with name '${organization?.name ?? organizationGuid}'. ` +
-          "Ensure the domain is shared to this organization.",
-      ],
-    });
+    refuse(
+      `Unable to unshare domain from organization with name '${organization?.name ?? organizationGuid}'. ` +
+        "Ensure the domain is shared to this organization.",
+    );
   });
 }
 
@@ -269,9 +252,7 @@ async function refuseSharedDeletion(db: Database, guid: string): Promise<void> {
     .limit(1)
     .executeTakeFirst();
   if (share === undefined) return;
-  throw unprocessable({
-    problems: ["This domain is shared with other organizations. Unshare before deleting."],
-  });
+  refuse("This domain is shared with other organizations. Unshare before deleting.");
 }
 
 // --- presenter ---

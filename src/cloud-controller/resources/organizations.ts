@@ -2,7 +2,7 @@
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
-import { isUniqueViolation, type RowOf } from "../../store/index.ts";
+import type { RowOf } from "../../store/index.ts";
 import type { Context } from "../context.ts";
 import { deleteOrganization } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
@@ -12,6 +12,7 @@ import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint }
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, demandAdmin, organizationVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
+import { unlessTaken } from "../refuse.ts";
 import { message } from "../schema.ts";
 
 // --- messages ---
@@ -34,7 +35,8 @@ async function createOrganization(call: Call<Static<typeof CreateOrganization>>)
   const { context, caller, body } = call;
   if (!caller.isAdmin && !(await isEnabled(context.store.db, "user_org_creation"))) demandAdmin(caller);
   const guid = newGuid();
-  await refusingTakenName(body.name, () =>
+  await unlessNameTaken(
+    body.name,
     context.write(async (db) => {
       const now = context.now();
       const { name, suspended = false } = body;
@@ -70,7 +72,8 @@ async function updateOrganization(
   await demand(context.store.db, caller, "organization.update", { organizationGuid: organization.guid });
   if (body.suspended !== undefined) demandAdmin(caller);
   const { name = organization.name, suspended = organization.suspended === 1 } = body;
-  await refusingTakenName(name, () =>
+  await unlessNameTaken(
+    name,
     context.write(async (db) => {
       await db
         .updateTable("organizations")
@@ -82,14 +85,10 @@ async function updateOrganization(
   );
 }
 
-async function refusingTakenName(name: string, write: () => Promise<void>): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw unprocessable({ problems: [`Organization '${name}' already exists.`] }, error);
-  }
-}
+const unlessNameTaken = (name: string, write: Promise<void>) =>
+  unlessTaken(write, (cause) =>
+    unprocessable({ problems: [`Organization '${name}' already exists.`] }, cause),
+  );
 
 // --- presenter ---
 

@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
-import { isUniqueViolation, type RowOf } from "../../store/index.ts";
+import type { RowOf } from "../../store/index.ts";
 import { type Condition, everything } from "../condition.ts";
 import type { Context, Database } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
@@ -18,9 +18,10 @@ import {
   spaceVisible,
 } from "../permissions.ts";
 import { head, link, toOneData } from "../present.ts";
+import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
 import { presentOrganizations } from "./organizations.ts";
-import { loadSpaces, placeOf } from "./spaces.ts";
+import { findSpace, loadSpaces, placeOf } from "./spaces.ts";
 import { presentUsers } from "./users.ts";
 
 // --- messages ---
@@ -73,8 +74,9 @@ async function createRole(call: Call<CreateRoleBody>): Promise<string> {
   });
   const user = await findUser(db, body);
   const guid = newGuid();
-  try {
-    await context.write(async (db) => {
+  const where = `${place.spaceGuid === null ? "organization" : "space"} '${place.name}'`;
+  await unlessTaken(
+    context.write(async (db) => {
       if (place.spaceGuid !== null) await demandOrganizationRole(db, user.guid, place.organizationGuid);
       const now = context.now();
       await db
@@ -89,15 +91,13 @@ async function createRole(call: Call<CreateRoleBody>): Promise<string> {
           space_guid: place.spaceGuid,
         })
         .execute();
-    });
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    const where = `${place.spaceGuid === null ? "organization" : "space"} '${place.name}'`;
-    throw unprocessable(
-      { problems: [`User '${user.username}' already has '${body.type}' role in ${where}.`] },
-      error,
-    );
-  }
+    }),
+    (cause) =>
+      unprocessable(
+        { problems: [`User '${user.username}' already has '${body.type}' role in ${where}.`] },
+        cause,
+      ),
+  );
   return guid;
 }
 
@@ -105,16 +105,8 @@ async function findPlace(call: Call<CreateRoleBody>) {
   const { db } = call.context.store;
   const { organization, space } = call.body.relationships;
   if (space !== undefined) {
-    const row = await db
-      .selectFrom("spaces")
-      .selectAll()
-      .where("guid", "=", space.data.guid)
-      .where(spaceVisible(call.caller, "spaces.guid"))
-      .executeTakeFirst();
-    if (row !== undefined) return { ...placeOf(row), name: row.name };
-    throw unprocessable({
-      problems: ["Invalid space. Ensure that the space exists and you have access to it."],
-    });
+    const row = await findSpace(call, space.data.guid);
+    return { ...placeOf(row), name: row.name };
   }
   const row = await db
     .selectFrom("organizations")
@@ -123,9 +115,7 @@ async function findPlace(call: Call<CreateRoleBody>) {
     .where(organizationVisible(call.caller, "organizations.guid"))
     .executeTakeFirst();
   if (row !== undefined) return { organizationGuid: row.guid, spaceGuid: null, name: row.name };
-  throw unprocessable({
-    problems: ["Invalid organization. Ensure that the organization exists and you have access to it."],
-  });
+  refuse("Invalid organization. Ensure that the organization exists and you have access to it.");
 }
 
 async function findUser(db: Database, body: CreateRoleBody): Promise<RowOf<"users">> {
@@ -140,13 +130,11 @@ async function findUser(db: Database, body: CreateRoleBody): Promise<RowOf<"user
     .$if(origin !== undefined, (query) => query.where("origin", "=", origin ?? ""))
     .executeTakeFirst();
   if (user !== undefined) return user;
-  throw unprocessable({
-    problems: [
-      username === undefined
-        ? "Invalid user. Ensure that the user exists and you have access to it."
-        : `No user exists with the username '${username}'.`,
-    ],
-  });
+  return refuse(
+    username === undefined
+      ? "Invalid user. Ensure that the user exists and you have access to it."
+      : `No user exists with the username '${username}'.`,
+  );
 }
 
 async function demandOrganizationRole(db: Database, user: string, organization: string): Promise<void> {
@@ -158,11 +146,9 @@ async function demandOrganizationRole(db: Database, user: string, organization: 
     .limit(1)
     .executeTakeFirst();
   if (role !== undefined) return;
-  throw unprocessable({
-    problems: [
-      "Users cannot be assigned roles in a space if they do not have a role in that space's organization.",
-    ],
-  });
+  refuse(
+    "Users cannot be assigned roles in a space if they do not have a role in that space's organization.",
+  );
 }
 
 async function demandRoleDeletion(call: Call<unknown>, role: RowOf<"roles">): Promise<void> {

@@ -4,7 +4,7 @@ import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { mergeOptions, validateOptions } from "../../options/index.ts";
-import { decodeJson, encodeJson, isUniqueViolation, type RowOf } from "../../store/index.ts";
+import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import type { RouteOptions } from "../../table/index.ts";
 import type { Context, Database } from "../context.ts";
 import { deleteRoutes, processesOfRoutes } from "../deletions.ts";
@@ -13,13 +13,14 @@ import { demandFeature } from "../feature-flags.ts";
 import { asJob } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
-import { demand, domainVisible, may, routeVisible, spaceVisible } from "../permissions.ts";
+import { demand, domainVisible, may, routeVisible } from "../permissions.ts";
 import { groupBy, head, link, toOneData, withMetadata } from "../present.ts";
+import { refuse, unlessTaken } from "../refuse.ts";
 import { routeUrl } from "../route-address.ts";
 import { message, nullable, toOne } from "../schema.ts";
 import { appListing } from "./apps.ts";
 import { domainListing, MAX_DOMAIN_LENGTH, presentDomains, usableBy } from "./domains.ts";
-import { loadOrganizationsOfSpaces, loadSpaces, placeOf, spaceListing } from "./spaces.ts";
+import { findSpace, organizationOf, placeOf, spaceInOrganizations, spaceListing, spaceOf } from "./spaces.ts";
 
 // --- messages ---
 
@@ -108,8 +109,8 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
   const guid = newGuid();
   const address = { host, path: body.path ?? "", port: body.port ?? null };
   const options = validOptions(body.options, context);
-  try {
-    await context.write(async (db, news) => {
+  await unlessTaken(
+    context.write(async (db, news) => {
       await demandUsableAddress(db, context, target, address, body.port !== undefined);
       const now = context.now();
       await db
@@ -127,24 +128,16 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
         .execute();
       await writeMetadata(db, "route", guid, body.metadata);
       news.route(guid);
-    });
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw unprocessable({ problems: [alreadyExists(address, domain.name)] }, error);
-  }
+    }),
+    (cause) => unprocessable({ problems: [alreadyExists(address, domain.name)] }, cause),
+  );
   return guid;
 }
 
 async function findTarget(call: Call<CreateRouteBody>): Promise<Target> {
   const { context, caller, body } = call;
   const { db } = context.store;
-  const space = await db
-    .selectFrom("spaces")
-    .selectAll()
-    .where("guid", "=", body.relationships.space.data.guid)
-    .where(spaceVisible(caller, "spaces.guid"))
-    .executeTakeFirst();
-  if (space === undefined) refuse("Invalid space. Ensure that the space exists and you have access to it.");
+  const space = await findSpace(call, body.relationships.space.data.guid);
   const domain = await db
     .selectFrom("domains")
     .selectAll()
@@ -303,10 +296,6 @@ async function deleteUnmapped(call: Call<unknown>): ReturnType<typeof asJob> {
   });
 }
 
-function refuse(problem: string): never {
-  throw unprocessable({ problems: [problem] });
-}
-
 // --- presenters ---
 
 async function presentRoutes(context: Context, rows: readonly RowOf<"routes">[]): Promise<object[]> {
@@ -387,8 +376,7 @@ export const routeListing: Listing<"routes"> = {
     // A route is also «in» the spaces it is shared with.
     space_guids: (values) => sql<boolean>`(routes.space_guid in (${sql.join(values)})
       or routes.guid in (select route_guid from route_shares where space_guid in (${sql.join(values)})))`,
-    organization_guids: (values) =>
-      sql<boolean>`routes.space_guid in (select guid from spaces where organization_guid in (${sql.join(values)}))`,
+    organization_guids: spaceInOrganizations("routes.space_guid"),
     domain_guids: column("routes.domain_guid"),
     service_instance_guids: (values) => sql<boolean>`routes.guid in (
       select route_guid from service_route_bindings where service_instance_guid in (${sql.join(values)}))`,
@@ -406,15 +394,8 @@ export const routeListing: Listing<"routes"> = {
         );
       },
     },
-    space: {
-      key: "spaces",
-      load: ({ context }, rows) => loadSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
-    },
-    "space.organization": {
-      key: "organizations",
-      load: ({ context }, rows) =>
-        loadOrganizationsOfSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
-    },
+    space: spaceOf,
+    "space.organization": organizationOf,
   },
   visible: ({ caller }) => routeVisible(caller),
   present: ({ context }, rows) => presentRoutes(context, rows),

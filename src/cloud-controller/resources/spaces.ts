@@ -1,16 +1,26 @@
 /** Spaces: where apps and routes live. */
+import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
-import { isUniqueViolation, type RowOf } from "../../store/index.ts";
+import type { RowOf } from "../../store/index.ts";
 import type { Context } from "../context.ts";
 import { deleteSpace } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { asJob } from "../jobs.ts";
-import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import {
+  column,
+  type Filter,
+  findRow,
+  type Listing,
+  listEndpoint,
+  presentNow,
+  showEndpoint,
+} from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, organizationVisible, spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
+import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
 import { presentOrganizations } from "./organizations.ts";
 
@@ -36,13 +46,11 @@ async function createSpace(call: Call<Static<typeof CreateSpace>>): Promise<stri
     .where(organizationVisible(caller, "organizations.guid"))
     .executeTakeFirst();
   if (organization === undefined) {
-    throw unprocessable({
-      problems: ["Invalid organization. Ensure the organization exists and you have access to it."],
-    });
+    refuse("Invalid organization. Ensure the organization exists and you have access to it.");
   }
   await demand(context.store.db, caller, "space.create", { organizationGuid });
   const guid = newGuid();
-  await refusingTakenName(() =>
+  await unlessNameTaken(
     context.write(async (db) => {
       const now = context.now();
       await db
@@ -64,7 +72,7 @@ async function createSpace(call: Call<Static<typeof CreateSpace>>): Promise<stri
 async function updateSpace(call: Call<Static<typeof UpdateSpace>>, space: RowOf<"spaces">): Promise<void> {
   const { context, caller, body } = call;
   await demand(context.store.db, caller, "space.update", placeOf(space));
-  await refusingTakenName(() =>
+  await unlessNameTaken(
     context.write(async (db) => {
       await db
         .updateTable("spaces")
@@ -76,13 +84,21 @@ async function updateSpace(call: Call<Static<typeof UpdateSpace>>, space: RowOf<
   );
 }
 
-async function refusingTakenName(write: () => Promise<void>): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    if (!isUniqueViolation(error)) throw error;
-    throw unprocessable({ problems: ["Name must be unique in organization"] }, error);
-  }
+const unlessNameTaken = (write: Promise<void>) =>
+  unlessTaken(write, (cause) => unprocessable({ problems: ["Name must be unique in organization"] }, cause));
+
+/**
+ * The space that a body names.
+ * @throws unprocessable when there is none, or the caller may not see it
+ */
+export async function findSpace(call: Call<unknown>, guid: string): Promise<RowOf<"spaces">> {
+  const space = await call.context.store.db
+    .selectFrom("spaces")
+    .selectAll()
+    .where("guid", "=", guid)
+    .where(spaceVisible(call.caller, "spaces.guid"))
+    .executeTakeFirst();
+  return space ?? refuse("Invalid space. Ensure that the space exists and you have access to it.");
 }
 
 export const placeOf = (space: Pick<RowOf<"spaces">, "guid" | "organization_guid">) => ({
@@ -117,25 +133,39 @@ export async function loadSpaces(context: Context, guids: readonly string[]): Pr
   return presentSpaces(context, rows);
 }
 
-/** For `include`: the organizations of spaces. */
-export async function loadOrganizationsOfSpaces(
-  context: Context,
-  spaceGuids: readonly string[],
-): Promise<readonly object[]> {
-  if (spaceGuids.length === 0) return [];
+async function loadOrganizationsOf(context: Context, spaces: readonly string[]): Promise<readonly object[]> {
+  if (spaces.length === 0) return [];
   const { db } = context.store;
   const rows = await db
     .selectFrom("organizations")
     .selectAll()
-    .where("guid", "in", db.selectFrom("spaces").select("organization_guid").where("guid", "in", spaceGuids))
+    .where("guid", "in", db.selectFrom("spaces").select("organization_guid").where("guid", "in", spaces))
     .execute();
   return presentOrganizations(context, rows);
 }
 
-const organizationsOf = {
+/** `include=space` and `include=space.organization`, of rows that are in a space. */
+export const spaceOf = {
+  key: "spaces",
+  load: ({ context }: Call, rows: readonly { readonly space_guid: string }[]) =>
+    loadSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
+};
+export const organizationOf = {
+  key: "organizations",
+  load: ({ context }: Call, rows: readonly { readonly space_guid: string }[]) =>
+    loadOrganizationsOf(context, [...new Set(rows.map((row) => row.space_guid))]),
+};
+
+/** The filter «this column names a space of one of these organizations». */
+export function spaceInOrganizations(column: string): Filter {
+  return (values) => sql<boolean>`${sql.ref(column)} in (
+    select guid from spaces where organization_guid in (${sql.join(values)}))`;
+}
+
+const ownOrganization = {
   key: "organizations",
   load: ({ context }: Call, rows: readonly RowOf<"spaces">[]) =>
-    loadOrganizationsOfSpaces(
+    loadOrganizationsOf(
       context,
       rows.map((row) => row.guid),
     ),
@@ -146,7 +176,7 @@ export const spaceListing: Listing<"spaces"> = {
   resource: "Space",
   labelled: "space",
   filters: { names: column("spaces.name"), organization_guids: column("spaces.organization_guid") },
-  includes: { org: organizationsOf, organization: organizationsOf },
+  includes: { org: ownOrganization, organization: ownOrganization },
   orderBy: ["name"],
   visible: ({ caller }) => spaceVisible(caller, "spaces.guid"),
   present: ({ context }, rows) => presentSpaces(context, rows),
