@@ -174,6 +174,19 @@ for (const { name, start } of implementations) {
     await box.atLeast(1);
   });
 
+  contract("who subscribes after a message was published does not get it", async (harness) => {
+    const bus = await harness.client();
+    const early = inbox(bus, "s");
+    bus.publish("s", "1");
+    const late = inbox(bus, "s");
+    bus.publish("s", "2");
+    await early.atLeast(2);
+    assert.deepEqual(
+      late.seen.map((message) => message.text),
+      ["2"],
+    );
+  });
+
   contract("every subscriber gets a copy, also on other clients", async (harness) => {
     const [a, b] = [await harness.client(), await harness.client()];
     const boxes = [inbox(a, "s"), inbox(a, "s"), inbox(b, "s")];

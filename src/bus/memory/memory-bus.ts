@@ -43,9 +43,9 @@ export function createMemoryBus(options: { log: Logger; clock?: Clock }): Memory
     queue.push(run);
   };
 
-  const deliver = (message: BusMessage) => {
-    for (const subscriber of Array.from(subscribers)) {
-      if (!subscribers.has(subscriber) || !subscriber.matches(message.subject)) continue;
+  const deliver = (message: BusMessage, receivers: readonly Subscriber[]) => {
+    for (const subscriber of receivers) {
+      if (!subscribers.has(subscriber)) continue;
       try {
         subscriber.handler(message);
       } catch (error) {
@@ -62,7 +62,8 @@ export function createMemoryBus(options: { log: Logger; clock?: Clock }): Memory
         throw busPayloadTooLarge({ subject, bytes: bytes.length, maxBytes: MAX_PAYLOAD_BYTES });
       }
       if (isClosed || status.status === "disconnected") return;
-      enqueue(() => deliver({ subject, data: bytes, replyTo }));
+      const receivers = [...subscribers].filter((subscriber) => subscriber.matches(subject));
+      if (receivers.length > 0) enqueue(() => deliver({ subject, data: bytes, replyTo }, receivers));
     },
     subscribe(subject: string, handler: (message: BusMessage) => void) {
       const subscriber = { matches: compileSubject(subject), handler };
