@@ -69,8 +69,8 @@ export interface Liveness {
 }
 
 /**
- * Who asks whether a change has arrived. A reader's name says what it serves: `router/…` http, `tcp-router/…`
- * tcp, `dns/…` internal routes; readers of other names are listed and never waited for.
+ * Who asks whether a change has arrived. A reader's name says what it serves: `router/…` http and internal routes,
+ * `tcp-router/…` tcp, `dns/…` internal routes; readers of other names are listed and never waited for.
  */
 export interface RouteLiveness {
   acknowledgements(): Promise<Acknowledgements>;

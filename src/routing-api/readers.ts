@@ -9,11 +9,14 @@ import type { Clock, Timer } from "../kernel/index.ts";
 import type { Cursor, Reservation, RouteProtocol } from "../table/index.ts";
 import type { Change } from "./change-log.ts";
 
-/** Which readers put routes of a protocol in force; the part of a reader's name before the slash. */
-const SERVING_ROLE: Readonly<Record<RouteProtocol, string>> = {
-  http: "router",
-  tcp: "tcp-router",
-  internal: "dns",
+/**
+ * Which readers put routes of a protocol in force; the part of a reader's name before the slash. A router may share
+ * its table with a DNS server in the same process, so internal routes wait for both.
+ */
+const SERVING_ROLES: Readonly<Record<RouteProtocol, readonly string[]>> = {
+  http: ["router"],
+  tcp: ["tcp-router"],
+  internal: ["dns", "router"],
 };
 
 /** Deleted reservations stay known this long, counted in deletions, so that their end can be waited for. */
@@ -21,6 +24,7 @@ const REMEMBERED_DELETIONS = 10_000;
 
 interface Reader {
   readonly name: string;
+  readonly role: string;
   readonly sees: (reservation: Reservation) => boolean;
   /** −1 before the first. */
   acknowledged: number;
@@ -56,7 +60,8 @@ export class Readers {
 
   /** A reader that comes twice under one name counts once: the newer connection. */
   connect(name: string, sees: (reservation: Reservation) => boolean): ReaderSession {
-    const reader: Reader = { name, sees, acknowledged: -1, newest: this.#cursor().sequence };
+    const role = name.split("/")[0] ?? "";
+    const reader: Reader = { name, role, sees, acknowledged: -1, newest: this.#cursor().sequence };
     this.#readers.set(name, reader);
     return {
       acknowledge: (cursor) => this.#acknowledge(reader, cursor),
@@ -106,11 +111,11 @@ export class Readers {
   liveOn(guid: string): Liveness | null {
     const change = this.#lastChange.get(guid) ?? this.#loaded(guid);
     if (change === null) return null;
-    const role = SERVING_ROLE[change.reservation.protocol];
+    const roles = SERVING_ROLES[change.reservation.protocol];
     let live = 0;
     let of = 0;
     for (const reader of this.#readers.values()) {
-      if (!reader.name.startsWith(`${role}/`) || !reader.sees(change.reservation)) continue;
+      if (!roles.includes(reader.role) || !reader.sees(change.reservation)) continue;
       of++;
       if (reader.acknowledged >= change.sequence) live++;
     }

@@ -332,6 +332,17 @@ for (const [where, open] of [
     ]);
   });
 
+  test(`${where}: each kind of route waits for the readers that serve it`, async (t) => {
+    const { feed } = await open(t);
+    await feed.putReservation(reservation("web"));
+    await feed.putReservation(reservation("name", { protocol: "internal", route: "shop.apps.internal" }));
+    const cursor = await feed.putReservation(reservation("port", { protocol: "tcp", route: "1100" }));
+    const readers = ["router/0", "dns/0", "tcp-router/0"].map((reader) => follow(t, feed, { reader }));
+    await Promise.all(readers.map((reader) => reader.reached(cursor)));
+    const of = async (guid: string) => (await feed.whenLive(guid, 10_000))?.of;
+    assert.deepEqual([await of("web"), await of("name"), await of("port")], [1, 2, 1]);
+  });
+
   test(`${where}: the end of a reservation can be waited for too`, async (t) => {
     const { feed } = await open(t);
     const reader = follow(t, feed, { acknowledges: false });
