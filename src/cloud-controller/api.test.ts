@@ -200,6 +200,28 @@ test("a fault of ours is a 500 without details, and in the log", async (t) => {
   assert.match(lines.join(""), /the cell is on fire/);
 });
 
+test("what is deleted between the look and the write is a refusal, not a fault", async (t) => {
+  const api = await startApi(t);
+  const { store } = api;
+  const space = await api.create("/v3/spaces", {
+    name: "short-lived",
+    relationships: { organization: { data: { guid: api.organization } } },
+  });
+  const transaction = store.transaction.bind(store);
+  Object.assign(store, {
+    transaction: async (run: Parameters<typeof transaction>[0]) => {
+      await store.db.deleteFrom("spaces").where("guid", "=", space).execute();
+      return transaction(run);
+    },
+  });
+  const reply = await api.post("/v3/apps", {
+    name: "shop",
+    relationships: { space: { data: { guid: space } } },
+  });
+  assert.equal(reply.status, 422);
+  assert.match(reply.details.join(), /deleted meanwhile/);
+});
+
 test("a change is acknowledged although the route table is away, and arrives when it is back", async (t) => {
   const api = await startApi(t);
   api.routeTable.failure = new Error("connection refused");

@@ -48,9 +48,13 @@ export function localDirectory(app: Pick<RowOf<"apps">, "lifecycle">): string | 
 export function whyNotRunnable(
   app: Pick<RowOf<"apps">, "lifecycle" | "current_droplet_guid">,
   processes: readonly Pick<RowOf<"processes">, "guid" | "type" | "command">[],
+  config: CloudControllerConfig,
 ): string | null {
   if (localDirectory(app) === null) {
     return app.current_droplet_guid === null ? "Assign a droplet before starting this app." : null;
+  }
+  if (!config.localLifecycle) {
+    return "Apps with lifecycle 'local' are not allowed here; an operator may set cloud-controller.local_lifecycle.";
   }
   const silent = processes.find((process) => process.command === null);
   return silent === undefined

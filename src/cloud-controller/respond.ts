@@ -2,6 +2,7 @@
  * The only place that turns an error into upstream's answer: `{"errors":[{"code":10008,"title":"…","detail":"…"}]}`.
  */
 import { ViaductError } from "../kernel/index.ts";
+import { isForeignKeyViolation } from "../store/index.ts";
 import {
   badQueryParameter,
   featureDisabled,
@@ -15,6 +16,9 @@ import {
   unknownRequest,
   unprocessable,
 } from "../kernel/errors/cloud-controller.ts";
+
+const CHANGED_MEANWHILE =
+  "Something this request refers to was changed or deleted meanwhile. Please try again.";
 
 interface V3Error {
   readonly code: number;
@@ -76,9 +80,11 @@ function details(error: ViaductError): readonly string[] {
   return [error.message];
 }
 
-/** The HTTP library's own refusals, in our words. */
+/** What the HTTP library and the database refuse, in our words. */
 function asCatalogued(error: unknown): ViaductError | null {
   if (error instanceof ViaductError) return error;
+  // Looked up before, and deleted by somebody else before the row that points to it was written.
+  if (isForeignKeyViolation(error)) return unprocessable({ problems: [CHANGED_MEANWHILE] }, error);
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
   if (status === 413) return messageParseError({ reason: "request body is too large" });
   if (typeof status === "number" && status >= 400 && status < 500) {

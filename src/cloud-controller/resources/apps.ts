@@ -139,7 +139,7 @@ async function startApp(call: Call<unknown>, app: RowOf<"apps">, isRestart: bool
   await context.write(async (db, news) => {
     const current = await findAgain(db, app.guid);
     const processes = await processesOf(db, app.guid);
-    const problem = whyNotRunnable(current, processes);
+    const problem = whyNotRunnable(current, processes, context.config);
     if (problem !== null) refuse(problem);
     if (current.state === "STARTED" && !isRestart) return;
     await setState(context, db, app.guid, "STARTED");
