@@ -117,7 +117,7 @@ export const GOROUTER_KEYS = {
     "PROXY protocol on the listeners.",
     "without it every client would have the load balancer's address",
   ),
-  enable_http2: honoured(boolean, true, "HTTP/2 to endpoints that ask for it."),
+  enable_http2: honoured(boolean, true, "`false` speaks HTTP/1.1 also to endpoints that ask for HTTP/2."),
   enable_http1_concurrent_read_write: accepted(
     false,
     "An answer may always start while the body is still read.",
@@ -366,7 +366,7 @@ export const GOROUTER_KEYS = {
   "tracing.w3c_tenant_id": accepted("", "Tenant in `tracestate`."),
   trace_key: accepted("", "Key of `X-Vcap-Trace`."),
   "prometheus.enabled": honoured(boolean, false, "A listener for metrics."),
-  "prometheus.port": honoured(port, 0, "Its port, on all addresses."),
+  "prometheus.port": honoured(port, 0, "Its port, at `status.host`."),
   "prometheus.cert_path": refused(
     text,
     "",

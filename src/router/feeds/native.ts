@@ -51,8 +51,9 @@ export function createNativeFeed(given: {
       isCurrent = false;
       const isRepeated = cursor !== null && gapAfter !== null && isSame(cursor, gapAfter);
       gapAfter = cursor;
-      // Later, because a reader may deliver while it is still inside `subscribe`.
-      queueMicrotask(() => {
+      // Later, because a reader may deliver while it is still inside `subscribe`; and a whole turn later, so that one
+      // which delivers nothing but gaps cannot hold up traffic.
+      setImmediate(() => {
         if (subscription === null) return;
         subscription.close();
         subscribe(isRepeated ? null : cursor);
