@@ -15,6 +15,7 @@ import { BodyReader, RequestHead } from "../wire/http1/index.ts";
 import type { RouterContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { readHead } from "./read-head.ts";
+import { readInto } from "./receive-buffer.ts";
 
 /** Reading stops while more than this waits to be used. */
 const MAX_HELD_BYTES = 64 * 1024;
@@ -57,17 +58,15 @@ export class ClientConnection {
   #isReading = false;
   #isPaused = false;
 
-  constructor(router: RouterContext, socket: Socket) {
+  constructor(router: RouterContext, accepted: Socket) {
     this.router = router;
-    this.socket = socket;
-    const address = socket.remoteAddress ?? "";
+    const address = accepted.remoteAddress ?? "";
     this.address = address.startsWith("::ffff:") ? address.slice(7) : address;
-    const port = socket.remotePort ?? 0;
+    const port = accepted.remotePort ?? 0;
     this.peer = this.address.includes(":") ? `[${this.address}]:${port}` : `${this.address}:${port}`;
     this.#quietSinceMs = router.ticker.nowMs;
     this.exchange = new Exchange(router, this);
-    socket
-      .on("data", this.#onData)
+    this.socket = readInto(accepted, this.#receive)
       .on("drain", this.#onDrain)
       .on("end", this.#onEnd)
       .on("error", ignore) // «close» follows and decides
@@ -115,7 +114,7 @@ export class ClientConnection {
     }
     this.#state = this.body.done ? "head" : "skipping";
     this.#quietSinceMs = this.router.ticker.nowMs;
-    this.#readOn();
+    this.#readOn(null, 0);
   }
 
   startTunnel(): void {
@@ -167,65 +166,74 @@ export class ClientConnection {
     }
   }
 
-  readonly #onData = (chunk: Buffer) => {
+  readonly #receive = (bytes: Buffer, size: number) => {
     this.#quietSinceMs = this.router.ticker.nowMs;
     switch (this.#state) {
       case "head":
       case "skipping":
-        this.held = chunk;
-        this.#readOn();
+        this.#readOn(bytes, size);
         return;
-      case "exchange":
-        this.held = this.held === null ? chunk : Buffer.concat([this.held, chunk]);
+      case "exchange": {
+        const copy = Buffer.copyBytesFrom(bytes, 0, size);
+        this.held = this.held === null ? copy : Buffer.concat([this.held, copy]);
         this.exchange.requestReceived();
         if (this.held !== null && this.held.length > MAX_HELD_BYTES) this.pause();
         return;
+      }
       case "tunnel":
-        this.exchange.tunnelUp(chunk);
+        this.exchange.tunnelUp(Buffer.copyBytesFrom(bytes, 0, size));
     }
   };
 
-  /** Uses `held` as far as it goes. Exchanges that end at once (errors) come back here: a loop, not recursion. */
-  #readOn(): void {
+  /**
+   * Uses bytes, then what is held, as far as it goes. Exchanges that end at once (errors) come back here: a loop,
+   * not recursion.
+   */
+  #readOn(bytes: Buffer | null, size: number): void {
     if (this.#isReading) return;
     this.#isReading = true;
-    while (this.held !== null) {
-      if (this.#state === "skipping") this.#skip(this.held);
-      else if (this.#state !== "head" || !this.#readHead()) break;
+    if (bytes !== null) this.#use(bytes, size);
+    while (this.held !== null && (this.#state === "head" || this.#state === "skipping")) {
+      const { held } = this;
+      this.held = null;
+      this.#use(held, held.length);
     }
     this.#isReading = false;
     if (this.held === null) {
       if (this.#isPaused) this.resume();
       if (this.endedAtMs !== -1 && (this.#state === "head" || this.#state === "skipping")) this.linger();
     }
-    if (this.#state === "head" && this.router.isDraining && this.isIdle) this.linger();
+    if (this.router.isDraining && this.isIdle) this.linger();
   }
 
-  /** @returns true when an exchange began (and perhaps ended). */
-  #readHead(): boolean {
+  /** Takes one head, or the rest of a body, from the bytes; holds what is behind it. */
+  #use(bytes: Buffer, size: number): void {
+    let used: number;
     try {
-      if (!readHead(this)) return false;
+      used = this.#state === "skipping" ? this.#skip(bytes, size) : readHead(this, bytes, size);
     } catch (error) {
-      this.#state = "exchange";
-      this.exchange.refuse(error);
-      return false;
-    }
-    this.#state = "exchange";
-    this.exchange.begin();
-    return true;
-  }
-
-  #skip(chunk: Buffer): void {
-    let at = 0;
-    try {
-      while (at < chunk.length && !this.body.done) at = this.body.step(chunk, at, chunk.length);
-    } catch {
-      // The answer is out; a body that cannot be followed ends the connection.
-      this.linger();
+      if (this.#state === "skipping") {
+        // The answer is out; a body that cannot be followed ends the connection.
+        this.linger();
+      } else {
+        this.#state = "exchange";
+        this.exchange.refuse(error);
+      }
       return;
     }
-    this.held = at < chunk.length ? chunk.subarray(at) : null;
-    if (this.body.done) this.#state = "head";
+    if (used < size) this.held = Buffer.copyBytesFrom(bytes, used, size - used);
+    if (this.#state === "skipping") {
+      if (this.body.done) this.#state = "head";
+    } else if (this.text === "") {
+      this.#state = "exchange";
+      this.exchange.begin();
+    }
+  }
+
+  #skip(bytes: Buffer, size: number): number {
+    let at = 0;
+    while (at < size && !this.body.done) at = this.body.step(bytes, at, size);
+    return at;
   }
 
   readonly #onDrain = () => {

@@ -10,30 +10,23 @@ const LIMITS = { maxHeadBytes: 1024 * 1024, maxHeaders: 0 };
 const WINDOW_BYTES = 8 * 1024;
 
 /**
- * Phase readHead: takes a request head out of the bytes held.
- * @returns false when more bytes are needed.
+ * Phase readHead: takes a request head out of the bytes. When more are needed, it keeps these in `client.text`,
+ * which is empty otherwise.
+ * @returns how many bytes it used.
  * @throws the catalogue of `kernel/errors/wire.ts`.
  */
-export function readHead(client: ClientConnection): boolean {
-  const chunk = client.held as Buffer;
+export function readHead(client: ClientConnection, bytes: Buffer, size: number): number {
   const before = client.text;
   if (before === "") client.headStartedAtMs = client.router.ticker.monotonicMs();
 
-  let window = Math.min(chunk.length, WINDOW_BYTES);
-  let text = before + chunk.toString("latin1", 0, window);
+  let window = Math.min(size, WINDOW_BYTES);
+  let text = before + bytes.toString("latin1", 0, window);
   let isComplete = client.head.parse(text, 0, before.length, NAMES, LIMITS);
-  if (!isComplete && window < chunk.length) {
-    window = chunk.length;
-    text = before + chunk.toString("latin1", 0, window);
+  if (!isComplete && window < size) {
+    window = size;
+    text = before + bytes.toString("latin1", 0, window);
     isComplete = client.head.parse(text, 0, before.length, NAMES, LIMITS);
   }
-  if (!isComplete) {
-    client.text = text;
-    client.held = null;
-    return false;
-  }
-  const used = client.head.end - before.length;
-  client.text = "";
-  client.held = used < chunk.length ? chunk.subarray(used) : null;
-  return true;
+  client.text = isComplete ? "" : text;
+  return isComplete ? client.head.end - before.length : size;
 }

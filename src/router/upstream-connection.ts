@@ -12,12 +12,7 @@ import type { RouterContext } from "./context.ts";
 import type { EndpointState } from "./endpoint-state.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RoutedCandidate } from "./program.ts";
-
-/**
- * All upstream connections read into the same memory: a read is dealt with before the next one begins. What must
- * live longer is copied.
- */
-const RECEIVE_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+import { onread } from "./receive-buffer.ts";
 
 export class UpstreamConnection {
   readonly socket: Socket;
@@ -59,7 +54,7 @@ export class UpstreamConnection {
       keepAlive: true,
       keepAliveInitialDelay: router.config.endpointKeepAliveProbeIntervalMs,
       allowHalfOpen: true,
-      onread: { buffer: RECEIVE_BUFFER, callback: (size: number) => this.#receive(size) },
+      onread: onread(this.#receive),
     };
     if (endpoint.tls) {
       const san = endpoint.serverCertDomainSan;
@@ -145,16 +140,15 @@ export class UpstreamConnection {
     this.#router.counters.idleUpstreamConnections--;
   }
 
-  #receive(size: number): boolean {
+  readonly #receive = (bytes: Buffer, size: number) => {
     if (this.exchange === null) {
       // An idle connection owes us nothing: whatever this is, it must not become the answer to the next request.
       this.close();
-      return true;
+      return;
     }
     this.hasAnswered = true;
-    this.exchange.upstreamReceived(this, RECEIVE_BUFFER, size);
-    return true;
-  }
+    this.exchange.upstreamReceived(this, bytes, size);
+  };
 
   readonly #onLookup = () => {
     this.dnsTimeMs = this.#router.ticker.monotonicMs() - this.dialStartedAtMs;
