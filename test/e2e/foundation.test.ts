@@ -41,6 +41,7 @@ interface RouteJson {
 }
 
 test("a newcomer's first five minutes", async (t) => {
+  if (needs(t, "pgrep") === null) return;
   const foundation = await startFoundation(t);
   const { up, banner } = foundation;
 
@@ -198,6 +199,7 @@ test("a newcomer's first five minutes", async (t) => {
 });
 
 test("after a power cut in the middle of writes everything acknowledged is there and apps run again", async (t) => {
+  if (needs(t, "pgrep") === null) return;
   const home = temporaryHome(t);
   const first = await startFoundation(t, home);
   await runShop(first);

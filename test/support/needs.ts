@@ -21,6 +21,7 @@ export const TEST_PROGRAMS = [
   "dig",
   "curl",
   "openssl",
+  "pgrep",
   "nginx",
   "haproxy",
   "caddy",
