@@ -1,4 +1,5 @@
 /** What the parts of one router share. Passed along, never global. */
+import type { SecureContext } from "node:tls";
 import type { Clock, Logger } from "../kernel/index.ts";
 import type { Table } from "../table/index.ts";
 import type { AccessLogWriter } from "./access-log-writer.ts";
@@ -21,6 +22,8 @@ export interface RouterContext {
   accessLog: AccessLogWriter | null;
   readonly formatAccessLog: AccessLogFormatter;
   readonly verdicts: VerdictRing;
+  /** Trust towards endpoints; made at the first use, once, because it reads every root certificate. */
+  readonly endpointTls: SecureContext;
   readonly clients: Set<ClientConnection>;
   readonly upstreams: Set<UpstreamConnection>;
   /** No new exchanges after the present ones. */

@@ -1,6 +1,7 @@
 /** The HTTP router as a part: opens the port, ticks, drains, stops. */
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
+import { createSecureContext, type SecureContext } from "node:tls";
 import { accessLogUnwritable } from "../kernel/errors/router.ts";
 import { type Clock, type LineSink, listenError, type Logger, type Part } from "../kernel/index.ts";
 import type { Table } from "../table/index.ts";
@@ -56,6 +57,8 @@ class RouterPart implements HttpRouter {
 
   constructor(parts: HttpRouterParts) {
     this.#parts = parts;
+    const ca = parts.config.endpointCaCertificates;
+    let endpointTls: SecureContext | undefined;
     this.#router = {
       config: parts.config,
       table: parts.table,
@@ -66,6 +69,10 @@ class RouterPart implements HttpRouter {
       accessLog: null,
       formatAccessLog: parts.formatAccessLog ?? formatAccessLogLine,
       verdicts: new VerdictRing(VERDICTS_KEPT),
+      get endpointTls() {
+        endpointTls ??= createSecureContext(ca.length === 0 ? {} : { ca: [...ca] });
+        return endpointTls;
+      },
       clients: new Set(),
       upstreams: new Set(),
       isDraining: false,

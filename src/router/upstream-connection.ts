@@ -58,11 +58,10 @@ export class UpstreamConnection {
     };
     if (endpoint.tls) {
       const san = endpoint.serverCertDomainSan;
-      const ca = router.config.endpointCaCertificates;
       this.socket = tlsConnect({
         ...options,
         ...(san === "" ? {} : { servername: san }),
-        ...(ca.length === 0 ? {} : { ca: [...ca] }),
+        secureContext: router.endpointTls,
         rejectUnauthorized: router.config.verifyEndpointCertificates || san !== "",
       });
     } else this.socket = netConnect(options);

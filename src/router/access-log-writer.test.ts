@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test from "node:test";
+import { AccessLogWriter, type BatchSink, fileBatchSink, lineBatchSink } from "./access-log-writer.ts";
+
+/** A sink that is through with a batch when the test says so. */
+function slowSink() {
+  const batches: string[] = [];
+  let done: (() => void) | null = null;
+  const sink: BatchSink = {
+    write(lines, then) {
+      batches.push(lines);
+      done = then;
+    },
+    close() {},
+  };
+  return {
+    sink,
+    batches,
+    finish() {
+      const then = done;
+      done = null;
+      then?.();
+    },
+  };
+}
+
+test("lines are kept together until the flush", () => {
+  const batches: string[] = [];
+  const writer = new AccessLogWriter(lineBatchSink({ write: (lines) => batches.push(lines) }), () => {});
+  writer.add("one");
+  writer.add("two");
+  assert.deepEqual(batches, []);
+  writer.flush();
+  assert.deepEqual(batches, ["one\ntwo\n"]);
+  writer.flush();
+  assert.equal(batches.length, 1, "nothing new, nothing written");
+});
+
+test("64 KiB are written without waiting for the flush", () => {
+  const { sink, batches } = slowSink();
+  const writer = new AccessLogWriter(sink, () => {});
+  for (let i = 0; i < 65; i++) writer.add("x".repeat(1_023));
+  assert.equal(batches.length, 1);
+});
+
+test("one batch is on its way at a time, and what came meanwhile follows in order", () => {
+  const { sink, batches, finish } = slowSink();
+  const writer = new AccessLogWriter(sink, () => {});
+  writer.add("first");
+  writer.flush();
+  writer.add("second");
+  writer.flush();
+  assert.deepEqual(batches, ["first\n"]);
+  finish();
+  writer.flush();
+  assert.deepEqual(batches, ["first\n", "second\n"]);
+});
+
+test("a sink that hangs costs lines, counted, and bounded memory", () => {
+  const { sink } = slowSink();
+  let dropped = 0;
+  const writer = new AccessLogWriter(sink, (lines) => void (dropped += lines));
+  const line = "x".repeat(64 * 1024);
+  for (let i = 0; i < 300; i++) writer.add(line);
+  // One batch is at the sink, 16 MiB and one line wait.
+  assert.ok(dropped >= 300 - 259 && dropped < 300, String(dropped));
+});
+
+test("closing waits for the last line, bytes above 0x7f included", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "viaduct-access-log-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "access.log");
+  const writer = new AccessLogWriter(
+    fileBatchSink(path, (error) => assert.ifError(error)),
+    () => {},
+  );
+  writer.add("GET /\xc3\xa4");
+  writer.flush();
+  writer.add("last");
+  await writer.close();
+  assert.equal(readFileSync(path, "utf8"), "GET /ä\nlast\n");
+});

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import { loadConfig, ViaductError } from "../kernel/index.ts";
+import { routerConfigFrom, routerSection } from "./config.ts";
+
+const load = (text: string) =>
+  routerConfigFrom(loadConfig([routerSection], { file: { path: "viaduct.yml", text } }).get(routerSection));
+
+test("what is not said is what deployments of Cloud Foundry use", () => {
+  const config = load("");
+  assert.deepEqual(
+    [
+      config.port,
+      config.maxAttempts,
+      config.endpointTimeoutMs,
+      config.frontendIdleTimeoutMs,
+      config.maxRequestHeadBytes,
+    ],
+    [8080, 3, 900_000, 900_000, 1_048_576],
+  );
+});
+
+test("settings are read in human units", () => {
+  const config = load('router:\n  endpoint_dial_timeout: "500ms"\n  max_request_header_bytes: "16 KiB"\n');
+  assert.deepEqual(
+    [config.endpointDialTimeoutMs, config.websocketDialTimeoutMs, config.maxRequestHeadBytes],
+    [500, 500, 16_384],
+  );
+});
+
+test("bad values and unknown keys are all named, with a remedy", () => {
+  assert.throws(
+    () =>
+      load("router:\n  endpoint_timeout: 30\n  max_attempts: 0\n  balancing_algorithm: dice\n  prot: 1\n"),
+    (error) => {
+      assert.ok(error instanceof ViaductError);
+      for (const part of [
+        "endpoint_timeout",
+        "max_attempts",
+        "round-robin, least-connection",
+        "did you mean «router.port»",
+      ]) {
+        assert.ok(error.message.includes(part), `${part} in ${error.message}`);
+      }
+      return true;
+    },
+  );
+});
