@@ -1,4 +1,7 @@
 /**
- * Bytes ⇄ values: one folder per protocol, no sockets, no clock.
+ * Bytes ⇄ values, no sockets, no clock. Each protocol is a room of its own with its own front door
+ * (`http1/index.ts`, `dns/index.ts`, `sse/index.ts`); import that one, so that nobody loads what he does not speak.
  */
-export * as http1 from "./http1/index.ts";
+export type * as dns from "./dns/index.ts";
+export type * as http1 from "./http1/index.ts";
+export type * as sse from "./sse/index.ts";
