@@ -65,7 +65,7 @@ server.on("upgrade", (request, socket, head) => {
   echoFrames(socket, head);
 });
 
-server.listen(port, () => console.log(`${name}/${index} listens on port ${port}`));
+server.listen(port, () => console.log(`${name}/${index} listens on port ${server.address().port}`));
 
 // Kind to whoever is still being answered: no new connections, then out.
 process.on("SIGTERM", () => {
