@@ -12,7 +12,9 @@ const SERVER = `
 const CLIENTS = 20;
 const REQUESTS_EACH = 60;
 
-async function startServer(t: TestContext): Promise<{ readonly port: number; readonly process: ChildProcess }> {
+async function startServer(
+  t: TestContext,
+): Promise<{ readonly port: number; readonly process: ChildProcess }> {
   const child = spawn(process.execPath, ["-e", SERVER], { stdio: ["ignore", "pipe", "inherit"] });
   t.after(() => child.kill("SIGKILL"));
   const [line] = (await once(child.stdout, "data")) as [Buffer];
