@@ -1,7 +1,12 @@
 /** Apps: a name in a space, an environment, a state, and processes that run. */
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
-import { notUnique, resourceNotFound, unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import {
+  notAuthorized,
+  notUnique,
+  resourceNotFound,
+  unprocessable,
+} from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { loadSystemEnvironment } from "../app-environment.ts";
 import type { Context, Writer } from "../context.ts";
@@ -239,8 +244,7 @@ async function demandEnvironment(call: Call<unknown>, app: RowOf<"apps">): Promi
   const { context, caller } = call;
   if (caller.seesSecrets) return;
   const place = await placeOfApp(context, app);
-  if (await may(context.store.db, caller, "app.read-environment", place)) return;
-  await demand(context.store.db, caller, "app.read-environment", place);
+  if (!(await may(context.store.db, caller, "app.read-environment", place))) throw notAuthorized({});
 }
 
 const unlessNameTaken = (name: string, write: Promise<void>) =>

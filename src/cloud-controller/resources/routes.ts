@@ -111,7 +111,7 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
   const options = validOptions(body.options, context);
   await unlessTaken(
     context.write(async (db, news) => {
-      await demandUsableAddress(db, context, target, address, body.port !== undefined);
+      await demandUsableAddress(db, context, target, address);
       const now = context.now();
       await db
         .insertInto("routes")
@@ -167,7 +167,6 @@ async function demandUsableAddress(
   context: Context,
   { space, domain, organizationName }: Target,
   { host, path, port }: Address,
-  isPortGiven: boolean,
 ): Promise<void> {
   const isUsable = await db
     .selectFrom("domains")
@@ -185,7 +184,7 @@ async function demandUsableAddress(
     await demandReservablePort(db, domain.router_group_guid, port);
     return;
   }
-  if (isPortGiven && port !== null) refuse("Routes with protocol 'http' do not support ports.");
+  if (port !== null) refuse("Routes with protocol 'http' do not support ports.");
   const name = host === "" ? domain.name : `${host}.${domain.name}`;
   if (host !== "") {
     const other = await db.selectFrom("domains").select("guid").where("name", "=", name).executeTakeFirst();
@@ -221,10 +220,8 @@ async function demandReservablePort(db: Database, routerGroup: string, port: num
 
 function alreadyExists({ host, path, port }: Address, domain: string): string {
   if (port !== null) return `Route already exists with port '${port}' for domain '${domain}'.`;
-  const what = [host === "" ? "" : `host '${host}'`, path === "" ? "" : `path '${path}'`].filter(
-    (part) => part !== "",
-  );
-  const having = what.length === 0 ? "" : ` with ${what.join(" and ")}`;
+  const parts = [...(host === "" ? [] : [`host '${host}'`]), ...(path === "" ? [] : [`path '${path}'`])];
+  const having = parts.length === 0 ? "" : ` with ${parts.join(" and ")}`;
   return `Route already exists${having} for domain '${domain}'.`;
 }
 

@@ -58,11 +58,5 @@ export const featureDisabled = refuse<{ flag: string }>(
   (d) => `Feature Disabled: ${d.flag}`,
 );
 
-export const noRunningInstances = refuse<{ process: string; index: number }>(
-  "instance_not_found",
-  404,
-  (d) => `Instance not found: process ${d.process} has no instance ${d.index}`,
-);
-
 /** The token endpoint's answer to a form that lacks something. */
 export const badTokenRequest = refuse<{ reason: string }>("bad_token_request", 400, (d) => d.reason);
