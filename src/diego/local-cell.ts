@@ -92,7 +92,7 @@ export class LocalCell implements Cell, Part {
         index,
         config,
         clock,
-        machine: { path: process.env["PATH"] ?? "/usr/bin:/bin", user: userInfo().username },
+        machine: { path: process.env["PATH"] ?? "/usr/bin:/bin", user: userName() },
         temporaryDirectory: join(dataDir, "instances", guid),
         takeNet: () => this.#takeNet(lrp),
       },
@@ -158,5 +158,14 @@ export class LocalCell implements Cell, Part {
 
   #nowNs(): string {
     return String(BigInt(Math.floor(this.#options.clock.nowMs() * 1000)) * 1000n);
+  }
+}
+
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run as a number that has no name.
+    return process.env["USER"] ?? "vcap";
   }
 }
