@@ -172,6 +172,11 @@ test("what a route cannot be is refused in upstream's words", async (t) => {
       details: ["Route already exists with host 'taken' and path '/v2' for domain 'localhost'."],
     },
     {
+      name: "a path that exists, in other letters",
+      body: body(api, { host: "taken", path: "/V2" }),
+      details: ["Route already exists with host 'taken' and path '/V2' for domain 'localhost'."],
+    },
+    {
       name: "options that are no object",
       body: body(api, { options: [] }),
       details: ["Options 'options' is not a valid object"],
@@ -297,7 +302,7 @@ test("route_reservations says whether host, path and port are taken", async (t) 
   const ask = async (query: string) =>
     (await api.get(`/v3/domains/${api.domain}/route_reservations?${query}`)).body;
   assert.deepEqual(await ask("host=shop&path=/v2"), { matching_route: true });
-  assert.deepEqual(await ask("host=SHOP&path=/v2"), { matching_route: true });
+  assert.deepEqual(await ask("host=SHOP&path=/V2"), { matching_route: true });
   assert.deepEqual(await ask("host=shop"), { matching_route: false });
   assert.deepEqual(await ask("host=shop&path=/v2&port=80"), { matching_route: false });
 });

@@ -201,6 +201,15 @@ async function demandUsableAddress(
     refuse(`Host combined with domain name must be no more than ${MAX_DOMAIN_LENGTH} characters.`);
   }
   if (domain.internal === 1 && path !== "") refuse("Paths are not supported for internal domains.");
+  // Routers compare paths without regard to case; the unique index does not.
+  const twin = await db
+    .selectFrom("routes")
+    .select("guid")
+    .where("domain_guid", "=", domain.guid)
+    .where("host", "=", host)
+    .where(sql`lower(path)`, "=", path.toLowerCase())
+    .executeTakeFirst();
+  if (twin !== undefined) refuse(alreadyExists({ host, path, port }, domain.name));
 }
 
 async function demandReservablePort(db: Database, routerGroup: string, port: number): Promise<void> {
@@ -423,7 +432,7 @@ export const routes: readonly Endpoint[] = [
         .select("guid")
         .where("domain_guid", "=", domain.guid)
         .where("host", "=", host.toLowerCase())
-        .where("path", "=", path)
+        .where(sql`lower(path)`, "=", path.toLowerCase())
         .$if(port !== undefined, (query) =>
           query.where("port", "=", /^\d{1,5}$/.test(port ?? "") ? Number(port) : -1),
         )
