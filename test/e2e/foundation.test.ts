@@ -201,7 +201,7 @@ test("a newcomer's first five minutes", async (t) => {
 test("after a power cut in the middle of writes everything acknowledged is there and apps run again", async (t) => {
   if (needs(t, "pgrep") === null) return;
   const home = temporaryHome(t);
-  const first = await startFoundation(t, home);
+  const first = await startFoundation(t, { home });
   await runShop(first);
   const acknowledged: string[] = [];
   let isOver = false;
@@ -218,7 +218,7 @@ test("after a power cut in the middle of writes everything acknowledged is there
   isOver = true;
   await Promise.all(writers);
 
-  const second = await startFoundation(t, home);
+  const second = await startFoundation(t, { home });
   const routes = (JSON.parse(await second.ok("routes", "--json")) as RouteJson[]).map(({ route }) => route);
   for (const host of acknowledged) assert.ok(routes.includes(host), `${host} was acknowledged and is gone`);
   await eventually(async () => (await apps(second))[0]?.running === 2);

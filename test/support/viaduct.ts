@@ -56,9 +56,19 @@ export function temporaryHome(t: TestContext): string {
   return home;
 }
 
+export interface FoundationOptions {
+  /** Data folder; left out, a new one. */
+  readonly home?: string;
+  /** `{ "store.url": "postgres://…" }` */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
 /** Starts `viaduct up` on free ports and resolves when it says that it is ready. */
-export async function startFoundation(t: TestContext, home = temporaryHome(t)): Promise<Foundation> {
-  const child = spawn(process.execPath, [program, "up", "--set", "router.port=0", "--set", "dns.port=0"], {
+export async function startFoundation(t: TestContext, options: FoundationOptions = {}): Promise<Foundation> {
+  const home = options.home ?? temporaryHome(t);
+  const settings = { "router.port": "0", "dns.port": "0", ...options.settings };
+  const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
+  const child = spawn(process.execPath, [program, "up", ...flags], {
     cwd: checkout,
     env: { ...process.env, VIADUCT_HOME: home, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
