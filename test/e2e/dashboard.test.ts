@@ -11,10 +11,7 @@ test("the dashboard shows through our own router what the command line does, as 
   await page.goto(foundation.up.dashboard);
   await page.getByRole("status").getByText("live").waitFor();
 
-  await foundation.ok(
-    ...["run", "--name", "shop", "--route", "shop.localhost", "-o", "loadbalancing=least-connection"],
-    ...["--", process.execPath, "examples/hello/server.js"],
-  );
+  await foundation.runShop("-o", "loadbalancing=least-connection");
   const row = page.locator('[data-route="shop.localhost"]');
   await row.and(page.locator('[data-state="active"]')).waitFor();
   assert.match((await row.textContent()) ?? "", /loadbalancing=least-connection/);

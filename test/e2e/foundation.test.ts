@@ -7,27 +7,11 @@ import { execFile } from "node:child_process";
 import { test } from "node:test";
 import { promisify } from "node:util";
 import { needs } from "../support/needs.ts";
-import { type Foundation, startFoundation, temporaryHome } from "../support/viaduct.ts";
+import { type Foundation, HELLO, startFoundation, temporaryHome } from "../support/viaduct.ts";
 
 const run = promisify(execFile);
 
-// The last word means nothing to the app; it tells this test's instances from those of other tests.
-const HELLO = [process.execPath, "examples/hello/server.js", `foundation-test-${process.pid}`] as const;
-
-function runShop(foundation: Foundation, ...flags: string[]): Promise<string> {
-  return foundation.ok(
-    "run",
-    "--name",
-    "shop",
-    "--instances",
-    "2",
-    "--route",
-    "shop.localhost",
-    ...flags,
-    "--",
-    ...HELLO,
-  );
-}
+const TWO = ["--instances", "2"] as const;
 
 interface AppJson {
   readonly name: string;
@@ -62,7 +46,7 @@ test("a newcomer's first five minutes", async (t) => {
   });
 
   await t.test("an app with two instances and a route with options answers from both in turn", async () => {
-    await runShop(foundation, "--option", "loadbalancing=least-connection");
+    await foundation.runShop(...TWO, "--option", "loadbalancing=least-connection");
     const bodies: string[] = [];
     for (let i = 0; i < 6; i++) bodies.push((await foundation.get("shop.localhost")).body.trim());
     const [first, second] = bodies;
@@ -76,7 +60,7 @@ test("a newcomer's first five minutes", async (t) => {
 
   await t.test("running the same command again changes nothing and succeeds", async () => {
     const before = await foundation.ok("routes", "--json");
-    await runShop(foundation, "--option", "loadbalancing=least-connection");
+    await foundation.runShop(...TWO, "--option", "loadbalancing=least-connection");
     assert.equal(await foundation.ok("routes", "--json"), before);
   });
 
@@ -202,7 +186,7 @@ test("after a power cut in the middle of writes everything acknowledged is there
   if (needs(t, "pgrep") === null) return;
   const home = temporaryHome(t);
   const first = await startFoundation(t, { home });
-  await runShop(first);
+  await first.runShop(...TWO);
   const acknowledged: string[] = [];
   let isOver = false;
   const writers = ["a", "b", "c"].map(async (writer) => {

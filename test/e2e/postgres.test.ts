@@ -9,10 +9,7 @@ test("on PostgreSQL everything is as on the embedded database, and survives a ki
   const home = temporaryHome(t);
   const settings = { "store.url": postgres.url };
   const first = await startFoundation(t, { home, settings });
-  await first.ok(
-    ...["run", "--name", "shop", "--instances", "2", "--route", "shop.localhost"],
-    ...["--", process.execPath, "examples/hello/server.js"],
-  );
+  await first.runShop("--instances", "2");
   assert.equal((await first.get("shop.localhost")).status, 200);
   await first.ok("stop", "shop");
   assert.equal((await first.get("shop.localhost")).status, 503);

@@ -46,8 +46,13 @@ export interface Foundation {
   cli(...args: string[]): Promise<CliResult>;
   /** As `cli`, and fails the test when the exit code is not 0. */
   ok(...args: string[]): Promise<string>;
+  /** `viaduct run` of the hello example as app «shop» at shop.localhost. */
+  runShop(...flags: string[]): Promise<string>;
   signal(signal: NodeJS.Signals): Promise<void>;
 }
+
+/** The last word means nothing to the app; it tells this process's instances from those of other tests. */
+export const HELLO = [process.execPath, "examples/hello/server.js", `test-${process.pid}`] as const;
 
 /** A folder of its own for one foundation's data, removed after the test. */
 export function temporaryHome(t: TestContext): string {
@@ -77,6 +82,15 @@ export async function startFoundation(t: TestContext, options: FoundationOptions
   const banner = await readUntilReady(child);
   const up = JSON.parse(readFileSync(join(home, "up.json"), "utf8")) as UpFile;
   const cli = (...args: string[]) => runCli(home, args);
+  const ok = async (...args: string[]) => {
+    const result = await cli(...args);
+    if (result.code !== 0) {
+      throw new Error(
+        `viaduct ${args.join(" ")} ended with ${result.code}\n${result.stdout}${result.stderr}`,
+      );
+    }
+    return result.stdout;
+  };
   return {
     home,
     up,
