@@ -97,15 +97,8 @@ export async function startFoundation(t: TestContext, options: FoundationOptions
     banner,
     cli,
     get: (host, path = "/", headers = {}) => get(up.router.port, host, path, headers),
-    async ok(...args) {
-      const result = await cli(...args);
-      if (result.code !== 0) {
-        throw new Error(
-          `viaduct ${args.join(" ")} ended with ${result.code}\n${result.stdout}${result.stderr}`,
-        );
-      }
-      return result.stdout;
-    },
+    ok,
+    runShop: (...flags) => ok("run", "--name", "shop", "--route", "shop.localhost", ...flags, "--", ...HELLO),
     signal: (signal) => end(child, signal),
   };
 }
