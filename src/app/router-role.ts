@@ -163,6 +163,7 @@ function assemble(
     clock,
     accessLog: null,
     formatAccessLog: createAccessLogFormatter(loaded.accessLog),
+    health,
   });
   const status = createStatusServer({
     config: loaded.status,

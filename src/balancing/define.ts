@@ -19,8 +19,8 @@ export interface Candidate {
 
 export interface PickContext {
   readonly nowMs: number;
-  /** Candidates that this exchange has tried already; never picked again. Usually empty. */
-  readonly tried: readonly Candidate[];
+  /** Addresses that this exchange has tried already; never picked again. Usually empty. */
+  readonly tried: readonly EndpointLoad[];
   /** In-flight limit per endpoint; 0 is none. */
   readonly maxInFlight: number;
 }
@@ -40,5 +40,5 @@ export interface Picker {
 /** False for candidates that were tried already or are at their limit. */
 export function isEligible(candidate: Candidate, context: PickContext): boolean {
   if (context.maxInFlight !== 0 && candidate.load.inFlight >= context.maxInFlight) return false;
-  return context.tried.length === 0 || !context.tried.includes(candidate);
+  return context.tried.length === 0 || !context.tried.includes(candidate.load);
 }

@@ -93,6 +93,11 @@ export class ClientConnection {
     return !this.head.expectsContinue && !this.body.isChunked && this.body.remaining <= MAX_SKIPPED_BYTES;
   }
 
+  /** Since when an exchange of a client that ended its side has had the time to be answered. */
+  get #aloneSinceMs(): number {
+    return Math.max(this.endedAtMs, this.exchange.startedAtMs);
+  }
+
   pause(): void {
     if (this.#isPaused) return;
     this.#isPaused = true;
@@ -134,9 +139,20 @@ export class ClientConnection {
     if (this.endedAtMs !== -1 && !this.isFull) this.socket.destroySoon();
   }
 
-  /** Cuts the connection: a peer that waits for more must not take what it has for the whole. */
+  /** In the middle of an answer: the client must not take what it has for the whole. */
+  cut(): void {
+    // In HTTP/1.0 the end of the connection may be the end of the body; a reset never is.
+    if (this.head.minorVersion === 0) this.socket.resetAndDestroy();
+    else this.socket.destroy();
+  }
+
   destroy(): void {
     this.socket.destroy();
+  }
+
+  /** Something moved that the client connection does not see itself. */
+  touch(): void {
+    this.#quietSinceMs = this.router.ticker.nowMs;
   }
 
   /** Called at every tick. */
@@ -152,12 +168,22 @@ export class ClientConnection {
           this.linger();
         return;
       case "exchange":
-        if (this.endedAtMs !== -1 && nowMs - this.endedAtMs >= HALF_CLOSED_GRACE_MS)
+        if (this.endedAtMs !== -1 && nowMs - this.#aloneSinceMs >= HALF_CLOSED_GRACE_MS)
           this.exchange.clientHalfClosed();
         if (this.#state === "exchange") this.exchange.check(nowMs, quietMs);
         return;
       case "skipping":
         if (config.frontendIdleTimeoutMs !== 0 && quietMs >= config.frontendIdleTimeoutMs) this.destroy();
+        return;
+      case "tunnel":
+        // Open on both sides it may be quiet for ever; half open, it waits for an end that may never come.
+        if (
+          this.exchange.isHalfTunnel &&
+          config.frontendIdleTimeoutMs !== 0 &&
+          quietMs >= config.frontendIdleTimeoutMs
+        ) {
+          this.destroy();
+        }
         return;
       case "lingering":
         if (quietMs >= (this.isFull ? Math.max(LINGER_MS, config.frontendIdleTimeoutMs) : LINGER_MS))
@@ -171,15 +197,14 @@ export class ClientConnection {
     switch (this.#state) {
       case "head":
       case "skipping":
-        this.#readOn(bytes, size);
+        // Answers that the client does not take must not pile up: no further request until it does.
+        if (this.isFull) this.#hold(bytes, size);
+        else this.#readOn(bytes, size);
         return;
-      case "exchange": {
-        const copy = Buffer.copyBytesFrom(bytes, 0, size);
-        this.held = this.held === null ? copy : Buffer.concat([this.held, copy]);
+      case "exchange":
+        this.#hold(bytes, size);
         this.exchange.requestReceived();
-        if (this.held !== null && this.held.length > MAX_HELD_BYTES) this.pause();
         return;
-      }
       case "tunnel":
         this.exchange.tunnelUp(Buffer.copyBytesFrom(bytes, 0, size));
     }
@@ -193,7 +218,7 @@ export class ClientConnection {
     if (this.#isReading) return;
     this.#isReading = true;
     if (bytes !== null) this.#use(bytes, size);
-    while (this.held !== null && (this.#state === "head" || this.#state === "skipping")) {
+    while (this.held !== null && !this.isFull && (this.#state === "head" || this.#state === "skipping")) {
       const { held } = this;
       this.held = null;
       this.#use(held, held.length);
@@ -204,6 +229,13 @@ export class ClientConnection {
       if (this.endedAtMs !== -1 && (this.#state === "head" || this.#state === "skipping")) this.linger();
     }
     if (this.router.isDraining && this.isIdle) this.linger();
+  }
+
+  /** For later; reading pauses when it becomes much, and goes on when it is used. */
+  #hold(bytes: Buffer, size: number): void {
+    const copy = Buffer.copyBytesFrom(bytes, 0, size);
+    this.held = this.held === null ? copy : Buffer.concat([this.held, copy]);
+    if (this.held.length > MAX_HELD_BYTES) this.pause();
   }
 
   /** Takes one head, or the rest of a body, from the bytes; holds what is behind it. */
@@ -239,6 +271,7 @@ export class ClientConnection {
   readonly #onDrain = () => {
     this.#quietSinceMs = this.router.ticker.nowMs;
     if (this.#state === "exchange" || this.#state === "tunnel") this.exchange.clientDrained();
+    else if (this.held !== null) this.#readOn(null, 0);
   };
 
   readonly #onEnd = () => {

@@ -7,6 +7,7 @@ import type { AccessLogFormatter } from "./access-log.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterCounters } from "./counters.ts";
+import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
 import type { Ticker } from "./ticker.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
@@ -28,4 +29,6 @@ export interface RouterContext {
   readonly upstreams: Set<UpstreamConnection>;
   /** No new exchanges after the present ones. */
   isDraining: boolean;
+  /** Null when nobody says otherwise: healthy while it does not drain. */
+  readonly health: Pick<Health, "state"> | null;
 }

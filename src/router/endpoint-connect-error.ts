@@ -53,6 +53,13 @@ export function endpointConnectError(endpoint: Endpoint, cause: Error): ViaductE
   return endpointTlsFailed({ endpoint: address, reason: code || cause.message }, cause);
 }
 
+/** We ran out of something ourselves: no reason to avoid the endpoint. */
+const OUR_OWN = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL"]);
+
+export function isEndpointsFault(error: ViaductError): boolean {
+  return !OUR_OWN.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
+}
+
 export function systemErrorText(error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
   return SYSTEM_TEXTS[code ?? ""] ?? code ?? error.message;

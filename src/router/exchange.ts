@@ -22,8 +22,8 @@ import type { Route } from "../table/index.ts";
 import { SAID_UPGRADE } from "../wire/http1/index.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RouterContext } from "./context.ts";
-import { endpointConnectError, systemErrorText } from "./endpoint-connect-error.ts";
-import { IDEMPOTENCY_KEY, X_IDEMPOTENCY_KEY } from "./header-names.ts";
+import { endpointConnectError, isEndpointsFault, systemErrorText } from "./endpoint-connect-error.ts";
+import { IDEMPOTENCY_KEY, USER_AGENT, X_IDEMPOTENCY_KEY } from "./header-names.ts";
 import { ExchangeRecord } from "./record.ts";
 import {
   admit,
@@ -33,9 +33,11 @@ import {
   readResponse,
   record,
   respond,
+  respondHealth,
   sendRequest,
   sendRequestBody,
 } from "./phases.ts";
+import type { EndpointState } from "./endpoint-state.ts";
 import type { RoutedCandidate, RouteProgram } from "./program.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
@@ -56,6 +58,8 @@ export class Exchange implements ExchangeView, PickContext {
   rawHost = "";
   /** Lower-case, without port; what the route is looked up by. */
   host = "";
+  /** What the route is looked up by, besides the host. */
+  path = "";
   /** What the endpoint will see. */
   target = "";
   /** The Host line is replaced by `rawHost`. */
@@ -73,7 +77,7 @@ export class Exchange implements ExchangeView, PickContext {
   candidates: readonly RoutedCandidate[] = NO_CANDIDATES;
   candidate: RoutedCandidate | null = null;
   upstream: UpstreamConnection | null = null;
-  readonly tried: RoutedCandidate[] = [];
+  readonly tried: EndpointState[] = [];
   readonly maxInFlight: number;
   nowMs = 0;
   attempts = 0;
@@ -109,6 +113,8 @@ export class Exchange implements ExchangeView, PickContext {
 
   isActive = false;
   isTunnel = false;
+  /** 1xx answers of the endpoint so far. */
+  interimAnswers = 0;
   /** The candidate counts this exchange as in flight. */
   #isCounted = false;
   #sentContinue = false;
@@ -141,8 +147,17 @@ export class Exchange implements ExchangeView, PickContext {
     if (head.chunked) body.startChunked();
     else body.startLength(Math.max(head.contentLength, 0));
     // An upgrade with a body is legal and unheard of; without one there is no doubt where the tunnel begins.
-    this.isUpgrade = (head.connection & SAID_UPGRADE) !== 0 && head.upgradesToWebsocket && body.done;
+    this.isUpgrade =
+      head.upgradesToWebsocket &&
+      (head.connection & SAID_UPGRADE) !== 0 &&
+      head.minorVersion === 1 &&
+      body.done;
     this.persists = head.keepsAlive;
+    if (this.router.config.healthcheckUserAgent !== "" && isHealthCheck(this)) {
+      respondHealth(this);
+      this.end();
+      return;
+    }
     try {
       findRoute(this);
       admit(this);
@@ -188,6 +203,7 @@ export class Exchange implements ExchangeView, PickContext {
   upstreamReceived(upstream: UpstreamConnection, bytes: Buffer, size: number): void {
     if (this.isTunnel) {
       this.responseBodyBytes += size;
+      this.client.touch();
       if (!this.client.socket.write(Buffer.copyBytesFrom(bytes, 0, size))) upstream.socket.pause();
       return;
     }
@@ -253,7 +269,6 @@ export class Exchange implements ExchangeView, PickContext {
 
   /** The client ended its side. Harmless when the request is complete. */
   clientEnded(): void {
-    this.persists = false;
     if (!this.client.body.done) this.clientGone();
   }
 
@@ -322,6 +337,11 @@ export class Exchange implements ExchangeView, PickContext {
     if (client.endedAtMs !== -1) this.tunnelEndUp();
   }
 
+  /** One side of the tunnel has ended. */
+  get isHalfTunnel(): boolean {
+    return this.#endedUp || this.#endedDown;
+  }
+
   tunnelUp(chunk: Buffer): void {
     this.requestBodyBytes += chunk.length;
     if (this.upstream?.socket.write(chunk) === false) this.client.pause();
@@ -364,7 +384,8 @@ export class Exchange implements ExchangeView, PickContext {
       this.failedAttemptsTimeMs = this.router.ticker.monotonicMs() - this.startedAtMs;
       if (candidate !== null && retry === "same-endpoint") this.#attemptAt(candidate);
       else {
-        if (candidate !== null) this.tried.push(candidate);
+        if (candidate !== null) this.tried.push(candidate.load);
+        this.#refreshRoute();
         this.#attempt();
       }
       return;
@@ -372,7 +393,7 @@ export class Exchange implements ExchangeView, PickContext {
     this.errorCode = error.code;
     if (this.hasResponded) {
       this.persists = false;
-      this.client.destroy();
+      this.client.cut();
     } else respond(this, error);
     this.end();
   }
@@ -416,6 +437,16 @@ export class Exchange implements ExchangeView, PickContext {
     }
   }
 
+  /** Endpoints that registered since the exchange began may save it; those that left are not worth an attempt. */
+  #refreshRoute(): void {
+    const { route } = this;
+    if (route === null || this.candidates !== route.attachment.candidates) return;
+    const now = this.router.table.lookup(this.host, this.path);
+    if (now === null || now.key !== route.key) return;
+    this.route = now;
+    this.candidates = now.attachment.candidates;
+  }
+
   #attemptAt(candidate: RoutedCandidate): void {
     this.candidate = candidate;
     candidate.load.inFlight++;
@@ -448,7 +479,8 @@ export class Exchange implements ExchangeView, PickContext {
     if (error.source !== "upstream") return;
     const { ticker, config, log } = this.router;
     const isStale = upstream.wasReused && !upstream.hasAnswered;
-    const marks = error.retry === "safe" || (endpointReset.is(error) && !isStale);
+    const marks =
+      isEndpointsFault(error) && (error.retry === "safe" || (endpointReset.is(error) && !isStale));
     if (marks) candidate.load.failedUntilMs = ticker.nowMs + config.dropletStaleThresholdMs / 4;
     if (isStale) return;
     log.error(
@@ -518,6 +550,7 @@ export class Exchange implements ExchangeView, PickContext {
     this.method = "";
     this.rawHost = "";
     this.host = "";
+    this.path = "";
     this.target = "";
     this.replacesHost = false;
     this.requestId = newGuid();
@@ -544,8 +577,16 @@ export class Exchange implements ExchangeView, PickContext {
     this.tlsTimeMs = -1;
     this.localAddress = "";
     this.isTunnel = false;
+    this.interimAnswers = 0;
     this.#sentContinue = false;
     this.#endedUp = false;
     this.#endedDown = false;
   }
+}
+
+function isHealthCheck({ client: { head }, router }: Exchange): boolean {
+  for (let i = 0; i < head.lineCount; i++) {
+    if (head.nameId(i) === USER_AGENT) return head.value(i) === router.config.healthcheckUserAgent;
+  }
+  return false;
 }

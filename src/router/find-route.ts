@@ -22,7 +22,8 @@ export function findRoute(exchange: Exchange): void {
   // A load balancer that speaks HTTP/1.0 makes up a Host of its own address; that names no route.
   if (rawHost === "" || rawHost === client.address || rawHost === client.peer) throw emptyHost({});
   exchange.host = lowerHost(rawHost);
-  exchange.route = exchange.router.table.lookup(exchange.host, exchange.target);
+  exchange.path = exchange.target === "*" ? "/" : exchange.target;
+  exchange.route = exchange.router.table.lookup(exchange.host, exchange.path);
   if (exchange.route === null) throw unknownRoute({ host: rawHost });
 }
 

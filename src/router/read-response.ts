@@ -7,6 +7,8 @@ import { NAMES } from "./header-names.ts";
 import { sendInterim, sendResponseBody, sendResponseHead, sendUpgrade } from "./send-response.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
+/** Interim answers pass without back-pressure; nobody has a use for more than a few. */
+const MAX_INTERIM_ANSWERS = 32;
 /** So much of a read is made a string at first; a small answer fits with its body. */
 const WINDOW_BYTES = 8 * 1024;
 
@@ -50,6 +52,7 @@ function readHeads(exchange: Exchange, upstream: UpstreamConnection, bytes: Buff
     }
     upstream.text = "";
     if (head.status >= 200 || head.status === 101) break;
+    if (++exchange.interimAnswers > MAX_INTERIM_ANSWERS) throw invalid(exchange, "too many interim answers");
     sendInterim(exchange, head);
     from = head.end;
     searched = from;

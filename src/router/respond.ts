@@ -67,6 +67,22 @@ export function respond(exchange: Exchange, error: ViaductError): void {
     router.log.info({ status: error.status, body, code, error: error.message }, "status");
 }
 
+/** The answer to a load balancer that asks, under the user agent set for it, whether to send traffic here. */
+export function respondHealth(exchange: Exchange): void {
+  const { client, router } = exchange;
+  const isHealthy = !router.isDraining && (router.health === null || router.health.state === "healthy");
+  exchange.status = isHealthy ? 200 : 503;
+  exchange.hasResponded = true;
+  exchange.persists = false;
+  const body = isHealthy ? "ok\n" : "";
+  exchange.responseBodyBytes = body.length;
+  client.socket.write(
+    `HTTP/1.1 ${isHealthy ? "200 OK" : "503 Service Unavailable"}\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\n` +
+      `Date: ${router.ticker.httpDate}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+    "latin1",
+  );
+}
+
 /** `502 Bad Gateway: Registered endpoint failed to handle the request.`; for TLS failures only the first half. */
 function statusText(error: ViaductError): string {
   const line = `${error.status} ${REASONS[error.status] ?? "Error"}`;

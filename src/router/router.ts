@@ -11,6 +11,7 @@ import { type AccessLogFormatter, formatAccessLogLine } from "./access-log.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
 import { createCounters, type RouterCounters } from "./counters.ts";
+import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
 import { Ticker } from "./ticker.ts";
 import { type VerdictEntry, VerdictRing } from "./verdict-ring.ts";
@@ -28,6 +29,8 @@ export interface HttpRouterParts {
   /** Gets batches of access-log lines; null leaves it to `config.accessLogFile`. */
   readonly accessLog: LineSink | null;
   readonly formatAccessLog?: AccessLogFormatter;
+  /** What load balancers are told that ask under `config.healthcheckUserAgent`. */
+  readonly health?: Pick<Health, "state">;
 }
 
 export interface HttpRouter extends Part {
@@ -76,6 +79,7 @@ class RouterPart implements HttpRouter {
       clients: new Set(),
       upstreams: new Set(),
       isDraining: false,
+      health: parts.health ?? null,
     };
     this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       accept(this.#router, socket),
@@ -119,6 +123,8 @@ class RouterPart implements HttpRouter {
     this.#router.isDraining = true;
     for (const client of this.#router.clients) client.destroy();
     for (const upstream of this.#router.upstreams) upstream.close();
+    // Closed clients are told of after this turn; their exchanges are to be in the log.
+    await new Promise((resolve) => setImmediate(resolve));
     if (this.#server.listening) this.#server.close();
     this.#router.ticker.stop();
     await this.#router.accessLog?.close();

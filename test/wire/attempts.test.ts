@@ -256,3 +256,20 @@ script("an endpoint at its connection limit is not picked; when all are, the ans
   upstream.send(OK);
   assert.match(await second.message(), /ok$/);
 });
+
+script("an endpoint that registers while an attempt fails serves the next one", async (t) => {
+  const [dying, fresh] = [await startEndpoint(t), await startEndpoint(t)];
+  const route = { uri: "shop.example.com", ports: [dying.port] };
+  const router = await startRouter(t, { routes: [route] });
+  const client = await router.connect();
+  client.send(GET);
+  const upstream = await dying.accept();
+  await upstream.message();
+  router.unmap(route);
+  router.map({ uri: "shop.example.com", ports: [fresh.port] });
+  upstream.end();
+  const next = await fresh.accept();
+  await next.message();
+  next.send(OK);
+  assert.match(await client.message(), /ok$/);
+});

@@ -244,3 +244,30 @@ script("an answer before the request is complete reaches the client at once", as
   // Our side of that connection is in the middle of a body: it must not carry another request.
   assert.equal(await upstream.rest(), "");
 });
+
+script("an endless row of interim answers is a malformed answer", async (t) => {
+  const { endpoint, client } = await start(t);
+  client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
+  const upstream = await endpoint.accept();
+  await upstream.message();
+  upstream.send("HTTP/1.1 103 Early Hints\r\n\r\n".repeat(100));
+  assert.match(
+    await client.until("failed to handle the request.\n"),
+    /HTTP\/1\.1 502 [^]*too many interim answers/,
+  );
+});
+
+script(
+  "an answer that only the close would have ended is reset when it breaks, for a client of HTTP/1.0",
+  async (t) => {
+    const { endpoint, client } = await start(t);
+    client.send(`GET / HTTP/1.0\r\n${HOST}\r\n`);
+    const upstream = await endpoint.accept();
+    await upstream.message();
+    upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+    await client.until("hello");
+    const failed = new Promise<NodeJS.ErrnoException>((resolve) => client.socket.once("error", resolve));
+    upstream.end();
+    assert.equal((await failed).code, "ECONNRESET");
+  },
+);

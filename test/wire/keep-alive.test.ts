@@ -150,3 +150,43 @@ script("bytes behind an answer never become the answer to the next request", asy
   second.send(ANSWER);
   assert.match(await client.message(), /hello$/);
 });
+
+script("a client that pipelines and does not read is not answered into our memory", async (t) => {
+  const router = await startRouter(t);
+  const client = await router.connect();
+  client.socket.pause();
+  const block = "GET / HTTP/1.1\r\nHost: nobody.example.com\r\n\r\n".repeat(1_000);
+  const blocks = 100;
+  let sent = 0;
+  const sendMore = () => {
+    while (sent < blocks) {
+      sent++;
+      if (!client.socket.write(block)) return;
+    }
+  };
+  client.socket.on("drain", sendMore);
+  sendMore();
+  let quiet = 0;
+  for (let last = -1; quiet < 200; ) {
+    quiet = router.router.counters.requests === last ? quiet + 1 : 0;
+    last = router.router.counters.requests;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.ok(router.router.counters.requests < (blocks * 1_000) / 2, String(router.router.counters.requests));
+  client.socket.resume();
+  await router.eventually(() => router.router.counters.requests === blocks * 1_000);
+});
+
+script("pipelined requests of a client that ended its side are all answered", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const client = await router.connect();
+  client.send(`GET /1 HTTP/1.1\r\n${HOST}\r\nGET /2 HTTP/1.1\r\n${HOST}\r\n`);
+  client.end();
+  const upstream = await endpoint.accept();
+  for (const path of ["/1", "/2"]) {
+    assert.ok((await upstream.message()).startsWith(`GET ${path} `));
+    upstream.send(ANSWER);
+  }
+  assert.equal((await client.rest()).match(/hello/g)?.length, 2);
+});

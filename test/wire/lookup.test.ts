@@ -231,3 +231,13 @@ script("an option of the route changes what the endpoint sees", async (t) => {
     "the log has what the client asked",
   );
 });
+
+script("a load balancer that asks under its user agent is told the health, before any lookup", async (t) => {
+  const router = await startRouter(t, { config: { healthcheckUserAgent: "HTTP-Monitor/1.1" } });
+  const client = await router.connect();
+  client.send("GET / HTTP/1.1\r\nHost: x\r\nUser-Agent: HTTP-Monitor/1.1\r\n\r\n");
+  assert.equal(
+    await client.rest(),
+    "HTTP/1.1 200 OK\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n",
+  );
+});

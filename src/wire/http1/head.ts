@@ -327,7 +327,9 @@ export class RequestHead extends Head {
         this.hostLine = this.lineCount - 1;
         break;
       case EXPECT:
-        this.expectsContinue = equalsIgnoringCase(this.text, start, end, "100-continue");
+        // A client of HTTP/1.0 does not wait, whatever it says (RFC 9110 §10.1.1).
+        this.expectsContinue =
+          this.minorVersion === 1 && equalsIgnoringCase(this.text, start, end, "100-continue");
         break;
       default:
         super.frame(id, start, end);
