@@ -77,9 +77,6 @@ export class ClientConnection {
   get isIdle(): boolean {
     return this.#state === "head" && this.text === "";
   }
-  get isClosed(): boolean {
-    return this.#state === "closed";
-  }
 
   /** Written bytes wait in our memory because the client does not take them. */
   get isFull(): boolean {

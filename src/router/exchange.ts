@@ -292,8 +292,8 @@ export class Exchange implements ExchangeView, PickContext {
   check(nowMs: number, clientQuietMs: number): void {
     const { config } = this.router;
     const { candidate, client } = this;
-    if (candidate !== null && this.handedOverAtMs !== -1 && config.endpointTimeoutMs !== 0) {
-      if (nowMs - this.handedOverAtMs >= config.endpointTimeoutMs) {
+    if (candidate !== null && this.handedOverAtMs !== -1) {
+      if (config.endpointTimeoutMs !== 0 && nowMs - this.handedOverAtMs >= config.endpointTimeoutMs) {
         const endpoint = candidate.address;
         this.router.log.error({ endpoint, vcap_request_id: this.requestId }, "backend-request-timeout");
         this.fail(endpointTimeout({ endpoint, afterMs: config.endpointTimeoutMs }));
@@ -404,8 +404,10 @@ export class Exchange implements ExchangeView, PickContext {
     this.isActive = false;
     this.endedAtMs = this.router.ticker.monotonicMs();
     this.router.counters.activeExchanges--;
-    for (const timer of this.#deadlines.values()) timer.clear();
-    this.#deadlines = NO_DEADLINES;
+    if (this.#deadlines.size > 0) {
+      for (const timer of this.#deadlines.values()) timer.clear();
+      this.#deadlines = NO_DEADLINES;
+    }
     record(this);
     this.route = null;
     this.candidates = NO_CANDIDATES;

@@ -8,13 +8,12 @@ import {
   X_FORWARDED_PROTO,
   X_REQUEST_START,
 } from "./header-names.ts";
+import { hopByHopNames, NO_NAMES } from "./hop-by-hop.ts";
 import {
-  CONNECTION,
   CONTENT_LENGTH,
   equalsIgnoringCase,
   HOST_NAME,
   type RequestHead,
-  SAID_OTHERS,
   TE,
   TRAILER,
 } from "../wire/http1/index.ts";
@@ -35,7 +34,6 @@ const NEVER_HOP_BY_HOP = new Set([
   "authorization",
   "cookie",
 ]);
-const NO_NAMES: ReadonlySet<string> = new Set();
 
 /** Phase sendRequest: the head, with as much of the body as is here, to the connected endpoint. */
 export function sendRequest(exchange: Exchange): void {
@@ -115,7 +113,7 @@ function buildRequestHead(exchange: Exchange): string {
   const { config } = router;
   const { head } = client;
   const { text } = head;
-  const hidden = (head.connection & SAID_OTHERS) === 0 ? NO_NAMES : connectionNames(head, config);
+  const hidden = hopByHopNames(head, NEVER_HOP_BY_HOP, config.hopByHopHeadersToFilter);
 
   let forwardedFor = "";
   let forwardedProto = "";
@@ -186,21 +184,6 @@ function buildRequestHead(exchange: Exchange): string {
     out += "Connection: close\r\n";
   }
   return `${out}\r\n`;
-}
-
-/** Headers that the client's `Connection` names, lower case: they were meant for us alone. */
-function connectionNames(
-  head: RequestHead,
-  config: { readonly hopByHopHeadersToFilter: readonly string[] },
-): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (let i = 0; i < head.lineCount; i++) {
-    if (head.nameId(i) !== CONNECTION) continue;
-    for (const item of head.value(i).split(",")) names.add(item.trim().toLowerCase());
-  }
-  for (const name of config.hopByHopHeadersToFilter) names.delete(name);
-  for (const name of NEVER_HOP_BY_HOP) names.delete(name);
-  return names;
 }
 
 function namesTrailers(head: RequestHead, line: number): boolean {

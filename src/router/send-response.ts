@@ -1,12 +1,13 @@
-import { CONTENT_LENGTH, type ResponseHead, SAID_OTHERS, CONNECTION, TRAILER } from "../wire/http1/index.ts";
+import { CONTENT_LENGTH, type ResponseHead, TRAILER } from "../wire/http1/index.ts";
 import type { Exchange } from "./exchange.ts";
 import { DATE, DROP, KEEP, LOOK, RESPONSE_ACTIONS, X_VCAP_REQUEST_ID } from "./header-names.ts";
+import { hopByHopNames, NO_NAMES } from "./hop-by-hop.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** Up to here a piece of body is copied as text into the same write as what is before it. */
 const SMALL_BYTES = 8 * 1024;
-const NO_NAMES: ReadonlySet<string> = new Set();
-const KEPT_NAMES = new Set(["content-length", "transfer-encoding", "close", "keep-alive", "upgrade", ""]);
+/** They frame the message, whatever the endpoint says of them. */
+const NEVER_HOP_BY_HOP = new Set(["content-length", "transfer-encoding"]);
 
 /**
  * Phase sendResponse, first part: the head for the client. Not written yet: it goes out with the first bytes of
@@ -16,7 +17,6 @@ export function sendResponseHead(exchange: Exchange, upstream: UpstreamConnectio
   const { client } = exchange;
   const { head, body } = upstream;
   exchange.status = head.status;
-  exchange.hasResponded = true;
   const isHttp11 = client.head.minorVersion === 1;
   exchange.sendsChunks = isHttp11 && (body.isChunked || body.isUntilClose);
   if (!isHttp11 && (body.isChunked || body.isUntilClose)) exchange.persists = false;
@@ -47,6 +47,8 @@ export function sendResponseBody(
   // Where a byte of `bytes` is in `text`.
   const shift = text === "" ? 0 : upstream.head.end - from;
 
+  // A body that turns out malformed before this goes out can still be answered with an error.
+  exchange.hasResponded ||= !isSmall;
   if (!isSmall) socket.cork();
   while (at < size && !body.done) {
     at = body.step(bytes, at, size);
@@ -69,6 +71,7 @@ export function sendResponseBody(
     if (sendsChunks) out += "\r\n";
   }
   if (sendsChunks && body.done) out += `0\r\n${body.trailers}\r\n`;
+  exchange.hasResponded = true;
   if (out !== "") mayWrite = socket.write(out, "latin1");
   if (!isSmall) socket.uncork();
   if (body.done) {
@@ -114,7 +117,7 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
   const { text } = head;
   const { removeResponseHeaders, addResponseHeaders } = config;
   const mustName = removeResponseHeaders.length > 0 || addResponseHeaders.length > 0;
-  const hidden = (head.connection & SAID_OTHERS) === 0 ? NO_NAMES : connectionNames(head);
+  const hidden = hopByHopNames(head, NEVER_HOP_BY_HOP, []);
   const isUpgrade = head.status === 101;
 
   let hasId = false;
@@ -160,14 +163,4 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
     } else if (client.head.minorVersion === 0) out += "Connection: keep-alive\r\n";
   }
   return `${out}\r\n`;
-}
-
-function connectionNames(head: ResponseHead): ReadonlySet<string> {
-  const names = new Set<string>();
-  for (let i = 0; i < head.lineCount; i++) {
-    if (head.nameId(i) !== CONNECTION) continue;
-    for (const item of head.value(i).split(",")) names.add(item.trim().toLowerCase());
-  }
-  for (const name of KEPT_NAMES) names.delete(name);
-  return names;
 }

@@ -176,6 +176,8 @@ script("a malformed answer is 502 and is not asked for again", async (t) => {
     "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
     "nonsense\r\n\r\n",
+    // In one read with its head: nothing has been sent on when the chunk turns out broken.
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n",
   ]) {
     const endpoint = await startEndpoint(t);
     const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
