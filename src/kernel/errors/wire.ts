@@ -98,6 +98,14 @@ export const trailersTooLarge = defineError<{ limitBytes: number }>({
   explain: (d) => `the trailers are longer than ${d.limitBytes} bytes`,
 });
 
+export const proxyHeaderInvalid = defineError<{ reason: string }>({
+  code: "proxy_header_invalid",
+  source: "client",
+  retry: "never",
+  status: 0,
+  explain: (d) => `the PROXY protocol header is refused: ${d.reason}`,
+});
+
 export const sseEventTooLarge = defineError<{ limit: number }>({
   code: "sse_event_too_large",
   source: "control-plane",
