@@ -6,7 +6,6 @@
  *
  * Ports for clients open last, so that whoever gets a connection gets a filled table behind it.
  */
-import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { createTokenIssuer, createTokenVerifier } from "../auth/index.ts";
@@ -18,8 +17,8 @@ import { createDnsServer, dnsSection } from "../dns/index.ts";
 import { createEmitter, emitterSection } from "../emitter/index.ts";
 import {
   createLifecycle,
-  createLogger,
   type Lifecycle,
+  type LineSink,
   type LoadedConfig,
   type Logger,
   type Part,
@@ -39,6 +38,7 @@ import { openStore, type Store } from "../store/index.ts";
 import { createTable } from "../table/index.ts";
 import { appSection } from "./app-config.ts";
 import type { DataDir } from "./data-dir.ts";
+import { type LogFiles, openLogFiles } from "./log-files.ts";
 import { storeLocation, storeSection } from "./store-config.ts";
 
 const ACCESS_TOKEN_TTL_MS = 10 * 60_000;
@@ -83,9 +83,21 @@ export interface Foundation {
 
 /** @throws whatever keeps a role from starting, with its remedy; nothing is left running then */
 export async function startFoundation(config: LoadedConfig, dataDir: DataDir): Promise<Foundation> {
-  const { logLevel, drainMs } = config.get(appSection);
-  const logFile = createWriteStream(join(dataDir.logFolder, "viaduct.log"), { flags: "a" });
-  const log = createLogger({ level: logLevel, sink: logFile });
+  const logs = await openLogFiles(config.get(appSection), {
+    log: join(dataDir.logFolder, "viaduct.log"),
+    accessLog: config.get(routerSection).accessLogFile,
+  });
+  try {
+    return await start(config, dataDir, logs);
+  } catch (error) {
+    logs.log.error({ err: error }, "did not start");
+    await logs.close();
+    throw error;
+  }
+}
+
+async function start(config: LoadedConfig, dataDir: DataDir, logs: LogFiles): Promise<Foundation> {
+  const { log } = logs;
   const location = storeLocation(config.get(storeSection), dataDir.databaseFile);
   const store = await openStore(location, { log, clock: systemClock });
 
@@ -93,15 +105,17 @@ export async function startFoundation(config: LoadedConfig, dataDir: DataDir): P
   const end = async (drainForMs: number) => {
     await lifecycle.shutdown(drainForMs);
     await store.close();
-    await new Promise<void>((resolve) => logFile.end(resolve));
+    log.info({}, "stopped");
+    await logs.close();
   };
   try {
-    const { parts, addresses } = await composeRoles(config, dataDir, store, log);
+    const { parts, addresses } = await composeRoles(config, dataDir, store, logs);
     lifecycle = createLifecycle(parts, log);
     await lifecycle.start();
     const published = addresses();
     dataDir.publish(published);
-    return { addresses: published, log, shutdown: () => end(drainMs) };
+    log.info({ pid: process.pid, api: published.api }, "started");
+    return { addresses: published, log, shutdown: () => end(config.get(appSection).drainMs) };
   } catch (error) {
     await store.close();
     throw error;
@@ -109,7 +123,12 @@ export async function startFoundation(config: LoadedConfig, dataDir: DataDir): P
 }
 
 /** Makes every role and hands each what it needs; starts none. */
-async function composeRoles(config: LoadedConfig, dataDir: DataDir, store: Store, log: Logger) {
+async function composeRoles(
+  config: LoadedConfig,
+  dataDir: DataDir,
+  store: Store,
+  { log, accessLog }: { readonly log: Logger; readonly accessLog: LineSink | null },
+) {
   const clock = systemClock;
   const { systemHost } = config.get(appSection);
   const routerConfig = Object.freeze({
@@ -192,7 +211,7 @@ async function composeRoles(config: LoadedConfig, dataDir: DataDir, store: Store
     table,
     log: roleLog("router"),
     clock,
-    accessLog: null,
+    accessLog,
   });
   const dashboard = createDashboard({
     config: config.get(dashboardSection),

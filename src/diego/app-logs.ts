@@ -1,11 +1,10 @@
 /**
  * Output of instances by app: the newest lines in memory, all of them in files that are put aside by size.
  */
-import { appendFile, mkdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import type { LogLine } from "../contracts/index.ts";
-import type { Logger } from "../kernel/index.ts";
+import { type Logger, RotatingFile } from "../kernel/index.ts";
 
 /** Unwritten text per app from which its output is no longer read. */
 const BACKLOG_CHARS = 1024 * 1024;
@@ -58,7 +57,7 @@ export interface AppLogsOptions {
 
 export class AppLogs {
   readonly #options: AppLogsOptions;
-  readonly #apps = new Map<string, { recent: RecentLines; file: LogFile }>();
+  readonly #apps = new Map<string, { recent: RecentLines; file: RotatingFile }>();
 
   constructor(options: AppLogsOptions) {
     this.#options = options;
@@ -77,7 +76,8 @@ export class AppLogs {
 
   /** Null while the disk keeps up; otherwise resolves when it has. */
   backlog(logGuid: string): Promise<void> | null {
-    return this.#apps.get(logGuid)?.file.backlog() ?? null;
+    const file = this.#apps.get(logGuid)?.file;
+    return file !== undefined && file.waitingChars > BACKLOG_CHARS ? file.flush() : null;
   }
 
   /** Everything appended before is in its file. */
@@ -89,10 +89,13 @@ export class AppLogs {
     const known = this.#apps.get(logGuid);
     if (known !== undefined) return known;
     if (this.#apps.size >= MAX_APPS) this.#forgetOldest();
-    const { directory, recentBytes } = this.#options;
+    const { directory, recentBytes, fileBytes, oldFiles, log } = this.#options;
+    const path = join(directory, `${logGuid}.log`);
+    // A full disk must not take apps down; their newest lines are still in memory.
+    const onError = (error: Error) => log.warn({ err: error, file: path }, "app log not written");
     const made = {
       recent: new RecentLines(recentBytes),
-      file: new LogFile(join(directory, `${logGuid}.log`), this.#options),
+      file: new RotatingFile({ path, maxBytes: fileBytes, oldFiles, onError }),
     };
     this.#apps.set(logGuid, made);
     return made;
@@ -144,71 +147,3 @@ class RecentLines {
 
 /** Text in UTF-16 units plus what a line costs beside it, roughly. */
 const sizeOf = (line: LogLine | undefined) => (line === undefined ? 0 : line.text.length * 2 + 64);
-
-class LogFile {
-  readonly #path: string;
-  readonly #options: AppLogsOptions;
-  #pending: string[] = [];
-  #pendingChars = 0;
-  #writing: Promise<void> | null = null;
-  #bytes: number | null = null;
-  #isBroken = false;
-
-  constructor(path: string, options: AppLogsOptions) {
-    this.#path = path;
-    this.#options = options;
-  }
-
-  write(text: string): void {
-    this.#pending.push(text);
-    this.#pendingChars += text.length;
-    this.#writing ??= this.#writeAll();
-  }
-
-  backlog(): Promise<void> | null {
-    return this.#pendingChars > BACKLOG_CHARS ? this.#writing : null;
-  }
-
-  flush(): Promise<void> {
-    return this.#writing ?? Promise.resolve();
-  }
-
-  async #writeAll(): Promise<void> {
-    while (this.#pending.length > 0) {
-      const text = this.#pending.join("");
-      this.#pending = [];
-      this.#pendingChars = 0;
-      try {
-        await this.#append(text);
-        this.#isBroken = false;
-      } catch (error) {
-        // A full disk must not take apps down; their newest lines are still in memory. Said once, not per line.
-        if (!this.#isBroken) this.#options.log.warn({ err: error, file: this.#path }, "app log not written");
-        this.#isBroken = true;
-      }
-    }
-    // Here and not in a `finally` of the caller: a line that came a microtask later would wait for the next one.
-    this.#writing = null;
-  }
-
-  async #append(text: string): Promise<void> {
-    if (this.#bytes === null) {
-      await mkdir(this.#options.directory, { recursive: true });
-      this.#bytes = (await stat(this.#path).catch(() => null))?.size ?? 0;
-    }
-    await appendFile(this.#path, text);
-    this.#bytes += Buffer.byteLength(text);
-    if (this.#bytes >= this.#options.fileBytes) await this.#putAside();
-  }
-
-  async #putAside(): Promise<void> {
-    const { oldFiles } = this.#options;
-    for (let age = oldFiles; age > 1; age--) {
-      // A gap in the row is no failure.
-      await rename(`${this.#path}.${age - 1}`, `${this.#path}.${age}`).catch(() => {});
-    }
-    if (oldFiles > 0) await rename(this.#path, `${this.#path}.1`);
-    else await rm(this.#path);
-    this.#bytes = 0;
-  }
-}

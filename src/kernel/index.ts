@@ -23,4 +23,6 @@ export { createLifecycle } from "./lifecycle.ts";
 export type { Lifecycle, Part } from "./lifecycle.ts";
 export { createLogger, LOG_LEVELS, silentLogger } from "./log.ts";
 export type { LineSink, Logger, LogLevel } from "./log.ts";
+export { RotatingFile } from "./rotating-file.ts";
+export type { RotatingFileOptions } from "./rotating-file.ts";
 export { nearestName, parseBytes, parseDurationMs } from "./units.ts";

@@ -5,7 +5,7 @@ export const dataDirUnusable = defineError<{ path: string; reason: string }>({
   source: "operator",
   retry: "never",
   status: 0,
-  explain: (d) => `the data folder ${d.path} cannot be used: ${d.reason}; choose another one with --data`,
+  explain: (d) => `the data folder ${d.path} cannot be used: ${d.reason}; choose another one with VIADUCT_HOME`,
 });
 
 export const dataDirInUse = defineError<{ path: string; pid: number }>({
@@ -14,7 +14,7 @@ export const dataDirInUse = defineError<{ path: string; pid: number }>({
   retry: "never",
   status: 0,
   explain: (d) =>
-    `the data folder ${d.path} is in use by process ${d.pid}; stop that process or choose another folder with --data`,
+    `the data folder ${d.path} is in use by process ${d.pid}; stop that process, or choose another folder with VIADUCT_HOME`,
 });
 
 export const secretsUnreadable = defineError<{ file: string }>({
