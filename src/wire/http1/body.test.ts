@@ -88,6 +88,13 @@ for (const { name, text, want } of [
     text: "0\r\nTransfer-Encoding: chunked\r\n\r\n",
     want: { error: "trailer_forbidden" },
   },
+  ...["Authorization", "Cookie", "X-Forwarded-For", "x-forwarded-client-cert", "X-CF-ApplicationID"].map(
+    (field) => ({
+      name: `a trailer ${field}, which servers trust`,
+      text: `0\r\n${field}: b\r\n\r\n`,
+      want: { error: "trailer_forbidden" },
+    }),
+  ),
   { name: "a trailer without colon", text: "0\r\nabc\r\n\r\n", want: { error: "header_name_invalid" } },
   { name: "a trailer with LF alone", text: "0\r\nA: b\n\r\n", want: { error: "bare_line_feed" } },
   {

@@ -28,16 +28,28 @@ const MAX_SIZE_DIGITS = 13;
 const MAX_EXTENSION_BYTES = 16 * 1024;
 const MAX_TRAILER_BYTES = 64 * 1024;
 const SEMICOLON = 59;
+/**
+ * Fields that frame, route or vouch for a message stand in its head (RFC 9110 §6.5.1): a server that merges trailers
+ * into the head would read them as if we had checked or written them.
+ */
 const FORBIDDEN_TRAILERS = new Set([
   "content-length",
   "transfer-encoding",
   "host",
   "connection",
+  "keep-alive",
+  "proxy-connection",
   "trailer",
   "upgrade",
   "te",
   "expect",
+  "authorization",
+  "proxy-authorization",
+  "cookie",
+  "x-request-start",
+  "x-vcap-request-id",
 ]);
+const FORBIDDEN_TRAILER_PREFIXES = ["x-forwarded-", "x-cf-"];
 
 const NONE = 0;
 const LENGTH = 1;
@@ -66,6 +78,8 @@ export class BodyReader {
   #state = SIZE;
   #digits = 0;
   #extensionBytes = 0;
+  /** The trailer line that has not ended yet. */
+  #line = "";
 
   startNone(): void {
     this.#kind = NONE;
@@ -85,6 +99,7 @@ export class BodyReader {
     this.#state = SIZE;
     this.#digits = 0;
     this.#extensionBytes = 0;
+    this.#line = "";
     this.remaining = 0;
     this.done = false;
     this.trailers = "";
@@ -195,22 +210,24 @@ export class BodyReader {
     return at;
   }
 
-  /** Byte by byte: trailers are rare and short. */
+  /** Byte by byte: trailers are rare and short. Whole lines are joined once, or many short ones would cost their square. */
   #stepTrailers(bytes: Uint8Array, at: number, end: number): number {
     while (at < end) {
       const byte = bytes[at++] as number;
-      this.trailers += String.fromCharCode(byte);
-      if (this.trailers.length > MAX_TRAILER_BYTES) throw trailersTooLarge({ limitBytes: MAX_TRAILER_BYTES });
+      this.#line += String.fromCharCode(byte);
+      if (this.trailers.length + this.#line.length > MAX_TRAILER_BYTES) {
+        throw trailersTooLarge({ limitBytes: MAX_TRAILER_BYTES });
+      }
       if (byte !== LF) continue;
-      const lineStart = this.trailers.lastIndexOf("\n", this.trailers.length - 2) + 1;
-      const line = this.trailers.slice(lineStart);
+      const line = this.#line;
+      this.#line = "";
       if (!line.endsWith("\r\n")) throw bareLineFeed({});
       if (line === "\r\n") {
-        this.trailers = this.trailers.slice(0, lineStart);
         this.done = true;
         return at;
       }
       checkTrailer(line);
+      this.trailers += line;
     }
     return at;
   }
@@ -222,7 +239,9 @@ function checkTrailer(line: string): void {
   let at = 0;
   while (((CLASS[line.charCodeAt(at)] as number) & TOKEN) !== 0) at++;
   if (at === 0 || line.charCodeAt(at) !== COLON) throw headerNameInvalid({});
-  if (FORBIDDEN_TRAILERS.has(line.slice(0, at).toLowerCase())) throw trailerForbidden({});
+  const name = line.slice(0, at).toLowerCase();
+  if (FORBIDDEN_TRAILERS.has(name)) throw trailerForbidden({});
+  if (FORBIDDEN_TRAILER_PREFIXES.some((prefix) => name.startsWith(prefix))) throw trailerForbidden({});
   for (let i = at + 1; i < line.length - 2; i++) {
     if (((CLASS[line.charCodeAt(i)] as number) & VALUE) === 0) throw headerValueInvalid({});
   }
