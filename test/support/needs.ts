@@ -23,6 +23,8 @@ export const TEST_PROGRAMS = [
   "openssl",
   "pgrep",
   "nginx",
+  "apache2",
+  "lighttpd",
   "haproxy",
   "caddy",
   "wrk",
