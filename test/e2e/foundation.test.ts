@@ -154,6 +154,11 @@ test("a newcomer's first five minutes", async (t) => {
     );
     const addresses = (answer: readonly string[][]) => answer.map((row) => row[4] ?? "");
     assert.deepEqual(addresses(second), addresses(first).toReversed());
+    // Names resolve to instances, whatever port a destination names.
+    await foundation.ok("unmap-route", "shop", "shop.apps.internal");
+    assert.deepEqual(await ask(), [[""]]);
+    await foundation.ok("map-route", "shop", "shop.apps.internal", "--app-port", "9999");
+    assert.equal((await ask()).length, 2);
     await foundation.ok("scale", "shop", "--instances", "3");
     assert.equal((await ask()).length, 3);
     await foundation.ok("scale", "shop", "--instances", "2");

@@ -242,6 +242,58 @@ test("an internal route is reserved by its name, and its options stay at home", 
   assert.deepEqual(held?.options, {});
 });
 
+test("an internal route points to whole processes: ports, weights and protocols of destinations stay at home", async (t) => {
+  const api = await startApi(t);
+  const route = await api.create("/v3/routes", { host: "shop", ...within(api.space, api.internalDomain) });
+  const apps: string[] = [];
+  for (const name of ["one", "two"]) {
+    const relationships = { space: { data: { guid: api.space } } };
+    const lifecycle = { type: "local", data: { directory: "/srv" } };
+    const app = await api.create("/v3/apps", { name, lifecycle, relationships });
+    await api.patch(`/v3/processes/${app}`, { command: "run" });
+    await api.post(`/v3/apps/${app}/actions/start`);
+    apps.push(app);
+  }
+  const [one = "", two = ""] = apps;
+  const reply = await api.post(`/v3/routes/${route}/destinations`, {
+    destinations: [
+      { app: { guid: one }, port: 9000, protocol: "http2" },
+      { app: { guid: one }, port: 9001 },
+      { app: { guid: two } },
+    ],
+  });
+  assert.equal(reply.status, 200);
+  const whole = { appPort: null, weight: null, protocol: "http1" };
+  assert.deepEqual(
+    api.routeTable
+      .find("shop.apps.internal")
+      ?.destinations.toSorted((a, b) => apps.indexOf(a.processGuid) - apps.indexOf(b.processGuid)),
+    [
+      { processGuid: one, ...whole },
+      { processGuid: two, ...whole },
+    ],
+  );
+  const lrp = [...api.bbs.desired.values()].find(({ logGuid }) => logGuid === one);
+  assert.deepEqual(lrp?.ports, [8080]);
+});
+
+test("no route is ever named like an instance of another internal route", async (t) => {
+  const api = await startApi(t);
+  // Host 0 below the domain foo.apps.internal would be instance 0 of the route foo.apps.internal.
+  const domain = { name: "foo.apps.internal", internal: true };
+  const foo = { host: "foo", ...within(api.space, api.internalDomain) };
+  const route = await api.create("/v3/routes", foo);
+  assert.deepEqual((await api.post("/v3/domains", domain)).details, [
+    'The domain name "foo.apps.internal" cannot be created because "foo.apps.internal" is already reserved by a route',
+  ]);
+  await api.delete(`/v3/routes/${route}`);
+  const inner = await api.create("/v3/domains", domain);
+  await api.create("/v3/routes", { host: "0", ...within(api.space, inner) });
+  assert.deepEqual((await api.post("/v3/routes", foo)).details, [
+    "Route conflicts with domain 'foo.apps.internal'.",
+  ]);
+});
+
 test("options merge key by key, and null removes one", async (t) => {
   const api = await startApi(t);
   const guid = await api.create("/v3/routes", body(api, { options: { loadbalancing: "round-robin" } }));

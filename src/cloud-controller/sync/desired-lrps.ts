@@ -80,7 +80,7 @@ export async function loadDesiredLrps(
           VCAP_SERVICES: "{}",
           MEMORY_LIMIT: `${row.memory_in_mb}m`,
         },
-        ports: [...new Set([DEFAULT_PORT, ...routes.map((route) => route.app_port ?? DEFAULT_PORT)])],
+        ports: portsOf(routes),
         logGuid: app.guid,
         memoryMb: row.memory_in_mb,
         diskMb: row.disk_in_mb,
@@ -126,6 +126,14 @@ const queryRoutes = (db: Database, appGuids: readonly string[] | null) =>
     .orderBy("routes.created_at")
     .orderBy("destinations.created_at")
     .execute();
+
+/** An internal route names instances, whatever its destinations say of ports. */
+const portsOf = (routes: readonly Route[]) => [
+  ...new Set([
+    DEFAULT_PORT,
+    ...routes.filter((route) => route.internal === 0).map((route) => route.app_port ?? DEFAULT_PORT),
+  ]),
+];
 
 /** The map `routes` of an LRP. Keys are there even when their lists are empty, as the emitters expect. */
 function routeInformation(routes: readonly Route[]): Readonly<Record<string, unknown>> {

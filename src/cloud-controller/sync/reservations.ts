@@ -42,7 +42,8 @@ export async function loadReservations(
       guid: route.guid,
       protocol,
       route: route.port === null ? routeUrl(route, route.domain) : String(route.port),
-      destinations: destinationsOf(route.guid),
+      destinations:
+        protocol === "internal" ? wholeProcesses(destinationsOf(route.guid)) : destinationsOf(route.guid),
       options: protocol === "internal" ? {} : decodeJson(route.options),
       routeServiceUrl: route.routeServiceUrl,
       isolationSegment: "",
@@ -87,4 +88,14 @@ async function loadTargets(
       weight: row.weight,
       protocol: row.protocol === "http2" ? "http2" : "http1",
     }));
+}
+
+/** What an internal route points to: names resolve to instances, so ports, weights and protocols mean nothing. */
+function wholeProcesses(destinations: readonly Destination[]): readonly Destination[] {
+  return [...new Set(destinations.map(({ processGuid }) => processGuid))].map((processGuid) => ({
+    processGuid,
+    appPort: null,
+    weight: null,
+    protocol: "http1",
+  }));
 }
