@@ -5,12 +5,12 @@ import {
   processInstanceHeaderInvalid,
   requestHeadersTooMany,
   requestHeadTooLarge,
-  routeServiceUnsupported,
 } from "../kernel/errors/router.ts";
 import type { RequestHead } from "../wire/http1/index.ts";
 import type { Exchange } from "./exchange.ts";
 import { X_CF_APP_INSTANCE, X_CF_PROCESS_INSTANCE } from "./header-names.ts";
 import type { RoutedCandidate } from "./program.ts";
+import { checkStraySignature, isBackFromService, leaveForService } from "./route-services/legs.ts";
 
 const GUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}";
 const APP_INSTANCE = new RegExp(`^(${GUID}):(\\d+)$`);
@@ -21,18 +21,26 @@ const BYTES_PER_LINE = 4;
 /**
  * Phase admit: may this request go to this route, and to which of its endpoints? Limits first, because they
  * protect everything after them; options last, because they may assume a route that can serve.
- * @throws requestHeadTooLarge, requestHeadersTooMany, routeServiceUnsupported, noEndpoints, the two instance
- * headers' errors, and whatever an option throws.
+ * @throws requestHeadTooLarge, requestHeadersTooMany, noEndpoints, the two instance headers' errors, those of
+ * `kernel/errors/route-services.ts`, and whatever an option throws.
  */
 export function admit(exchange: Exchange): void {
   const { route, router, client } = exchange;
   if (route === null) return;
   checkLimits(client.head, router.config.maxRequestHeadBytes, router.config.maxRequestHeaders);
-  // Never past its service: what the service guards (authentication, rates) must not be reachable without it.
-  if (route.routeServiceUrl !== null) throw routeServiceUnsupported({});
   const program = route.attachment;
+  // Never past its service: what the service guards (authentication, rates) must not be reachable without it.
+  if (route.routeServiceUrl !== null && !isBackFromService(exchange, route)) {
+    restrict(exchange, program.candidates);
+    for (const hook of program.admit) hook(exchange);
+    leaveForService(exchange, program.service);
+    return;
+  }
+  if (router.routeServices?.isStrict === true) checkStraySignature(exchange, router.routeServices);
   if (program.candidates.length === 0) throw noEndpoints({ host: exchange.rawHost });
   exchange.candidates = restrict(exchange, program.candidates);
+  // Options were asked on the way to the service, when the client was the client and not the service.
+  if (exchange.cameFromRouteService) return;
   for (const hook of program.admit) hook(exchange);
 }
 

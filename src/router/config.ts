@@ -3,12 +3,17 @@
  * {@link routerConfigFrom}; a gorouter configuration file is mapped onto the same value.
  */
 import { type ConfigOf, configSection, setting } from "../kernel/index.ts";
+import {
+  ROUTE_SERVICES_DEFAULTS,
+  type RouteServicesConfig,
+  routeServicesSettings,
+} from "./route-services/settings.ts";
 
 export const BALANCING_ALGORITHMS = ["round-robin", "least-connection"] as const;
 export type BalancingAlgorithm = (typeof BALANCING_ALGORITHMS)[number];
 
 /** Units are in the names; a limit or timeout of 0 is none, unless the comment says otherwise. */
-export interface RouterConfig {
+export interface RouterConfig extends RouteServicesConfig {
   /** Address to listen on. */
   readonly host: string;
   readonly port: number;
@@ -152,10 +157,12 @@ export const routerSection = configSection("router", {
     default: "",
     describe: "File that gets one line per request; empty writes none.",
   }),
+  ...routeServicesSettings,
 });
 
 /** What `viaduct.yml` does not offer, because nobody needs it there. */
 export const ROUTER_DEFAULTS = Object.freeze({
+  ...ROUTE_SERVICES_DEFAULTS,
   portSetting: "router.port",
   endpointKeepAliveProbeIntervalMs: 1_000,
   maxResponseHeadBytes: 1024 * 1024,

@@ -9,6 +9,7 @@ import type { RouterConfig } from "./config.ts";
 import type { RouterCounters } from "./counters.ts";
 import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
+import type { RouteServices } from "./route-services/route-services.ts";
 import type { Ticker } from "./ticker.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 import type { VerdictRing } from "./verdict-ring.ts";
@@ -25,6 +26,8 @@ export interface RouterContext {
   readonly verdicts: VerdictRing;
   /** Trust towards endpoints; made at the first use, once, because it reads every root certificate. */
   readonly endpointTls: SecureContext;
+  /** Null without a secret for them. */
+  readonly routeServices: RouteServices | null;
   readonly clients: Set<ClientConnection>;
   readonly upstreams: Set<UpstreamConnection>;
   /** No new exchanges after the present ones. */

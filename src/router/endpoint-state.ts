@@ -27,8 +27,7 @@ export class EndpointStates {
     return this.#states.size;
   }
 
-  acquire(endpoint: Endpoint): EndpointState {
-    const key = connectionKey(endpoint);
+  acquire(endpoint: Endpoint, key = connectionKey(endpoint)): EndpointState {
     let state = this.#states.get(key);
     if (state === undefined) {
       state = new EndpointState(key);

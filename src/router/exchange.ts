@@ -16,6 +16,7 @@ import {
   requestCancelled,
   unknownFailure,
 } from "../kernel/errors/router.ts";
+import { routeServiceAddressRefused } from "../kernel/errors/route-services.ts";
 import { newGuid, type Timer, ViaductError } from "../kernel/index.ts";
 import type { ExchangeView } from "../options/index.ts";
 import type { Route } from "../table/index.ts";
@@ -39,6 +40,7 @@ import {
 } from "./phases.ts";
 import type { EndpointState } from "./endpoint-state.ts";
 import type { RoutedCandidate, RouteProgram } from "./program.ts";
+import type { ServiceLeg } from "./route-services/legs.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** Without an interim answer for so long, the client is told to send its body (as upstream does). */
@@ -62,8 +64,12 @@ export class Exchange implements ExchangeView, PickContext {
   path = "";
   /** What the endpoint will see. */
   target = "";
-  /** The Host line is replaced by `rawHost`. */
+  /** The Host line is replaced by `rawHost`, or by the host of the route service. */
   replacesHost = false;
+  /** Null unless the request goes to the route service of its route. */
+  serviceLeg: ServiceLeg | null = null;
+  /** It brought a good signature for its route: a router has looked at the client already, this one sees the service. */
+  cameFromRouteService = false;
   requestId = "";
   /** A WebSocket is asked for. */
   isUpgrade = false;
@@ -193,11 +199,10 @@ export class Exchange implements ExchangeView, PickContext {
   dialFailed(upstream: UpstreamConnection, reason: Error | string): void {
     const { candidate } = this;
     if (candidate === null || upstream !== this.upstream) return;
-    this.fail(
-      typeof reason === "string"
-        ? endpointDialFailed({ endpoint: candidate.address, reason })
-        : endpointConnectError(candidate.endpoint, reason),
-    );
+    if (reason instanceof ViaductError) this.fail(reason);
+    else if (typeof reason === "string")
+      this.fail(endpointDialFailed({ endpoint: candidate.address, reason }));
+    else this.fail(endpointConnectError(candidate.endpoint, reason));
   }
 
   upstreamReceived(upstream: UpstreamConnection, bytes: Buffer, size: number): void {
@@ -445,6 +450,8 @@ export class Exchange implements ExchangeView, PickContext {
     if (route === null || this.candidates !== route.attachment.candidates) return;
     const now = this.router.table.lookup(this.host, this.path);
     if (now === null || now.key !== route.key) return;
+    // What has got a route service meanwhile may not be reached past it.
+    if (now.routeServiceUrl !== null && !this.cameFromRouteService) return;
     this.route = now;
     this.candidates = now.attachment.candidates;
   }
@@ -481,8 +488,11 @@ export class Exchange implements ExchangeView, PickContext {
     if (error.source !== "upstream") return;
     const { ticker, config, log } = this.router;
     const isStale = upstream.wasReused && !upstream.hasAnswered;
+    const { service } = candidate;
     const marks =
-      isEndpointsFault(error) && (error.retry === "safe" || (endpointReset.is(error) && !isStale));
+      service === null &&
+      isEndpointsFault(error) &&
+      (error.retry === "safe" || (endpointReset.is(error) && !isStale));
     if (marks) candidate.load.failedUntilMs = ticker.nowMs + config.dropletStaleThresholdMs / 4;
     if (isStale) return;
     log.error(
@@ -490,7 +500,9 @@ export class Exchange implements ExchangeView, PickContext {
         endpoint: candidate.address,
         attempt: this.attempts,
         vcap_request_id: this.requestId,
-        error: error.message,
+        error: routeServiceAddressRefused.is(error)
+          ? `${error.message}: ${String(error.cause)}`
+          : error.message,
         marked: marks,
         retriable: this.#retryOf(error, upstream) !== "no",
         "num-endpoints": this.candidates.length,
@@ -499,7 +511,7 @@ export class Exchange implements ExchangeView, PickContext {
         "dial-time": upstream.dialTimeMs,
         "local-address": upstream.localAddress,
       },
-      "backend-endpoint-failed",
+      service === null ? "backend-endpoint-failed" : "route-service-connection-failed",
     );
   }
 
@@ -517,7 +529,9 @@ export class Exchange implements ExchangeView, PickContext {
       if (!this.#isRepeatable()) return "no";
       if (upstream.wasReused && !upstream.hasAnswered) return "same-endpoint";
     }
-    return this.tried.length + 1 < this.router.config.maxAttempts ? "next-endpoint" : "no";
+    const { maxAttempts, routeServicesMaxAttempts } = this.router.config;
+    const limit = (this.candidate?.service ?? null) === null ? maxAttempts : routeServicesMaxAttempts;
+    return this.tried.length + 1 < limit ? "next-endpoint" : "no";
   }
 
   #isRepeatable(): boolean {
@@ -555,6 +569,8 @@ export class Exchange implements ExchangeView, PickContext {
     this.path = "";
     this.target = "";
     this.replacesHost = false;
+    this.serviceLeg = null;
+    this.cameFromRouteService = false;
     this.requestId = newGuid();
     this.isUpgrade = false;
     this.forwardedFor = undefined;

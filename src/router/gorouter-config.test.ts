@@ -287,6 +287,19 @@ const refusals: { text: string; problem: string | RegExp }[] = [
     text: 'http_rewrite: {responses: {add_headers_if_not_present: [{name: a, value: "b\\r\\nc: d"}]}}',
     problem: /is not a header value/,
   },
+  {
+    text: "route_services_hairpinning_allowlist: [service]",
+    problem:
+      /invalid route service hairpinning allowlist entry: service\. Must be wildcard \(\*\.domain\.com\) or FQDN \(hostname\.domain\.com\)/,
+  },
+  {
+    text: "route_services: {cert_chain: x}",
+    problem: /^route_services\.cert_chain: Error loading route services key pair: /,
+  },
+  {
+    text: "viaduct: {route_services_allowed_networks: [10.0.0.0]}",
+    problem: /"10\.0\.0\.0" is not a network; write one like 10\.0\.0\.0\/8/,
+  },
   { text: "viaduct: {hots: ::1}", problem: /^viaduct\.hots: is unknown; did you mean viaduct\.host\?/ },
 ];
 for (const { text, problem } of refusals) {
@@ -303,8 +316,6 @@ for (const text of [
   "enable_ssl: true",
   "enable_proxy: true",
   "backends: {cert_chain: x}",
-  "route_services_secret: s3cret",
-  "route_services: {strict_signature_validation: true}",
   "routing_api: {uri: https://routing-api.example.com}",
   "forwarded_client_cert: sanitize_set",
   "prometheus: {cert_path: /x}",

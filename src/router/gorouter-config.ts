@@ -11,6 +11,7 @@ import { nearestName } from "../kernel/index.ts";
 import { type AccessLogOptions, EXTRA_ACCESS_LOG_FIELDS, type ExtraAccessLogField } from "./access-log.ts";
 import { ROUTER_DEFAULTS, type RouterConfig } from "./config.ts";
 import type { ClassicFeedConfig } from "./feeds/classic.ts";
+import type { RouteServicesConfig } from "./route-services/settings.ts";
 import {
   GOROUTER_KEYS,
   type GorouterKey,
@@ -221,7 +222,8 @@ function mapConfig(file: GorouterFile): GorouterConfig {
   };
 }
 
-function mapRouter({ get }: GorouterFile, dropletStaleThresholdMs: number): RouterConfig {
+function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterConfig {
+  const { get } = file;
   const maxRequestHeadBytes = get("max_request_header_bytes");
   return Object.freeze({
     ...ROUTER_DEFAULTS,
@@ -258,7 +260,31 @@ function mapRouter({ get }: GorouterFile, dropletStaleThresholdMs: number): Rout
     addResponseHeaders: get("http_rewrite.responses.add_headers_if_not_present"),
     removeResponseHeaders: get("http_rewrite.responses.remove_headers").map(({ name }) => name.toLowerCase()),
     accessLogFile: get("access_log.file"),
+    ...mapRouteServices(file),
   });
+}
+
+function mapRouteServices(file: GorouterFile): RouteServicesConfig {
+  const { get } = file;
+  const [certChain, privateKey] = [get("route_services.cert_chain"), get("route_services.private_key")];
+  if (certChain !== "" || privateKey !== "") {
+    checkKeyPair(certChain, privateKey, (reason) =>
+      file.problem("route_services.cert_chain", `Error loading route services key pair: ${reason}`),
+    );
+  }
+  return {
+    routeServicesSecret: get("route_services_secret"),
+    routeServicesSecretDecryptOnly: get("route_services_secret_decrypt_only"),
+    routeServicesTimeoutMs: get("route_services_timeout"),
+    routeServicesRecommendHttps: get("route_services_recommend_https"),
+    routeServicesHairpinning: get("route_services_hairpinning"),
+    routeServicesHairpinningAllowlist: get("route_services_hairpinning_allowlist"),
+    routeServicesMaxAttempts: Math.max(1, get("route_services.max_attempts")),
+    routeServicesStrictSignatures: get("route_services.strict_signature_validation"),
+    routeServicesCertChain: certChain,
+    routeServicesPrivateKey: privateKey,
+    routeServicesAllowedNetworks: get("viaduct.route_services_allowed_networks"),
+  };
 }
 
 function mapStatus(file: GorouterFile): StatusConfig {

@@ -9,6 +9,8 @@
 import { QUERY_REDACTIONS } from "./access-log.ts";
 import { BALANCING_ALGORITHMS } from "./config.ts";
 import { SHARDING_MODES } from "./feeds/classic.ts";
+import { allowlistProblem } from "./route-services/allowlist.ts";
+import { networkProblem } from "./route-services/egress.ts";
 import {
   anything,
   boolean,
@@ -82,13 +84,25 @@ const headers = listOf("list of {name, value}", ({ name, value = "" }) => {
   return { name, value };
 });
 
+/** @param problemOf  The sentence for an item that is wrong, or null. */
+function checkedTexts(problemOf: (item: string) => string | null): Kind<readonly string[]> {
+  return {
+    ...texts,
+    parse(given) {
+      const parsed = texts.parse(given);
+      if ("problem" in parsed) return parsed;
+      const problem = parsed.value.map(problemOf).find((found) => found !== null);
+      return problem === undefined ? parsed : { problem };
+    },
+  };
+}
+
 const LOG_LEVELS = ["debug", "info", "error", "fatal"] as const;
 const TIMESTAMP_FORMATS = ["unix-epoch", "rfc3339"] as const;
 const AZ_PREFERENCES = ["none", "locally-optimistic"] as const;
 const CLIENT_CERT_MODES = ["always_forward", "forward", "sanitize_set"] as const;
 
 const NEEDS_TLS = "Takes effect with `enable_ssl` only.";
-const NEEDS_ROUTE_SERVICES = "Takes effect with `route_services_secret` only.";
 const NEEDS_ROUTING_API = "Takes effect with `routing_api` only.";
 
 export const GOROUTER_KEYS = {
@@ -233,26 +247,36 @@ export const GOROUTER_KEYS = {
   publish_active_apps_interval: accepted(0, "Publishes `router.active_apps`.", duration),
 
   // === route services ===
-  route_services_secret: refused(
+  route_services_secret: honoured(
     text,
     "",
-    "Turns route services on.",
-    "routes with a route service would answer 502",
+    "Signs what goes to route services; empty turns them off, and routes that have one answer 502.",
   ),
-  route_services_secret_decrypt_only: accepted("", NEEDS_ROUTE_SERVICES),
-  route_services_timeout: accepted("60s", NEEDS_ROUTE_SERVICES),
-  route_services_recommend_https: accepted(false, NEEDS_ROUTE_SERVICES),
-  route_services_hairpinning: accepted(false, NEEDS_ROUTE_SERVICES),
-  route_services_hairpinning_allowlist: accepted([], NEEDS_ROUTE_SERVICES),
-  route_services_internal_server_port: accepted(7_070, NEEDS_ROUTE_SERVICES),
-  "route_services.cert_chain": accepted("", NEEDS_ROUTE_SERVICES),
-  "route_services.private_key": accepted("", NEEDS_ROUTE_SERVICES),
-  "route_services.max_attempts": accepted(0, NEEDS_ROUTE_SERVICES),
-  "route_services.strict_signature_validation": refused(
+  route_services_secret_decrypt_only: honoured(text, "", "Opens signatures made with it, makes none."),
+  route_services_timeout: honoured(duration, 60_000, "A request must be back from its service after this."),
+  route_services_recommend_https: honoured(
     boolean,
     false,
-    "Requests with an invalid signature are refused.",
-    "forged route-service headers would reach apps",
+    "The URL that services send requests back to begins with https.",
+  ),
+  route_services_hairpinning: honoured(
+    boolean,
+    false,
+    "A service that is a route of this router is reached in the process.",
+  ),
+  route_services_hairpinning_allowlist: honoured(
+    checkedTexts(allowlistProblem),
+    [],
+    "Hosts of services for which that holds, exact or `*.domain`; empty is all.",
+  ),
+  route_services_internal_server_port: accepted(7_070, "Nothing listens: hairpinning needs no port here."),
+  "route_services.cert_chain": honoured(text, "", "Our certificate towards services."),
+  "route_services.private_key": honoured(text, "", "Its key."),
+  "route_services.max_attempts": honoured(integer(0), 0, "Tries to reach a service; 0 is 1."),
+  "route_services.strict_signature_validation": honoured(
+    boolean,
+    false,
+    "A bad signature is refused also on routes without a service.",
   ),
 
   // === where routes come from ===
@@ -391,6 +415,11 @@ export const GOROUTER_KEYS = {
 
   // === ours ===
   "viaduct.host": honoured(text, "0.0.0.0", "Address of the HTTP listener. Not in gorouter."),
+  "viaduct.route_services_allowed_networks": honoured(
+    checkedTexts(networkProblem),
+    [],
+    "Networks where route services may be although they are private or this machine, as `10.0.0.0/8`. Not in gorouter, which calls any address.",
+  ),
 } as const satisfies Readonly<Record<string, GorouterKey<unknown>>>;
 
 export type GorouterKeyName = keyof typeof GOROUTER_KEYS;

@@ -22,6 +22,8 @@ export const NAMES = new HeaderNames([
   "x-cf-instanceid",
   "x-cf-instanceindex",
   "x-cf-proxy-signature",
+  "x-cf-proxy-metadata",
+  "x-cf-forwarded-url",
   "proxy-authorization",
   "proxy-authenticate",
   "user-agent",
@@ -37,6 +39,9 @@ export const X_REQUEST_START = NAMES.id("x-request-start");
 export const X_VCAP_REQUEST_ID = NAMES.id("x-vcap-request-id");
 export const X_CF_APP_INSTANCE = NAMES.id("x-cf-app-instance");
 export const X_CF_PROCESS_INSTANCE = NAMES.id("x-cf-process-instance");
+export const X_CF_PROXY_SIGNATURE = NAMES.id("x-cf-proxy-signature");
+export const X_CF_PROXY_METADATA = NAMES.id("x-cf-proxy-metadata");
+export const X_CF_FORWARDED_URL = NAMES.id("x-cf-forwarded-url");
 export const USER_AGENT = NAMES.id("user-agent");
 export const REFERER = NAMES.id("referer");
 export const DATE = NAMES.id("date");
@@ -67,7 +72,17 @@ export const REQUEST_ACTIONS = actions(
     NAMES.id("proxy-authorization"),
     NAMES.id("proxy-authenticate"),
   ],
-  [CONTENT_LENGTH, TE, TRAILER, X_FORWARDED_FOR, X_FORWARDED_PROTO, X_REQUEST_START],
+  [
+    CONTENT_LENGTH,
+    TE,
+    TRAILER,
+    X_FORWARDED_FOR,
+    X_FORWARDED_PROTO,
+    X_REQUEST_START,
+    X_CF_PROXY_SIGNATURE,
+    X_CF_PROXY_METADATA,
+    X_CF_FORWARDED_URL,
+  ],
 );
 
 /** Per number of a response header. */
@@ -78,7 +93,7 @@ export const RESPONSE_ACTIONS = actions(
     PROXY_CONNECTION,
     TRANSFER_ENCODING,
     UPGRADE,
-    NAMES.id("x-cf-proxy-signature"),
+    X_CF_PROXY_SIGNATURE,
     NAMES.id("proxy-authenticate"),
   ],
   [CONTENT_LENGTH, TRAILER, X_VCAP_REQUEST_ID, DATE],

@@ -8,6 +8,8 @@ import { compileHooks, honourOptions, type OptionHooks } from "../options/index.
 import { type Endpoint, endpointAddress, type Route } from "../table/index.ts";
 import type { RouterConfig } from "./config.ts";
 import { type EndpointState, EndpointStates } from "./endpoint-state.ts";
+import { bindService, type BoundService } from "./route-services/service-route.ts";
+import type { ServiceTarget } from "./route-services/target.ts";
 
 /** An endpoint of a route, ready to be tried. */
 export interface RoutedCandidate extends Candidate {
@@ -16,6 +18,8 @@ export interface RoutedCandidate extends Candidate {
   readonly address: string;
   /** `X-CF-ApplicationID`, `X-CF-InstanceID`, `X-CF-InstanceIndex`, each with its CRLF. */
   readonly headerLines: string;
+  /** Null for endpoints: what it is when it is a route service. */
+  readonly service: ServiceTarget | null;
 }
 
 type Hook<K extends keyof OptionHooks> = NonNullable<OptionHooks[K]>;
@@ -24,6 +28,8 @@ export interface RouteProgram {
   readonly picker: Picker;
   readonly balancer: string;
   readonly candidates: readonly RoutedCandidate[];
+  /** Null without a route service, and when its URL cannot be used. */
+  readonly service: BoundService | null;
   readonly admit: readonly Hook<"admit">[];
   readonly prepareRequest: readonly Hook<"prepareRequest">[];
   readonly requestSent: readonly Hook<"requestSent">[];
@@ -63,13 +69,16 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
       load: endpoints.acquire(endpoint),
       address: endpointAddress(endpoint),
       headerLines: identityLines(endpoint),
+      service: null,
     }));
+    const service = bindService(route, endpoints);
     // After acquiring: an endpoint that stays must not lose its connections in between.
     if (previous !== undefined) detach(previous);
     return {
       picker: previous?.balancer === balancer.name ? previous.picker : balancer.createPicker(),
       balancer: balancer.name,
       candidates,
+      service,
       admit: hooksOf(hooks, "admit"),
       prepareRequest: hooksOf(hooks, "prepareRequest"),
       requestSent: hooksOf(hooks, "requestSent"),
@@ -78,6 +87,7 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
   };
   const detach = (program: RouteProgram) => {
     for (const candidate of program.candidates) endpoints.release(candidate.load);
+    if (program.service !== null) endpoints.release(program.service.candidate.load);
   };
   return { attach, detach, endpoints };
 }

@@ -4,6 +4,7 @@ import { ViaductError } from "../kernel/index.ts";
 import type { ResponseHead } from "../wire/http1/index.ts";
 import type { Exchange } from "./exchange.ts";
 import { NAMES } from "./header-names.ts";
+import type { ServiceLeg } from "./route-services/legs.ts";
 import { sendInterim, sendResponseBody, sendResponseHead, sendUpgrade } from "./send-response.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
@@ -58,6 +59,7 @@ function readHeads(exchange: Exchange, upstream: UpstreamConnection, bytes: Buff
     searched = from;
     if (from - before.length === size) return;
   }
+  if (exchange.serviceLeg !== null) noteServiceAnswer(exchange, exchange.serviceLeg, head.status);
   const bodyFrom = head.end - before.length;
   const route = exchange.route;
   if (route !== null) for (const hook of route.attachment.responseHead) hook(exchange, head.status);
@@ -69,6 +71,15 @@ function readHeads(exchange: Exchange, upstream: UpstreamConnection, bytes: Buff
   if (exchange.isUpgrade) exchange.router.counters.failedUpgrades++;
   startBody(exchange, upstream, head);
   sendResponseBody(exchange, upstream, sendResponseHead(exchange, upstream), bytes, text, bodyFrom, size);
+}
+
+/** A service that answers in place of the app is legal, and the first thing to know when the app gets nothing. */
+function noteServiceAnswer({ router, requestId }: Exchange, { url }: ServiceLeg, status: number): void {
+  if (status >= 200 && status < 300) return;
+  router.log.info(
+    { endpoint: url, "status-code": status, vcap_request_id: requestId },
+    "route-service-response",
+  );
 }
 
 /** How the body ends: RFC 9112 §6.3. */

@@ -13,6 +13,7 @@ import type { RouterContext } from "./context.ts";
 import { createCounters, type RouterCounters } from "./counters.ts";
 import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
+import { createRouteServices } from "./route-services/route-services.ts";
 import { Ticker } from "./ticker.ts";
 import { type VerdictEntry, VerdictRing } from "./verdict-ring.ts";
 
@@ -76,6 +77,7 @@ class RouterPart implements HttpRouter {
         endpointTls ??= createSecureContext(ca.length === 0 ? {} : { ca: [...ca] });
         return endpointTls;
       },
+      routeServices: createRouteServices(parts.config),
       clients: new Set(),
       upstreams: new Set(),
       isDraining: false,

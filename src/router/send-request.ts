@@ -4,6 +4,9 @@ import {
   KEEP,
   LOOK,
   REQUEST_ACTIONS,
+  X_CF_FORWARDED_URL,
+  X_CF_PROXY_METADATA,
+  X_CF_PROXY_SIGNATURE,
   X_FORWARDED_FOR,
   X_FORWARDED_PROTO,
   X_REQUEST_START,
@@ -109,7 +112,7 @@ export function sendRequestBody(exchange: Exchange): void {
  * here, and ours behind them.
  */
 function buildRequestHead(exchange: Exchange): string {
-  const { client, candidate, router } = exchange;
+  const { client, candidate, router, serviceLeg, cameFromRouteService } = exchange;
   const { config } = router;
   const { head } = client;
   const { text } = head;
@@ -126,7 +129,7 @@ function buildRequestHead(exchange: Exchange): string {
   let keptFrom = asReceived ? head.start : head.linesStart;
   if (exchange.replacesHost) {
     out += text.slice(keptFrom, head.linesStart);
-    out += `Host: ${exchange.rawHost}\r\n`;
+    out += `Host: ${serviceLeg === null ? exchange.rawHost : serviceLeg.host}\r\n`;
     keptFrom = head.linesStart;
   }
   for (let i = 0; i < head.lineCount; i++) {
@@ -155,6 +158,12 @@ function buildRequestHead(exchange: Exchange): string {
           hasRequestStart = true;
           action = KEEP;
           break;
+        case X_CF_PROXY_SIGNATURE:
+        case X_CF_PROXY_METADATA:
+        case X_CF_FORWARDED_URL:
+          // They pass to routes without a service, because the app there may be one; ours and checked ones end here.
+          if (serviceLeg === null && !cameFromRouteService) action = KEEP;
+          break;
       }
     } else if (id === HOST_NAME && exchange.replacesHost) action = DROP;
     if (hidden !== NO_NAMES && hidden.has(head.name(i).toLowerCase())) action = DROP;
@@ -165,7 +174,10 @@ function buildRequestHead(exchange: Exchange): string {
   }
   if (keptFrom < head.end - 2) out += text.slice(keptFrom, head.end - 2);
 
-  if (config.forceForwardedProtoHttps) forwardedProto = "https";
+  // The router that sent it to its service has said it already, and the service may have come by another scheme.
+  if (cameFromRouteService && forwardedProto !== "") {
+    // kept
+  } else if (config.forceForwardedProtoHttps) forwardedProto = "https";
   else if (config.sanitizeForwardedProto || forwardedProto === "") forwardedProto = "http";
   forwardedFor = forwardedFor === "" ? client.address : `${forwardedFor}, ${client.address}`;
   exchange.forwardedFor = forwardedFor;
@@ -177,6 +189,7 @@ function buildRequestHead(exchange: Exchange): string {
   }
   out += `X-Vcap-Request-Id: ${exchange.requestId}\r\n`;
   if (candidate !== null) out += candidate.headerLines;
+  if (serviceLeg !== null) out += serviceLeg.lines;
   if (head.chunked) out += "Transfer-Encoding: chunked\r\n";
   if (takesTrailers) out += "TE: trailers\r\n";
   if (exchange.isUpgrade) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";

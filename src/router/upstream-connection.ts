@@ -56,7 +56,10 @@ export class UpstreamConnection {
       allowHalfOpen: true,
       onread: onread(this.#receive),
     };
-    if (endpoint.tls) {
+    const { service } = candidate;
+    if (service !== null && router.routeServices !== null) {
+      this.socket = router.routeServices.dial(service, options);
+    } else if (endpoint.tls) {
       const san = endpoint.serverCertDomainSan;
       this.socket = tlsConnect({
         ...options,

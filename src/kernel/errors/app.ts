@@ -5,7 +5,8 @@ export const dataDirUnusable = defineError<{ path: string; reason: string }>({
   source: "operator",
   retry: "never",
   status: 0,
-  explain: (d) => `the data folder ${d.path} cannot be used: ${d.reason}; choose another one with VIADUCT_HOME`,
+  explain: (d) =>
+    `the data folder ${d.path} cannot be used: ${d.reason}; choose another one with VIADUCT_HOME`,
 });
 
 export const dataDirInUse = defineError<{ path: string; pid: number }>({

@@ -12,6 +12,7 @@ export * as routingApiErrors from "./routing-api.ts";
 export * as storeErrors from "./store.ts";
 export * as wireErrors from "./wire.ts";
 export * as routerErrors from "./router.ts";
+export * as routeServicesErrors from "./route-services.ts";
 export * as authErrors from "./auth.ts";
 export * as cloudControllerErrors from "./cloud-controller.ts";
 export * as dnsErrors from "./dns.ts";
