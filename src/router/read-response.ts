@@ -1,7 +1,7 @@
 import { endpointAnswerInvalid, endpointHeadTooLarge } from "../kernel/errors/router.ts";
 import { headTooLarge, tooManyHeaders } from "../kernel/errors/wire.ts";
 import { ViaductError } from "../kernel/index.ts";
-import type { ResponseHead } from "../wire/http1/index.ts";
+import { type ResponseHead, SAID_UPGRADE } from "../wire/http1/index.ts";
 import type { Exchange } from "./exchange.ts";
 import { NAMES } from "./header-names.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
@@ -10,6 +10,8 @@ import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** Interim answers pass without back-pressure; nobody has a use for more than a few. */
 const MAX_INTERIM_ANSWERS = 32;
+/** Longest of them: they are meant to be hints, and what the client does not take waits in our memory. */
+const MAX_INTERIM_HEAD_BYTES = 16 * 1024;
 /** So much of a read is made a string at first; a small answer fits with its body. */
 const WINDOW_BYTES = 8 * 1024;
 
@@ -54,6 +56,7 @@ function readHeads(exchange: Exchange, upstream: UpstreamConnection, bytes: Buff
     upstream.text = "";
     if (head.status >= 200 || head.status === 101) break;
     if (++exchange.interimAnswers > MAX_INTERIM_ANSWERS) throw invalid(exchange, "too many interim answers");
+    if (head.end - head.start > MAX_INTERIM_HEAD_BYTES) throw invalid(exchange, "too long an interim answer");
     sendInterim(exchange, head);
     from = head.end;
     searched = from;
@@ -65,6 +68,10 @@ function readHeads(exchange: Exchange, upstream: UpstreamConnection, bytes: Buff
   if (route !== null) for (const hook of route.attachment.responseHead) hook(exchange, head.status);
   if (head.status === 101) {
     if (!exchange.isUpgrade) throw invalid(exchange, "101 without an upgrade request");
+    // A status alone may be one that a client talked the endpoint into: a tunnel needs the protocol's name as well.
+    if (!head.upgradesToWebsocket || (head.connection & SAID_UPGRADE) === 0) {
+      throw invalid(exchange, "101 that does not switch to websocket");
+    }
     sendUpgrade(exchange, upstream, bytes, bodyFrom, size);
     return;
   }
@@ -90,6 +97,8 @@ function startBody(exchange: Exchange, upstream: UpstreamConnection, head: Respo
   else if (head.contentLength >= 0) body.startLength(head.contentLength);
   else body.startUntilClose();
   if (!head.keepsAlive || body.isUntilClose) upstream.isReusable = false;
+  // The body that it announces and must not have may come yet, and would be read as the next answer.
+  if (head.status === 204 && (head.chunked || head.contentLength > 0)) upstream.isReusable = false;
 }
 
 function asUpstreamError(exchange: Exchange, error: unknown): unknown {

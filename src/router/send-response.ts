@@ -82,11 +82,24 @@ export function sendResponseBody(
   } else if (!mayWrite) upstreamSocket.pause();
 }
 
-/** A 1xx other than 101, for clients that know them. */
+/**
+ * A 1xx other than 101, for clients that know them: without what frames a message or ends here, which a client could
+ * take for the framing of the answer that follows.
+ */
 export function sendInterim(exchange: Exchange, head: ResponseHead): void {
   const { client } = exchange;
   if (client.head.minorVersion === 0) return;
-  const text = `HTTP/1.1 ${head.text.slice(head.start + 9, head.end)}`;
+  const hidden = hopByHopNames(head, NO_NAMES, []);
+  const removed = exchange.router.config.removeResponseHeaders;
+  let text = `HTTP/1.1 ${head.text.slice(head.start + 9, head.linesStart)}`;
+  for (let i = 0; i < head.lineCount; i++) {
+    const id = head.nameId(i);
+    if (RESPONSE_ACTIONS[id] === DROP || id === CONTENT_LENGTH || id === TRAILER) continue;
+    const name = head.name(i).toLowerCase();
+    if (!hidden.has(name) && !removed.includes(name))
+      text += head.text.slice(head.nameStart(i), head.lineEnd(i));
+  }
+  text += "\r\n";
   if (head.status === 100) exchange.sendContinue(text);
   else client.socket.write(text, "latin1");
 }
