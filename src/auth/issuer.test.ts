@@ -213,6 +213,13 @@ test("twenty guesses at once are five guesses", async (t) => {
   assert.equal(codes.filter((code) => code === "account_locked").length, 15);
 });
 
+test("twenty right passwords at once are no guesses", async (t) => {
+  const { issuer } = await startIssuer(t);
+  const { username, password } = ADA;
+  const logins = Array.from({ length: 20 }, () => issuer.grantPassword({ client: CF, username, password }));
+  assert.equal((await Promise.all(logins)).length, 20);
+});
+
 // --- refreshing ---
 
 test("a refresh token gives new access tokens and stays the same, also for two at once", async (t) => {

@@ -119,19 +119,18 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
     return client;
   };
 
-  const authenticateUser = async (username: string, password: string): Promise<RowOf<"users">> => {
-    await attempts.begin(username);
-    const user = await store.db
-      .selectFrom("users")
-      .selectAll()
-      .where((e) => e(e.fn<string>("lower", ["username"]), "=", e.fn<string>("lower", [e.val(username)])))
-      .executeTakeFirst();
-    // An unknown name costs the same work as a known one, or the time of the answer would list the accounts.
-    const isRight = await verifyPassword(password, user?.password_hash ?? DECOY_HASH);
-    if (user === undefined || !isRight || user.active === 0) throw badCredentials({});
-    await attempts.succeed(username);
-    return user;
-  };
+  const authenticateUser = (username: string, password: string): Promise<RowOf<"users">> =>
+    attempts.attempt(username, async () => {
+      const user = await store.db
+        .selectFrom("users")
+        .selectAll()
+        .where((e) => e(e.fn<string>("lower", ["username"]), "=", e.fn<string>("lower", [e.val(username)])))
+        .executeTakeFirst();
+      // An unknown name costs the same work as a known one, or the time of the answer would list the accounts.
+      const isRight = await verifyPassword(password, user?.password_hash ?? DECOY_HASH);
+      if (user === undefined || !isRight || user.active === 0) throw badCredentials({});
+      return user;
+    });
 
   const sign = async (claims: TokenClaims): Promise<string> => {
     const key = await keyRing.current();
