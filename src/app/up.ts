@@ -37,8 +37,10 @@ import { createRouteTable, createRoutingApi, routingApiSection } from "../routin
 import { openStore, type Store } from "../store/index.ts";
 import { createTable } from "../table/index.ts";
 import { appSection } from "./app-config.ts";
+import { loginWith, needsLogin } from "./dashboard-login.ts";
 import type { DataDir } from "./data-dir.ts";
 import { type LogFiles, openLogFiles } from "./log-files.ts";
+import { createRouterStatus } from "./router-status.ts";
 import { storeLocation, storeSection } from "./store-config.ts";
 
 const ACCESS_TOKEN_TTL_MS = 10 * 60_000;
@@ -66,7 +68,12 @@ export interface UpAddresses {
   readonly api: string;
   readonly uaa: string;
   readonly dashboard: string;
-  readonly router: { readonly host: string; readonly port: number };
+  readonly router: {
+    readonly host: string;
+    readonly port: number;
+    /** Where it answers questions (`viaduct explain`), and the password made for this start. */
+    readonly status: { readonly url: string; readonly username: string; readonly password: string };
+  };
   readonly dns: { readonly host: string; readonly port: number };
   readonly username: string;
   /** Beside `up.json`. */
@@ -213,8 +220,18 @@ async function composeRoles(
     clock,
     accessLog,
   });
+  const routerStatus = createRouterStatus({
+    router,
+    table,
+    feed: classicFeed,
+    dropletStaleThresholdMs: CLASSIC_FEED.dropletStaleThresholdMs,
+    clock,
+    log: roleLog("router"),
+  });
+  const dashboardConfig = config.get(dashboardSection);
   const dashboard = createDashboard({
-    config: config.get(dashboardSection),
+    config: dashboardConfig,
+    checkLogin: needsLogin(dashboardConfig, routerConfig.host) ? loginWith(issuer) : null,
     reader: routeTable,
     table,
     stats: () => router.counters,
@@ -248,6 +265,7 @@ async function composeRoles(
     nativeFeed,
     classicFeed,
     registrar,
+    routerStatus.part,
     router,
     dns,
   ];
@@ -255,7 +273,7 @@ async function composeRoles(
     api: externalUrl,
     uaa: `${externalUrl}/uaa`,
     dashboard: `${externalUrl}${DASHBOARD_PREFIX}/`,
-    router: { host: routerConfig.host, port: router.port },
+    router: { host: routerConfig.host, port: router.port, status: routerStatus.address() },
     dns: { host: config.get(dnsSection).host, port: dns.udpPort },
     username: ccConfig.adminUser,
     passwordFile: "secrets.json",

@@ -8,5 +8,12 @@ export const dashboardSection = configSection("dashboard", {
     default: 0,
     describe: "Port of the dashboard; 0 lets the system choose, as it is reached through the router.",
   }),
+  login: setting.oneOf({
+    key: "login",
+    default: "auto",
+    values: ["auto", "always", "never"],
+    describe:
+      "Whether browsers must log in, as a user of the API that may see everything; auto asks when the router or the dashboard listens beyond this machine.",
+  }),
 });
 export type DashboardConfig = ConfigOf<typeof dashboardSection>;

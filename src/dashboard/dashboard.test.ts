@@ -3,6 +3,7 @@ import { request } from "node:http";
 import { type TestContext, test } from "node:test";
 import { startBrowser } from "../../test/support/browser.ts";
 import type { RouteTableHandler, RouteTableReader } from "../contracts/index.ts";
+import { badCredentials } from "../kernel/errors/auth.ts";
 import { createManualClock, silentLogger, systemClock } from "../kernel/index.ts";
 import type { Cursor, TableEvent, TableImage } from "../table/index.ts";
 import { destination, endpoint, reservation } from "../table/samples.ts";
@@ -342,4 +343,36 @@ test("changes within 50 ms become one event; what comes and goes in between is n
   const changes = seen.filter((event) => event.startsWith("event: change"));
   assert.equal(changes.length, 2, "the empty image and one change");
   assert.ok(!seen.join().includes("a.localhost"));
+});
+
+test("with a login nothing is shown to browsers without the right one, which is checked once", async (t) => {
+  const clock = createManualClock();
+  const checks: string[] = [];
+  const { url } = await start(t, {
+    clock,
+    checkLogin: async (username, password) => {
+      checks.push(username);
+      if (password !== "right: ä") throw badCredentials({});
+      return username === "ada";
+    },
+  });
+  const ask = async (path: string, login?: string) => {
+    const answer = await fetch(`${url}${path}`, {
+      headers: login === undefined ? {} : { authorization: `Basic ${Buffer.from(login).toString("base64")}` },
+    });
+    await answer.body?.cancel();
+    return [answer.status, answer.headers.get("www-authenticate")];
+  };
+  const refused = [401, 'Basic realm="Viaduct", charset="UTF-8"'];
+  for (const path of ["", "main.js", "events"]) assert.deepEqual(await ask(path), refused);
+  for (const login of ["", ":", "ada", ":right: ä", "ada:wrong", "bob:right: ä"]) {
+    assert.deepEqual(await ask("", login), refused, login);
+  }
+  checks.length = 0;
+  for (const path of ["", "main.js", "events"])
+    assert.deepEqual(await ask(path, "ada:right: ä"), [200, null]);
+  assert.deepEqual(checks, ["ada"]);
+  clock.advance(10 * 60_000);
+  assert.deepEqual(await ask("", "ada:right: ä"), [200, null]);
+  assert.deepEqual(checks, ["ada", "ada"]);
 });

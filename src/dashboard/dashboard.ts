@@ -9,19 +9,22 @@ import { type Cursor, createTable } from "../table/index.ts";
 import { type Asset, loadAssets } from "./assets.ts";
 import type { DashboardConfig } from "./config.ts";
 import { createEvents, type Events, type TrafficStats } from "./events.ts";
+import { type CheckLogin, createGate, type Gate } from "./login.ts";
 import { createLiveRoutes, type LiveTable } from "./live-routes.ts";
 
 /** Where the page lives, behind the router and on its own port alike. */
 export const DASHBOARD_PREFIX = "/dashboard";
 
 export interface DashboardOptions {
-  readonly config: DashboardConfig;
+  readonly config: Pick<DashboardConfig, "host" | "port">;
   /** Feeds the page with the native table. */
   readonly reader: RouteTableReader;
   /** Shown instead of the reader's table where one process has more: the router's own, with classic routes. */
   readonly table?: LiveTable;
   /** Traffic totals; null while there are none. */
   readonly stats?: () => TrafficStats | null;
+  /** Asked before anything is shown; null lets everybody in. */
+  readonly checkLogin?: CheckLogin | null;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -39,7 +42,8 @@ const SECURITY_HEADERS = {
 } as const;
 
 export function createDashboard(options: DashboardOptions): Dashboard {
-  const { config, reader, stats = () => null, log, clock } = options;
+  const { config, reader, stats = () => null, checkLogin = null, log, clock } = options;
+  const gate = checkLogin === null ? null : createGate(checkLogin, clock);
   const own = createTable<null>({ attach: () => null });
   const events = createEvents({ routes: createLiveRoutes(options.table ?? own), clock, stats });
   let listener: HttpListener | null = null;
@@ -63,7 +67,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       return listener?.port ?? 0;
     },
     async start() {
-      const api = buildPageServer(events);
+      const api = buildPageServer(events, gate);
       listener = await listen(api, { ...config, role: "dashboard", setting: "dashboard.port" });
       subscription = reader.subscribe("dashboard/0", {
         onImage(image) {
@@ -88,12 +92,20 @@ export function createDashboard(options: DashboardOptions): Dashboard {
   };
 }
 
-function buildPageServer(events: Events): HttpApi {
+function buildPageServer(events: Events, gate: Gate | null): HttpApi {
   const { page, files, contentSecurityPolicy } = loadAssets();
   const api = createHttpApi();
   api.addHook("onSend", async (_request, reply) => {
     reply.headers(SECURITY_HEADERS);
   });
+  if (gate !== null) {
+    api.addHook("onRequest", async (request, reply) => {
+      const refusal = await gate(request.headers.authorization);
+      if (refusal === null) return;
+      reply.header("www-authenticate", 'Basic realm="Viaduct", charset="UTF-8"');
+      await reply.code(401).type("text/plain; charset=utf-8").send(`${refusal}\n`);
+    });
+  }
 
   api.get(DASHBOARD_PREFIX, (request, reply) => {
     // Without the slash every relative address of the page would miss the prefix.

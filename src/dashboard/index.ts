@@ -7,5 +7,6 @@ export { dashboardSection } from "./config.ts";
 export type { DashboardConfig } from "./config.ts";
 export { createDashboard, DASHBOARD_PREFIX } from "./dashboard.ts";
 export type { Dashboard, DashboardOptions } from "./dashboard.ts";
+export type { CheckLogin } from "./login.ts";
 export type { TrafficStats } from "./events.ts";
 export type { LiveTable } from "./live-routes.ts";

@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { createTokenIssuer, ensureClient, ensureUser, ADMIN_SCOPES, CF_CLIENT } from "../auth/index.ts";
+import { accountLocked, badCredentials } from "../kernel/errors/auth.ts";
+import { createManualClock, silentLogger } from "../kernel/index.ts";
+import { openStore } from "../store/index.ts";
+import { loginWith, needsLogin } from "./dashboard-login.ts";
+
+for (const { login, router, own, want } of [
+  { login: "auto", router: "127.0.0.1", own: "127.0.0.1", want: false },
+  { login: "auto", router: "127.8.8.8", own: "::1", want: false },
+  { login: "auto", router: "localhost", own: "127.0.0.1", want: false },
+  { login: "auto", router: "0.0.0.0", own: "127.0.0.1", want: true },
+  { login: "auto", router: "::", own: "127.0.0.1", want: true },
+  { login: "auto", router: "127.0.0.1", own: "10.0.0.1", want: true },
+  { login: "auto", router: "127.0.0.1.example.com", own: "127.0.0.1", want: true },
+  { login: "never", router: "0.0.0.0", own: "0.0.0.0", want: false },
+  { login: "always", router: "127.0.0.1", own: "127.0.0.1", want: true },
+] as const) {
+  test(`login «${login}» with the router on ${router} and the dashboard on ${own}: ${want}`, () => {
+    assert.equal(needsLogin({ host: own, port: 0, login }, router), want);
+  });
+}
+
+test("an administrator's password opens the dashboard, and leaves no token behind", async (t) => {
+  const clock = createManualClock();
+  const store = await openStore({ kind: "sqlite", path: ":memory:" }, { log: silentLogger, clock });
+  t.after(() => store.close());
+  await ensureClient({ store, clock }, CF_CLIENT);
+  await ensureUser({ store, clock }, { username: "ada", password: "secret", scopes: ADMIN_SCOPES });
+  await ensureUser({ store, clock }, { username: "dev", password: "secret" });
+  const times = { accessTokenTtlMs: 60_000, refreshTokenTtlMs: 60_000 };
+  const check = loginWith(createTokenIssuer({ store, clock, issuer: "http://uaa", ...times }));
+  assert.equal(await check("ada", "secret"), true);
+  assert.equal(await check("dev", "secret"), false);
+  assert.deepEqual(await store.db.selectFrom("refresh_tokens").selectAll().execute(), []);
+  for (let i = 0; i < 5; i++) await assert.rejects(check("ada", "wrong"), badCredentials.is);
+  await assert.rejects(check("ada", "secret"), accountLocked.is);
+});
