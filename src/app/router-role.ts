@@ -26,6 +26,7 @@ import {
   createHealth,
   createHistogram,
   createHttpRouter,
+  createInspection,
   createMetricsPage,
   createRoutePrograms,
   createStatusServer,
@@ -170,6 +171,7 @@ function assemble(
     health,
     table,
     dropletStaleThresholdMs: feedConfig.dropletStaleThresholdMs,
+    inspect: createInspection(router),
     metrics: createMetricsPage({
       counters: router.counters,
       table,

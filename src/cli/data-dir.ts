@@ -18,6 +18,16 @@ export interface UpFile {
   readonly dashboard: string;
   /** `127.0.0.1:8053`; "" without a DNS role. */
   readonly dns: string;
+  /** Null when it says nothing of a router that answers questions. */
+  readonly routerStatus: RouterAccess | null;
+}
+
+/** A router's status listener. */
+export interface RouterAccess {
+  /** `http://127.0.0.1:8082` */
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
 }
 
 export interface Named {
@@ -68,6 +78,13 @@ export function readUpFile(host: Host): UpFile | null {
     pid: up.has("pid") ? up.number("pid") : 0,
     dashboard: up.has("dashboard") ? up.text("dashboard") : "",
     dns: up.has("dns") ? `${up.text("dns", "host")}:${up.number("dns", "port")}` : "",
+    routerStatus: up.has("router", "status")
+      ? {
+          url: up.text("router", "status", "url"),
+          username: up.text("router", "status", "username"),
+          password: up.text("router", "status", "password"),
+        }
+      : null,
   };
 }
 

@@ -57,6 +57,12 @@ export const commands: readonly ListedCommand[] = [
   entry(ROUTES, "update-route", "change the options of a route", () => import("./commands/update-route.ts")),
   entry(ROUTES, "delete-route", "delete a route", () => import("./commands/delete-route.ts")),
   entry(ROUTES, "wait", "wait until every router has a route", () => import("./commands/wait.ts")),
+  entry(
+    ROUTES,
+    "explain",
+    "tell what a request would get, or why one got what it did",
+    () => import("./commands/explain.ts"),
+  ),
   entry(ROUTES, "domains", "list the domains routes may end in", () => import("./commands/domains.ts")),
   entry(ROUTES, "options", "list the route options there are", () => import("./commands/options.ts")),
 

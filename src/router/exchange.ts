@@ -42,6 +42,7 @@ import type { EndpointState } from "./endpoint-state.ts";
 import type { RoutedCandidate, RouteProgram } from "./program.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
+import { type FailureNotes, rememberFailure } from "./verdict.ts";
 
 /** Without an interim answer for so long, the client is told to send its body (as upstream does). */
 const CONTINUE_AFTER_MS = 1_000;
@@ -90,6 +91,8 @@ export class Exchange implements ExchangeView, PickContext {
   /** An idle connection turned out dead: the same endpoint is asked again on a new one. */
   needsFreshConnection = false;
   lastFailure: ViaductError | null = null;
+  /** For the verdict; null while all goes well. */
+  failures: FailureNotes | null = null;
   failedAttemptsTimeMs = 0;
   /** Any part of the request body went to an endpoint. */
   hasSentBody = false;
@@ -119,6 +122,7 @@ export class Exchange implements ExchangeView, PickContext {
 
   isActive = false;
   isTunnel = false;
+  tunnelEndedBy: "client" | "endpoint" | null = null;
   /** 1xx answers of the endpoint so far. */
   interimAnswers = 0;
   /** The candidate counts this exchange as in flight. */
@@ -354,6 +358,7 @@ export class Exchange implements ExchangeView, PickContext {
 
   tunnelEndUp(): void {
     this.#endedUp = true;
+    this.tunnelEndedBy ??= "client";
     if (this.#endedDown) this.#endTunnel();
     else this.upstream?.socket.end();
   }
@@ -361,6 +366,7 @@ export class Exchange implements ExchangeView, PickContext {
   #tunnelEndDown(error: Error | null): void {
     if (error !== null) this.client.destroy();
     this.#endedDown = true;
+    this.tunnelEndedBy ??= "endpoint";
     if (this.#endedUp || error !== null) this.#endTunnel();
     else this.client.socket.end();
   }
@@ -381,6 +387,7 @@ export class Exchange implements ExchangeView, PickContext {
     const { upstream, candidate } = this;
     if (candidate !== null && upstream !== null) this.#noteFailure(error, upstream, candidate);
     const retry = this.#retryOf(error, upstream);
+    rememberFailure(this, error);
     this.#dropUpstream();
     if (retry !== "no") {
       this.router.counters.retries++;
@@ -418,6 +425,7 @@ export class Exchange implements ExchangeView, PickContext {
     this.candidates = NO_CANDIDATES;
     this.candidate = null;
     this.lastFailure = null;
+    this.failures = null;
     this.client.exchangeEnded(this.persists);
   }
 
@@ -595,6 +603,7 @@ export class Exchange implements ExchangeView, PickContext {
     this.tlsTimeMs = -1;
     this.localAddress = "";
     this.isTunnel = false;
+    this.tunnelEndedBy = null;
     this.interimAnswers = 0;
     this.#sentContinue = false;
     this.#endedUp = false;

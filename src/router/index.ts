@@ -20,6 +20,7 @@ export type { GorouterLogger } from "./gorouter-log.ts";
 export { renderGorouterKeys } from "./gorouter-reference.ts";
 export { createHealth } from "./health.ts";
 export type { Health, HealthState } from "./health.ts";
+export { createInspection } from "./inspection.ts";
 export { createHistogram, createMetricsPage, REGISTRATION_LATENCY_BUCKETS } from "./metrics.ts";
 export { createRoutePrograms } from "./program.ts";
 export type { RouteProgram, RoutePrograms } from "./program.ts";

@@ -3,13 +3,14 @@ import type { AccessLogRecord } from "./access-record.ts";
 import { countResponse } from "./counters.ts";
 import type { Exchange } from "./exchange.ts";
 import { REFERER, USER_AGENT } from "./header-names.ts";
+import { verdictDetails } from "./verdict.ts";
 
 /** Phase record: the exchange has ended; counters, verdict and access log learn of it. */
 export function record(exchange: Exchange): void {
   const { router, candidate, route } = exchange;
   countResponse(router.counters, exchange.status === 499 ? 0 : exchange.status);
 
-  const verdict = router.verdicts.take();
+  const verdict = router.verdicts.take(verdictDetails(exchange));
   verdict.endedAtMs = router.ticker.wallMs(router.ticker.nowMs);
   verdict.requestId = exchange.requestId;
   verdict.route = route === null ? "" : route.key;
@@ -17,6 +18,7 @@ export function record(exchange: Exchange): void {
   verdict.attempts = exchange.attempts;
   verdict.status = exchange.status;
   verdict.errorCode = exchange.errorCode;
+  verdict.durationMs = exchange.endedAtMs - exchange.startedAtMs;
 
   // What was no request has no line upstream either.
   if (router.accessLog === null || exchange.method === "") return;

@@ -11,6 +11,7 @@ import { type AccessLogFormatter, formatAccessLogLine } from "./access-log.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
 import { createCounters, type RouterCounters } from "./counters.ts";
+import { explain, type Explanation, type Question } from "./explain.ts";
 import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
 import { createRouteServices } from "./route-services/route-services.ts";
@@ -40,6 +41,10 @@ export interface HttpRouter extends Part {
   readonly counters: Readonly<RouterCounters>;
   /** The last exchanges, newest first. */
   lastVerdicts(): VerdictEntry[];
+  /** By request id; null when it is not kept (any more). */
+  findVerdict(requestId: string): VerdictEntry | null;
+  /** What would become of a request that came now. */
+  explain(question: Question): Promise<Explanation>;
   drain(deadlineMs: number): Promise<void>;
 }
 
@@ -94,6 +99,14 @@ class RouterPart implements HttpRouter {
 
   lastVerdicts(): VerdictEntry[] {
     return this.#router.verdicts.list();
+  }
+
+  findVerdict(requestId: string): VerdictEntry | null {
+    return this.#router.verdicts.find(requestId);
+  }
+
+  explain(question: Question): Promise<Explanation> {
+    return explain(this.#router, question);
   }
 
   async start(): Promise<void> {

@@ -13,6 +13,7 @@ import { type ListenAddress, listenError, type Logger, type Part } from "../kern
 import { type Endpoint, endpointAddress, type Route, type Table } from "../table/index.ts";
 import type { StatusConfig } from "./gorouter-config.ts";
 import type { Health } from "./health.ts";
+import type { Inspect } from "./inspection.ts";
 
 const LOOPBACK = "127.0.0.1";
 /** Routes per piece of the answer: traffic has its turn between two pieces. */
@@ -32,6 +33,8 @@ export function createStatusServer(given: {
   readonly config: StatusConfig;
   readonly health: Health;
   readonly table: Table;
+  /** Further questions, answered beside `/routes` and under its password. */
+  readonly inspect?: Inspect;
   /** What `/metrics` answers. */
   readonly metrics: () => string;
   /** Shown as the time to live of endpoints. */
@@ -107,7 +110,8 @@ export function createStatusServer(given: {
       response.setHeader("WWW-Authenticate", 'Basic realm="Restricted"');
       return answer(response, 401, "Unauthorized\n");
     }
-    if (pathOf(request) !== "/routes") return answer(response, 404);
+    if (pathOf(request) === "/metrics") return answerMetrics(request, response);
+    if (pathOf(request) !== "/routes") return answerQuestion(request, response);
     response.setHeader("Content-Type", "application/json");
     response.setHeader("Connection", "close");
     const ttl = given.dropletStaleThresholdMs / 1_000;
@@ -116,6 +120,20 @@ export function createStatusServer(given: {
     } catch (error) {
       // The reader went away; the answer has no other use.
       log.debug({ err: error }, "routes-answer-cut");
+    }
+  }
+
+  async function answerQuestion(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = URL.parse(request.url ?? "", "http://router");
+    try {
+      const found = url === null ? null : await given.inspect?.(url);
+      if (found === null || found === undefined) return answer(response, 404);
+      response.setHeader("Content-Type", "application/json");
+      return answer(response, found.status, `${JSON.stringify(found.body)}\n`);
+    } catch (error) {
+      // Our mistake; traffic must not suffer for a question.
+      log.error({ err: error, path: request.url }, "question-not-answered");
+      return answer(response, 500);
     }
   }
 }
@@ -134,7 +152,9 @@ function answer(response: ServerResponse, status: number, body = ""): void {
   response.setHeader("Cache-Control", "private, max-age=0");
   response.setHeader("Expires", "0");
   response.setHeader("Connection", "close");
-  if (body !== "") response.setHeader("Content-Type", "text/plain; charset=utf-8");
+  if (body !== "" && !response.hasHeader("Content-Type")) {
+    response.setHeader("Content-Type", "text/plain; charset=utf-8");
+  }
   response.end(body);
 }
 

@@ -27,6 +27,23 @@ export const apiUnreachable = defineError<{ url: string; reason: string }>({
     `the API at ${d.url} does not answer (${d.reason}); start Viaduct with «viaduct up», or name another API with --api URL`,
 });
 
+export const routerUnreachable = defineError<{ url: string; reason: string }>({
+  code: "router_unreachable",
+  source: "operator",
+  retry: "safe",
+  status: 0,
+  explain: (d) =>
+    `the router's status listener at ${d.url} does not answer (${d.reason}); start it with «viaduct up» or «viaduct router», or name another one with --router URL`,
+});
+
+export const routerRefused = defineError<{ url: string; reason: string }>({
+  code: "router_refused",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `the router at ${d.url} does not say: ${d.reason}`,
+});
+
 export const notLoggedIn = defineError<{ api: string }>({
   code: "not_logged_in",
   source: "operator",
