@@ -301,3 +301,28 @@ test("without acknowledgements, liveness is an unknown request", async (t) => {
   const reply = await api.get("/v3/viaduct/routes/any/liveness");
   assert.deepEqual(reply.details, ["Unknown request"]);
 });
+
+test("the log says who asked for a change and what became of it, and nothing that was in the body", async (t) => {
+  const lines: string[] = [];
+  const log = createLogger({ level: "info", sink: { write: (line) => lines.push(line) } });
+  const api = await startApi(t, { log });
+  lines.length = 0;
+  // The tokens of these tests have no user name; then it is the client's.
+  const relationships = { space: { data: { guid: api.space } } };
+  await api.post("/v3/apps?x=secret", {
+    name: "shop",
+    environment_variables: { KEY: "secret" },
+    relationships,
+  });
+  await api.post("/v3/apps", { name: "shop", relationships });
+  await api.get("/v3/apps");
+  const said = lines
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter(({ message }) => message === "change asked for")
+    .map(({ user, method, path, status }) => [user, method, path, status]);
+  assert.deepEqual(said, [
+    ["cf", "POST", "/v3/apps", 201],
+    ["cf", "POST", "/v3/apps", 422],
+  ]);
+  assert.doesNotMatch(lines.join(""), /secret/);
+});

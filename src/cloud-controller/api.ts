@@ -16,6 +16,7 @@ import {
   unprocessable,
 } from "../kernel/errors/cloud-controller.ts";
 import { createHttpApi, type HttpApi } from "../http/index.ts";
+import type { Logger } from "../kernel/index.ts";
 import { type ContextOptions, createContext, type Context } from "./context.ts";
 import type { Access, Call, Endpoint, Query } from "./endpoint.ts";
 import { metadataProblems } from "./metadata.ts";
@@ -38,6 +39,7 @@ export function buildCloudController(deps: CloudControllerDeps): HttpApi {
   const context = createContext(deps);
   const api = createHttpApi();
   takeEveryBody(api);
+  api.addHook("onResponse", async (request, reply) => noteChange(request, reply, context.log));
   api.setErrorHandler((error, request, reply) => answerError(error, request, reply, context));
   api.setNotFoundHandler((request, reply) => answerError(unknownRequest({}), request, reply, context));
   for (const endpoint of endpoints) register(api, endpoint, context, deps.verifier);
@@ -82,6 +84,18 @@ function register(api: HttpApi, endpoint: Endpoint, context: Context, verifier: 
   });
 }
 
+/** Who asked, for the log; "" for nobody. */
+const userNames = new WeakMap<FastifyRequest, string>();
+
+/** Every call that may change something is in the log, with who asked for it and what became of it. Bodies are not. */
+function noteChange(request: FastifyRequest, reply: FastifyReply, log: Logger): void {
+  const { method, url } = request;
+  if (method === "GET" || method === "HEAD" || method === "OPTIONS") return;
+  const path = url.split("?", 1)[0];
+  const user = userNames.get(request) ?? "";
+  log.info({ user, method, path, status: reply.statusCode }, "change asked for");
+}
+
 /** @throws notAuthenticated, invalidAuthToken, notAuthorized */
 async function identify(request: FastifyRequest, access: Access, verifier: TokenVerifier): Promise<Caller> {
   if (access === "public") return NOBODY;
@@ -92,6 +106,7 @@ async function identify(request: FastifyRequest, access: Access, verifier: Token
   const claims = await verifier.verifyToken(token).catch((error: unknown) => {
     throw tokenInvalid.is(error) ? invalidAuthToken({}, error) : error;
   });
+  userNames.set(request, claims.user_name ?? claims.client_id);
   const caller = callerOf({ userGuid: claims.user_id ?? "", scopes: claims.scope });
   const isAllowed = access === "read" ? caller.canRead : caller.canWrite;
   if (!isAllowed) throw notAuthorized({});

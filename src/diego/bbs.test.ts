@@ -57,6 +57,30 @@ async function startBbs(t: TestContext, options: { store?: Store; log?: typeof s
   return { bbs, clock, store, events, kinds: () => events.splice(0).map((event) => event.kind) };
 }
 
+test("the log says which instance of which app began to serve, crashed and ended", async (t) => {
+  const lines: Record<string, unknown>[] = [];
+  const log = createLogger({
+    level: "info",
+    sink: { write: (line) => lines.push(JSON.parse(line) as Record<string, unknown>) },
+  });
+  const { bbs } = await startBbs(t, { log });
+  const cell = new FakeCell("cell", bbs);
+  bbs.join(cell);
+  await bbs.desireLrp(lrp({ processGuid: "process-1", metricTags: { app_name: "shop" } }));
+  cell.up();
+  bbs.crashActualLrp(cell.slot(), cell.key(), "Exited with status 3");
+  cell.up();
+  await bbs.removeDesiredLrp("process-1");
+  bbs.removeActualLrp(cell.slot(), cell.key());
+  const said = lines.map(({ message, app, index, reason }) => [message, app, index, reason]);
+  assert.deepEqual(said, [
+    ["instance runs", "shop", 0, undefined],
+    ["instance crashed", "shop", 0, "Exited with status 3"],
+    ["instance runs", "shop", 0, undefined],
+    ["instance ended", undefined, 0, undefined],
+  ]);
+});
+
 test("what was desired, updated and removed is so after a restart, and everything desired is placed again", async (t) => {
   const folder = await mkdtemp(join(tmpdir(), "viaduct-bbs-"));
   t.after(() => rm(folder, { recursive: true }));

@@ -196,6 +196,7 @@ export class LrpBbs implements Bbs, CellBbs, Part {
     if (this.#isTelling) return;
     this.#isTelling = true;
     for (let event = this.#untold.shift(); event !== undefined; event = this.#untold.shift()) {
+      this.#note(event);
       for (const handler of this.#subscribers) {
         try {
           handler(event);
@@ -206,6 +207,28 @@ export class LrpBbs implements Bbs, CellBbs, Part {
       }
     }
     this.#isTelling = false;
+  }
+
+  /** What somebody wants to read who is woken by an alert: which instance of which app began or ended to serve. */
+  #note(event: LrpEvent): void {
+    if (event.kind === "actual-crashed") {
+      const { crashCount } = event.actual;
+      this.#log.warn({ ...this.#named(event.actual), crashCount, reason: event.reason }, "instance crashed");
+    } else if (event.kind === "actual-changed" && event.after.state !== event.before.state) {
+      if (event.after.state !== "RUNNING") return;
+      const { address, ports } = event.after;
+      const port = ports[0]?.hostPort;
+      this.#log.info({ ...this.#named(event.after), address, port }, "instance runs");
+    } else if (event.kind === "actual-removed" && event.actual.state === "RUNNING") {
+      // A crashed one that starts again makes room for its successor; its crash was said.
+      if (this.#states.find(event.actual) !== undefined) return;
+      this.#log.info(this.#named(event.actual), "instance ended");
+    }
+  }
+
+  #named({ processGuid, index, instanceGuid }: ActualLrp) {
+    const app = this.#states.desired.get(processGuid)?.metricTags["app_name"];
+    return { app, processGuid, index, instanceGuid };
   }
 
   #place(slot: SlotKey): void {
