@@ -46,8 +46,9 @@ export class ClientConnection {
   readonly exchange: Exchange;
   /** Received, not yet used. */
   held: Buffer | null = null;
-  /** Received part of an unfinished head. */
+  /** Received part of an unfinished head, and its last three characters. */
   text = "";
+  textEnd = "";
   /** When the first byte of the present head came (monotonic, precise). */
   headStartedAtMs = 0;
   /** The client ended its side; moment by the ticker, -1 when it has not. */
@@ -109,6 +110,7 @@ export class ClientConnection {
 
   /** The exchange is answered. @param persists  whether the connection may carry another one. */
   exchangeEnded(persists: boolean): void {
+    if (this.head.release()) this.exchange.release();
     if (this.#state === "closed") return;
     if (!persists) {
       this.linger();

@@ -429,6 +429,17 @@ export class Exchange implements ExchangeView, PickContext {
     this.client.exchangeEnded(this.persists);
   }
 
+  /** Ended: lets go of a head too long to be kept while the connection waits for another one. */
+  release(): void {
+    this.method = "";
+    this.rawHost = "";
+    this.host = "";
+    this.path = "";
+    this.target = "";
+    this.forwardedFor = undefined;
+    this.forwardedProto = undefined;
+  }
+
   startDeadline(name: string, afterMs: number, error: () => ViaductError): void {
     this.clearDeadline(name);
     const timer = this.router.clock.setTimeout(() => this.fail(error()), afterMs);

@@ -1,11 +1,15 @@
+import { mayDecideHead } from "../wire/http1/index.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { NAMES } from "./header-names.ts";
 
+/** Nobody has so many header lines, in requests or answers. */
+export const MAX_HEADER_LINES = 10_000;
 /**
  * The parser's own bound, as upstream has it. What the operator allows is checked later, in `admit`, when the
- * route is known and the answer can be logged under its name.
+ * route is known and the answer can be logged under its name. Upstream has none for lines; we keep 20 bytes for each,
+ * so that a head full of «a:» would cost five times what it sends.
  */
-const LIMITS = { maxHeadBytes: 1024 * 1024, maxHeaders: 0 };
+const LIMITS = { maxHeadBytes: 1024 * 1024, maxHeaders: MAX_HEADER_LINES };
 /** So much of a read is made a string at first: heads are short, and bodies need not become strings. */
 const WINDOW_BYTES = 8 * 1024;
 
@@ -18,6 +22,14 @@ const WINDOW_BYTES = 8 * 1024;
 export function readHead(client: ClientConnection, bytes: Buffer, size: number): number {
   const before = client.text;
   if (before === "") client.headStartedAtMs = client.router.ticker.monotonicMs();
+  else if (before.length + size <= LIMITS.maxHeadBytes) {
+    const piece = bytes.toString("latin1", 0, size);
+    if (!mayDecideHead(client.textEnd, piece)) {
+      client.text = before + piece;
+      client.textEnd = (client.textEnd + piece).slice(-3);
+      return size;
+    }
+  }
 
   let window = Math.min(size, WINDOW_BYTES);
   let text = before + bytes.toString("latin1", 0, window);
@@ -28,5 +40,6 @@ export function readHead(client: ClientConnection, bytes: Buffer, size: number):
     isComplete = client.head.parse(text, 0, before.length, NAMES, LIMITS);
   }
   client.text = isComplete ? "" : text;
+  client.textEnd = isComplete ? "" : text.slice(-3);
   return isComplete ? client.head.end - before.length : size;
 }

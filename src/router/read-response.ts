@@ -1,9 +1,10 @@
 import { endpointAnswerInvalid, endpointHeadTooLarge } from "../kernel/errors/router.ts";
 import { headTooLarge, tooManyHeaders } from "../kernel/errors/wire.ts";
 import { ViaductError } from "../kernel/index.ts";
-import { type ResponseHead, SAID_UPGRADE } from "../wire/http1/index.ts";
+import { mayDecideHead, type ResponseHead, SAID_UPGRADE } from "../wire/http1/index.ts";
 import type { Exchange } from "./exchange.ts";
 import { NAMES } from "./header-names.ts";
+import { MAX_HEADER_LINES } from "./read-head.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
 import { sendInterim, sendResponseBody, sendResponseHead, sendUpgrade } from "./send-response.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
@@ -37,8 +38,19 @@ export function readResponse(
 function readHeads(exchange: Exchange, upstream: UpstreamConnection, bytes: Buffer, size: number): void {
   const { head } = upstream;
   const { config } = exchange.router;
-  const limits = { maxHeadBytes: config.maxResponseHeadBytes, maxHeaders: config.maxResponseHeaders };
+  const limits = {
+    maxHeadBytes: config.maxResponseHeadBytes,
+    maxHeaders: config.maxResponseHeaders || MAX_HEADER_LINES,
+  };
   const before = upstream.text;
+  if (before !== "" && before.length + size <= limits.maxHeadBytes) {
+    const piece = bytes.toString("latin1", 0, size);
+    if (!mayDecideHead(upstream.textEnd, piece)) {
+      upstream.text = before + piece;
+      upstream.textEnd = (upstream.textEnd + piece).slice(-3);
+      return;
+    }
+  }
   let window = Math.min(size, WINDOW_BYTES);
   let text = before + bytes.toString("latin1", 0, window);
   let from = 0;
@@ -47,6 +59,7 @@ function readHeads(exchange: Exchange, upstream: UpstreamConnection, bytes: Buff
     if (!head.parse(text, from, searched, NAMES, limits)) {
       if (window === size) {
         upstream.text = text.slice(from);
+        upstream.textEnd = upstream.text.slice(-3);
         return;
       }
       window = size;

@@ -19,8 +19,9 @@ export class UpstreamConnection {
   readonly state: EndpointState;
   readonly head = new ResponseHead();
   readonly body = new BodyReader();
-  /** Received part of an unfinished head. */
+  /** Received part of an unfinished head, and its last three characters. */
   text = "";
+  textEnd = "";
   exchange: Exchange | null = null;
   /** It has served an exchange before the present one. */
   wasReused = false;
@@ -99,6 +100,7 @@ export class UpstreamConnection {
     const { config, counters, ticker, isDraining } = this.#router;
     const { state } = this;
     this.exchange = null;
+    this.head.release();
     if (
       !this.isReusable ||
       this.isClosed ||

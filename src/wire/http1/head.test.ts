@@ -9,6 +9,7 @@ import {
   absoluteForm,
   HeaderNames,
   type HeadLimits,
+  mayDecideHead,
   RequestHead,
   ResponseHead,
   SAID_CLOSE,
@@ -297,6 +298,40 @@ test("however the bytes are cut, the result is the same, and nothing is thrown o
     ),
     { numRuns: 500 },
   );
+});
+
+test("a piece that cannot decide a head leaves it undecided", () => {
+  let skipped = 0;
+  const limits = { maxHeadBytes: 4_096, maxHeaders: 0 };
+  fc.assert(
+    fc.property(requestText, fc.array(fc.nat(20), { maxLength: 12 }), (text, cuts) => {
+      let before = "";
+      for (const piece of cut(text, cuts)) {
+        if (before !== "" && parseInPieces([before], limits) !== "more") return;
+        if (before !== "" && !mayDecideHead(before.slice(-3), piece)) {
+          assert.equal(parseInPieces([before + piece], limits), "more");
+          skipped++;
+        }
+        before += piece;
+      }
+    }),
+    { numRuns: 500 },
+  );
+  assert.ok(skipped > 100, `only ${skipped} pieces were skipped`);
+});
+
+test("a released head keeps an ordinary message and lets go of an unusual one", () => {
+  const head = new RequestHead();
+  const ordinary = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+  head.parse(ordinary, 0, 0, NAMES, LIMITS);
+  assert.equal(head.release(), false);
+  assert.equal(head.target, "/a");
+  const unusual = `GET /a HTTP/1.1\r\n${"X: y\r\n".repeat(5_000)}\r\n`;
+  head.parse(unusual, 0, 0, NAMES, { maxHeadBytes: 100_000, maxHeaders: 0 });
+  assert.equal(head.release(), true);
+  assert.deepEqual([head.text, head.method, head.target, head.lineCount], ["", "", "", 0]);
+  assert.equal(head.parse(ordinary, 0, 0, NAMES, LIMITS), true);
+  assert.equal(head.value(0), "a");
 });
 
 test("random bytes are refused or waited for, never misread", () => {

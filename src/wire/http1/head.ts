@@ -44,6 +44,9 @@ const MAX_LENGTH_DIGITS = 15;
 /** Numbers kept per header line: known name, and offsets of name, value, end of value, end of line. */
 const FIELDS_PER_LINE = 5;
 const ROOM_FOR_LINES = 32;
+/** A head object that is kept for the next message keeps so much of the last one. */
+const MAX_KEPT_TEXT = 8 * 1024;
+const MAX_KEPT_LINES = 2 * ROOM_FOR_LINES;
 
 export interface HeadLimits {
   /** From the first byte of the head to the last of the empty line. */
@@ -116,6 +119,20 @@ class Head {
       found = found === undefined ? this.value(i) : `${found}, ${this.value(i)}`;
     }
     return found;
+  }
+
+  /**
+   * The message is done with, and the next one may be long in coming: gives up memory that only an unusual head needs.
+   * @returns true when the text is gone.
+   */
+  release(): boolean {
+    if (this.#lines.length > MAX_KEPT_LINES * FIELDS_PER_LINE) {
+      this.#lines = new Int32Array(ROOM_FOR_LINES * FIELDS_PER_LINE);
+      this.lineCount = 0;
+    }
+    if (this.text.length <= MAX_KEPT_TEXT) return false;
+    this.reset("", 0, 0);
+    return true;
   }
 
   protected reset(text: string, start: number, end: number): void {
@@ -272,6 +289,14 @@ export class RequestHead extends Head {
     return true;
   }
 
+  override release(): boolean {
+    if (!super.release()) return false;
+    // Both may be windows onto the text, and would keep it.
+    this.method = "";
+    this.target = "";
+    return true;
+  }
+
   /** Connection persists after this exchange, as far as the request says. */
   get keepsAlive(): boolean {
     if ((this.connection & SAID_CLOSE) !== 0) return false;
@@ -393,6 +418,23 @@ export function absoluteForm(target: string): { readonly authority: string; read
     if (((CLASS[authority.charCodeAt(i)] as number) & HOST) === 0) return null;
   }
   return { authority, path: rest.startsWith("/") ? rest : `/${rest}` };
+}
+
+/**
+ * Of a head that came in pieces: can the next piece end it, or get it refused? When not, there is nothing to parse yet,
+ * and a client that sends a long head in many small pieces does not make us read it from the start each time.
+ *
+ * @param last  The three characters before the piece, fewer when there are no more.
+ */
+export function mayDecideHead(last: string, piece: string): boolean {
+  const text = last + piece;
+  let lineFeed = text.indexOf("\n", last.length);
+  while (lineFeed !== -1) {
+    // A bare line feed, or the one of an empty line.
+    if (text.charCodeAt(lineFeed - 1) !== CR || text.charCodeAt(lineFeed - 2) === LF) return true;
+    lineFeed = text.indexOf("\n", lineFeed + 1);
+  }
+  return false;
 }
 
 const NOT_YET = -1;

@@ -6,6 +6,7 @@ export { BodyReader } from "./body.ts";
 export {
   absoluteForm,
   type HeadLimits,
+  mayDecideHead,
   RequestHead,
   ResponseHead,
   SAID_CLOSE,
