@@ -5,6 +5,7 @@
  *   NATS ─► status listeners (503) ─► subscriber ─► wait for registrations ─► listener ─► gorouter.started
  *        ─► healthy (200) ─► pid file …  SIGUSR1: unhealthy ─► drain_wait ─► drain ─► stop
  *                                        SIGTERM, SIGINT: stop
+ *   SIGHUP, at any time: reads the file again and takes the certificates of the TLS listener from it
  */
 import type { EventEmitter } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -41,12 +42,13 @@ import { createTable } from "../table/index.ts";
 
 const SIGNALS = ["SIGTERM", "SIGINT", "SIGUSR1"] as const;
 type Signal = (typeof SIGNALS)[number];
+const RELOAD = "SIGHUP";
 
 export interface RouterRoleOptions {
   readonly configPath: string;
   /** Where the log goes; standard output when it is left out. */
   readonly sink?: LineSink;
-  /** Emits {@link SIGNALS}; the process when it is left out. */
+  /** Emits {@link SIGNALS} and {@link RELOAD}; the process when it is left out. */
   readonly signals?: Pick<EventEmitter, "on" | "off">;
   readonly clock?: Clock;
 }
@@ -73,7 +75,7 @@ export async function runRouterRole(options: RouterRoleOptions): Promise<number>
 
   const signals = listenForSignals(options.signals ?? process, log);
   try {
-    return await run(loaded, { log, clock, signals });
+    return await run(loaded, { log, clock, signals, configPath });
   } catch (error) {
     if (error instanceof StoppedWhileStarting) {
       log.info({}, "gorouter.exited");
@@ -95,12 +97,17 @@ interface Surroundings {
   readonly log: GorouterLogger;
   readonly clock: Clock;
   readonly signals: Signals;
+  readonly configPath: string;
 }
 
-async function run(loaded: GorouterConfig, { log, clock, signals }: Surroundings): Promise<number> {
+async function run(
+  loaded: GorouterConfig,
+  { log, clock, signals, configPath }: Surroundings,
+): Promise<number> {
   const bus = await connect(loaded, log, clock);
   const health = createHealth();
-  const { router, parts } = assemble(loaded, { log, clock, signals, bus, health });
+  const { router, parts } = assemble(loaded, { log, clock, signals, configPath, bus, health });
+  signals.onReload(() => reloadTls(router, configPath, log.session("router")));
   const lifecycle = createLifecycle(parts, log.session("lifecycle"));
   try {
     await lifecycle.start();
@@ -190,7 +197,6 @@ function assemble(
     await signals.pause(clock, waitMs);
   });
   const announce = waitPart("announce", async () => {
-    log.session("router").info({}, "tls-listener-not-enabled");
     log.info({ port: router.port }, "gorouter.started");
     health.set("healthy");
     await signals.pause(clock, loaded.healthyThresholdMs);
@@ -223,6 +229,21 @@ async function drain(
   if (left > 0) log.session("router").error({ "requests-in-flight": left }, "router.drain.timed-out");
 }
 
+/** Handshakes use the new certificates from now on. A file that is no good changes nothing. */
+function reloadTls(router: HttpRouter, configPath: string, log: GorouterLogger): void {
+  try {
+    const { config } = loadGorouterConfig(readFileSync(configPath, "utf8"), configPath);
+    if (config.tls === null || router.tlsPort === 0) {
+      log.info({ reason: "no TLS listener, before or after" }, "tls-reload-skipped");
+      return;
+    }
+    router.reloadTls(config.tls);
+    log.info({ certificates: config.tls.certificates.length }, "tls-reloaded");
+  } catch (error) {
+    log.error({ error: (error as Error).message }, "tls-reload-failed");
+  }
+}
+
 function waitPart(name: string, wait: () => Promise<void>): Part {
   return { name, start: wait, stop: async () => {} };
 }
@@ -240,6 +261,8 @@ class StoppedWhileStarting extends Error {}
 
 interface Signals {
   readonly first: Promise<Signal>;
+  /** On {@link RELOAD}, before the first of the others and after. */
+  onReload(reload: () => void): void;
   /** @throws StoppedWhileStarting when a signal comes first */
   pause(clock: Clock, ms: number): Promise<void>;
   stop(): void;
@@ -258,14 +281,21 @@ function listenForSignals(source: Pick<EventEmitter, "on" | "off">, log: Goroute
     source.on(signal, handler);
     return { signal, handler };
   });
+  let reload = () => {};
+  const onReload = () => reload();
+  source.on(RELOAD, onReload);
   return {
     first: first.promise,
+    onReload(given) {
+      reload = given;
+    },
     async pause(clock, ms) {
       await keepAliveWhile(Promise.race([pause(clock, ms), first.promise]));
       if (hasCome) throw new StoppedWhileStarting();
     },
     stop() {
       for (const { signal, handler } of handlers) source.off(signal, handler);
+      source.off(RELOAD, onReload);
     },
   };
 }

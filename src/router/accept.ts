@@ -1,9 +1,17 @@
 import type { Socket } from "node:net";
-import { ClientConnection } from "./client-connection.ts";
+import { plainTransport } from "./client-transport.ts";
 import type { RouterContext } from "./context.ts";
+import { openHttp1, Opening } from "./opening.ts";
 
 /** Phase accept: a client has connected; everything else happens when it sends. */
 export function accept(router: RouterContext, socket: Socket): void {
   if (router.isDraining) socket.destroy();
-  else router.clients.add(new ClientConnection(router, socket));
+  else if (router.config.acceptsProxyHeader) new Opening(router, socket, false);
+  else openHttp1(router, plainTransport(socket));
+}
+
+/** The same on the TLS listener. */
+export function acceptTls(router: RouterContext, socket: Socket): void {
+  if (router.isDraining) socket.destroy();
+  else new Opening(router, socket, true);
 }

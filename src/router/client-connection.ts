@@ -12,10 +12,11 @@
  */
 import type { Socket } from "node:net";
 import { BodyReader, RequestHead } from "../wire/http1/index.ts";
+import type { ClientTransport } from "./client-transport.ts";
 import type { RouterContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { readHead } from "./read-head.ts";
-import { readInto } from "./receive-buffer.ts";
+import { type ClientCertHeader, clientCertHeader } from "./xfcc.ts";
 
 /** Reading stops while more than this waits to be used. */
 const MAX_HELD_BYTES = 64 * 1024;
@@ -37,10 +38,12 @@ type State = "head" | "exchange" | "skipping" | "tunnel" | "lingering" | "closed
 export class ClientConnection {
   readonly socket: Socket;
   readonly router: RouterContext;
-  /** The peer's IP; an IPv4 address never in its IPv6 form. */
+  /** The client's IP; an IPv4 address never in its IPv6 form. */
   readonly address: string;
   /** `address:port`, `[address]:port` for IPv6. */
   readonly peer: string;
+  readonly usesTls: boolean;
+  readonly certHeader: ClientCertHeader;
   readonly head = new RequestHead();
   readonly body = new BodyReader();
   readonly exchange: Exchange;
@@ -59,15 +62,17 @@ export class ClientConnection {
   #isReading = false;
   #isPaused = false;
 
-  constructor(router: RouterContext, accepted: Socket) {
+  constructor(router: RouterContext, transport: ClientTransport) {
     this.router = router;
-    const address = accepted.remoteAddress ?? "";
-    this.address = address.startsWith("::ffff:") ? address.slice(7) : address;
-    const port = accepted.remotePort ?? 0;
-    this.peer = this.address.includes(":") ? `[${this.address}]:${port}` : `${this.address}:${port}`;
+    const { address, port, tls } = transport;
+    this.address = address;
+    this.peer = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+    this.usesTls = tls !== null;
+    this.certHeader = clientCertHeader(router.config.forwardedClientCert, tls?.certificate ?? "");
     this.#quietSinceMs = router.ticker.nowMs;
     this.exchange = new Exchange(router, this);
-    this.socket = readInto(accepted, this.#receive)
+    this.socket = transport
+      .open(this.#receive)
       .on("drain", this.#onDrain)
       .on("end", this.#onEnd)
       .on("error", ignore) // «close» follows and decides
@@ -121,6 +126,11 @@ export class ClientConnection {
     this.#readOn(null, 0);
   }
 
+  /** Bytes that were read before there was this connection. */
+  receiveEarly(bytes: Buffer): void {
+    if (bytes.length > 0) this.#receive(bytes, bytes.length);
+  }
+
   startTunnel(): void {
     this.#state = "tunnel";
     this.resume();
@@ -140,8 +150,9 @@ export class ClientConnection {
 
   /** In the middle of an answer: the client must not take what it has for the whole. */
   cut(): void {
-    // In HTTP/1.0 the end of the connection may be the end of the body; a reset never is.
-    if (this.head.minorVersion === 0) this.socket.resetAndDestroy();
+    // In HTTP/1.0 the end of the connection may be the end of the body; a reset never is. On TLS the end is signed,
+    // and what is cut has none.
+    if (this.head.minorVersion === 0 && !this.usesTls) this.socket.resetAndDestroy();
     else this.socket.destroy();
   }
 

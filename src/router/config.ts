@@ -9,6 +9,9 @@ import {
   routeServicesSettings,
 } from "./route-services/settings.ts";
 
+import type { KeyPair, TlsListenerConfig } from "./tls/listener-config.ts";
+import type { ForwardedClientCert } from "./xfcc.ts";
+
 export const BALANCING_ALGORITHMS = ["round-robin", "least-connection"] as const;
 export type BalancingAlgorithm = (typeof BALANCING_ALGORITHMS)[number];
 
@@ -19,6 +22,12 @@ export interface RouterConfig extends RouteServicesConfig {
   readonly port: number;
   /** Name of the setting that holds the port, for the message when it is taken. */
   readonly portSetting: string;
+  /** False: there is only the TLS listener. */
+  readonly listensPlain: boolean;
+  /** Null without a TLS listener. */
+  readonly tls: TlsListenerConfig | null;
+  /** Connections may begin with a PROXY protocol header, on both listeners. */
+  readonly acceptsProxyHeader: boolean;
 
   /** Client side: the whole request head must have arrived this long after its first byte. */
   readonly readHeaderTimeoutMs: number;
@@ -64,7 +73,11 @@ export interface RouterConfig extends RouteServicesConfig {
   readonly verifyEndpointCertificates: boolean;
   /** PEM certificates that endpoints' certificates are checked against, besides the system's. */
   readonly endpointCaCertificates: readonly string[];
+  /** Presented to endpoints that ask for one. */
+  readonly endpointClientCertificate: KeyPair | null;
 
+  /** What becomes of `X-Forwarded-Client-Cert`. */
+  readonly forwardedClientCert: ForwardedClientCert;
   /** Always announce `X-Forwarded-Proto: https`. */
   readonly forceForwardedProtoHttps: boolean;
   /** Replace an `X-Forwarded-Proto` that the client sent. */
@@ -173,6 +186,11 @@ export const ROUTER_DEFAULTS = Object.freeze({
   dropletStaleThresholdMs: 120_000,
   verifyEndpointCertificates: true,
   endpointCaCertificates: [],
+  endpointClientCertificate: null,
+  listensPlain: true,
+  tls: null,
+  acceptsProxyHeader: false,
+  forwardedClientCert: "always_forward",
   forceForwardedProtoHttps: false,
   sanitizeForwardedProto: false,
   hopByHopHeadersToFilter: [],

@@ -10,7 +10,9 @@ import type { RouterCounters } from "./counters.ts";
 import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
 import type { RouteServices } from "./route-services/route-services.ts";
+import type { Opening } from "./opening.ts";
 import type { Ticker } from "./ticker.ts";
+import type { TlsHandshakes } from "./tls/tls-handshakes.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 import type { VerdictRing } from "./verdict-ring.ts";
 
@@ -28,6 +30,10 @@ export interface RouterContext {
   readonly endpointTls: SecureContext;
   /** Null without a secret for them. */
   readonly routeServices: RouteServices | null;
+  /** Towards clients; null without a TLS listener. Replaced when certificates change. */
+  tls: TlsHandshakes | null;
+  /** Connections that have not come to their first request yet. */
+  readonly openings: Set<Opening>;
   readonly clients: Set<ClientConnection>;
   readonly upstreams: Set<UpstreamConnection>;
   /** No new exchanges after the present ones. */

@@ -4,7 +4,6 @@
  * All problems are reported at once, each with its line. Unknown keys are no problem, because gorouter ignores
  * them too, but they are said, with the nearest known name.
  */
-import { createSecureContext } from "node:tls";
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
 import { configInvalid } from "../kernel/errors/config.ts";
 import { nearestName } from "../kernel/index.ts";
@@ -20,6 +19,8 @@ import {
   type GorouterValue,
 } from "./gorouter-keys.ts";
 import type { Given } from "./gorouter-values.ts";
+import { checkKeyPair, mapTlsListener } from "./tls/gorouter-tls.ts";
+import type { KeyPair } from "./tls/listener-config.ts";
 
 const MIB = 1024 * 1024;
 /** Cap and default of `max_request_header_bytes`. */
@@ -87,7 +88,7 @@ export function loadGorouterConfig(text: string, path: string): GorouterConfig {
 }
 
 /** The file as read: values by key, and where each stands. */
-interface GorouterFile {
+export interface GorouterFile {
   get<K extends GorouterKeyName>(key: K): GorouterValue<K>;
   /** Notes a problem with a key, at its line when it is in the file. */
   problem(key: GorouterKeyName, sentence: string): void;
@@ -174,7 +175,7 @@ function mapConfig(file: GorouterFile): GorouterConfig {
   const staleMs = Math.max(get("droplet_stale_threshold"), get("start_response_delay_interval"));
   const endpointTimeoutMs = get("endpoint_timeout");
 
-  if (get("disable_http")) {
+  if (get("disable_http") && !get("enable_ssl")) {
     file.problem(
       "disable_http",
       "neither http nor https listener is enabled: router.enable_ssl: false, router.disable_http: true",
@@ -254,6 +255,11 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     balancingAlgorithm: get("balancing_algorithm"),
     verifyEndpointCertificates: !get("skip_ssl_validation"),
     endpointCaCertificates: get("ca_certs"),
+    endpointClientCertificate: mapEndpointCertificate(file),
+    listensPlain: !get("disable_http"),
+    tls: mapTlsListener(file),
+    acceptsProxyHeader: get("enable_proxy"),
+    forwardedClientCert: get("forwarded_client_cert"),
     forceForwardedProtoHttps: get("force_forwarded_proto_https"),
     sanitizeForwardedProto: get("sanitize_forwarded_proto"),
     hopByHopHeadersToFilter: get("hop_by_hop_headers_to_filter").map((name) => name.toLowerCase()),
@@ -285,6 +291,15 @@ function mapRouteServices(file: GorouterFile): RouteServicesConfig {
     routeServicesPrivateKey: privateKey,
     routeServicesAllowedNetworks: get("viaduct.route_services_allowed_networks"),
   };
+}
+
+function mapEndpointCertificate(file: GorouterFile): KeyPair | null {
+  const [certificate, key] = [file.get("backends.cert_chain"), file.get("backends.private_key")];
+  if (certificate === "" && key === "") return null;
+  checkKeyPair(certificate, key, (reason) =>
+    file.problem("backends.cert_chain", `Error loading key pair: ${reason}`),
+  );
+  return { certificate, key };
 }
 
 function mapStatus(file: GorouterFile): StatusConfig {
@@ -339,15 +354,6 @@ function mapNats(file: GorouterFile): NatsSettings {
     tls: isTls ? { ca, cert, key } : null,
     pingIntervalMs: get("nats_client_ping_interval"),
   };
-}
-
-function checkKeyPair(cert: string, key: string, onProblem: (reason: string) => void): void {
-  try {
-    if (cert === "" || key === "") throw new Error("certificate or key is missing");
-    createSecureContext({ cert, key });
-  } catch (error) {
-    onProblem((error as Error).message);
-  }
 }
 
 function isExtraField(name: string): name is ExtraAccessLogField {

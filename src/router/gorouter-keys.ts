@@ -11,6 +11,8 @@ import { BALANCING_ALGORITHMS } from "./config.ts";
 import { SHARDING_MODES } from "./feeds/classic.ts";
 import { allowlistProblem } from "./route-services/allowlist.ts";
 import { networkProblem } from "./route-services/egress.ts";
+import { certificateRules, keyPairs } from "./tls/gorouter-tls.ts";
+import { CLIENT_CERT_MODES } from "./xfcc.ts";
 import {
   anything,
   boolean,
@@ -100,36 +102,52 @@ function checkedTexts(problemOf: (item: string) => string | null): Kind<readonly
 const LOG_LEVELS = ["debug", "info", "error", "fatal"] as const;
 const TIMESTAMP_FORMATS = ["unix-epoch", "rfc3339"] as const;
 const AZ_PREFERENCES = ["none", "locally-optimistic"] as const;
-const CLIENT_CERT_MODES = ["always_forward", "forward", "sanitize_set"] as const;
 
-const NEEDS_TLS = "Takes effect with `enable_ssl` only.";
 const NEEDS_ROUTING_API = "Takes effect with `routing_api` only.";
 
 export const GOROUTER_KEYS = {
   // === listeners ===
   port: honoured(port, 8081, "HTTP listener, on all addresses."),
   disable_http: honoured(boolean, false, "No plain listener."),
-  enable_ssl: refused(
-    boolean,
-    false,
-    "TLS listener.",
-    "without it clients that speak TLS would find no listener",
+  enable_ssl: honoured(boolean, false, "A TLS listener; without it the keys about it are not read."),
+  ssl_port: honoured(port, 443, "Its port, on all addresses."),
+  tls_pem: honoured(
+    keyPairs,
+    [],
+    "Its certificates, chosen by server name: exact, then wildcard, then the first. SIGHUP reads them again.",
   ),
-  ssl_port: accepted(443, `Port of the TLS listener. ${NEEDS_TLS}`),
-  tls_pem: accepted([], `Certificates and keys. ${NEEDS_TLS}`),
-  cipher_suites: accepted("", `Colon-separated list. ${NEEDS_TLS}`),
-  min_tls_version: accepted("TLSv1.2", NEEDS_TLS),
-  max_tls_version: accepted("TLSv1.2", NEEDS_TLS),
-  client_cert_validation: accepted("", `\`none\`, \`request\` or \`require\`. ${NEEDS_TLS}`),
-  client_ca_certs: accepted("", NEEDS_TLS),
-  only_trust_client_ca_certs: accepted(false, NEEDS_TLS),
-  enable_verify_client_certificate_metadata: accepted(false, NEEDS_TLS),
-  verify_client_certificate_metadata: accepted([], NEEDS_TLS),
-  enable_proxy: refused(
+  cipher_suites: honoured(
+    text,
+    "",
+    "Colon-separated list of OpenSSL's or Go's names; those too weak for OpenSSL (RC4, 3DES) are refused.",
+  ),
+  min_tls_version: honoured(text, "TLSv1.2", "`TLSv1.0`, `TLSv1.1`, `TLSv1.2` or `TLSv1.3`."),
+  max_tls_version: honoured(text, "TLSv1.2", "`TLSv1.2` or `TLSv1.3`."),
+  client_cert_validation: honoured(
+    text,
+    "",
+    "`none`, `request` (verified when a client has one) or `require`; must be set with TLS.",
+  ),
+  client_ca_certs: honoured(
+    text,
+    "",
+    "PEM certificates that clients are checked against, besides the system's and `ca_certs`.",
+  ),
+  only_trust_client_ca_certs: honoured(boolean, false, "Only against those."),
+  enable_verify_client_certificate_metadata: honoured(
     boolean,
     false,
-    "PROXY protocol on the listeners.",
-    "without it every client would have the load balancer's address",
+    "Clients' names are checked by the rules.",
+  ),
+  verify_client_certificate_metadata: honoured(
+    certificateRules,
+    [],
+    "Rules: a certificate under the authority `issuer_in_chain` must have one of the `valid_cert_subjects`.",
+  ),
+  enable_proxy: honoured(
+    boolean,
+    false,
+    "Connections may begin with a PROXY protocol header, version 1 or 2, on both listeners.",
   ),
   enable_http2: honoured(boolean, true, "`false` speaks HTTP/1.1 also to endpoints that ask for HTTP/2."),
   enable_http1_concurrent_read_write: accepted(
@@ -146,13 +164,8 @@ export const GOROUTER_KEYS = {
   // === endpoints ===
   "backends.max_conns": honoured(integer(0), 0, "Most requests in flight per endpoint; 0 is no limit."),
   "backends.max_attempts": honoured(integer(0), 0, "Endpoints tried per request; 0 is 1."),
-  "backends.cert_chain": refused(
-    text,
-    "",
-    "Client certificate towards endpoints.",
-    "endpoints that demand it would refuse every connection",
-  ),
-  "backends.private_key": accepted("", "Key of `backends.cert_chain`."),
+  "backends.cert_chain": honoured(text, "", "Client certificate for endpoints that ask for one."),
+  "backends.private_key": honoured(text, "", "Its key."),
   ca_certs: honoured(texts, [], "PEM certificates that endpoints are checked against, besides the system's."),
   skip_ssl_validation: honoured(boolean, false, "Certificates of endpoints are not checked."),
   endpoint_timeout: honoured(duration, 60_000, "Longest time for a whole answer; 0 is no limit."),
@@ -190,14 +203,13 @@ export const GOROUTER_KEYS = {
   sticky_session_cookie_names: accepted(["JSESSIONID"], "Cookies that make an app's sessions sticky."),
   sticky_sessions_for_auth_negotiate: accepted(false, "Sticky sessions for `Authorization: Negotiate`."),
   secure_cookies: accepted(false, "`Secure` on `__VCAP_ID__`."),
-  forwarded_client_cert: refused(
+  forwarded_client_cert: honoured(
     oneOf(
       CLIENT_CERT_MODES,
       (value) => `Invalid forwarded client cert mode: ${value}. ${choices(CLIENT_CERT_MODES)}`,
     ),
     "always_forward",
-    "What becomes of `X-Forwarded-Client-Cert`.",
-    "without it clients could make up the certificate that apps trust",
+    "`X-Forwarded-Client-Cert`: `always_forward` keeps what was sent, `forward` does so from clients with a certificate, `sanitize_set` writes the client's own.",
   ),
   force_forwarded_proto_https: honoured(boolean, false, "`X-Forwarded-Proto` is always `https`."),
   sanitize_forwarded_proto: honoured(boolean, false, "A client's `X-Forwarded-Proto` is replaced."),

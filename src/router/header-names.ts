@@ -16,6 +16,7 @@ export const NAMES = new HeaderNames([
   "x-forwarded-proto",
   "x-request-start",
   "x-vcap-request-id",
+  "x-forwarded-client-cert",
   "x-cf-app-instance",
   "x-cf-process-instance",
   "x-cf-applicationid",
@@ -37,6 +38,7 @@ export const X_FORWARDED_FOR = NAMES.id("x-forwarded-for");
 export const X_FORWARDED_PROTO = NAMES.id("x-forwarded-proto");
 export const X_REQUEST_START = NAMES.id("x-request-start");
 export const X_VCAP_REQUEST_ID = NAMES.id("x-vcap-request-id");
+export const X_FORWARDED_CLIENT_CERT = NAMES.id("x-forwarded-client-cert");
 export const X_CF_APP_INSTANCE = NAMES.id("x-cf-app-instance");
 export const X_CF_PROCESS_INSTANCE = NAMES.id("x-cf-process-instance");
 export const X_CF_PROXY_SIGNATURE = NAMES.id("x-cf-proxy-signature");
@@ -79,6 +81,7 @@ export const REQUEST_ACTIONS = actions(
     X_FORWARDED_FOR,
     X_FORWARDED_PROTO,
     X_REQUEST_START,
+    X_FORWARDED_CLIENT_CERT,
     X_CF_PROXY_SIGNATURE,
     X_CF_PROXY_METADATA,
     X_CF_FORWARDED_URL,

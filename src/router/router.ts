@@ -1,11 +1,11 @@
 /** The HTTP router as a part: opens the port, ticks, drains, stops. */
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
-import { createSecureContext, type SecureContext } from "node:tls";
+import type { SecureContext } from "node:tls";
 import { accessLogUnwritable } from "../kernel/errors/router.ts";
 import { type Clock, type LineSink, listenError, type Logger, type Part } from "../kernel/index.ts";
 import type { Table } from "../table/index.ts";
-import { accept } from "./accept.ts";
+import { accept, acceptTls } from "./accept.ts";
 import { AccessLogWriter, fileBatchSink, lineBatchSink } from "./access-log-writer.ts";
 import { type AccessLogFormatter, formatAccessLogLine } from "./access-log.ts";
 import type { RouterConfig } from "./config.ts";
@@ -15,7 +15,11 @@ import { explain, type Explanation, type Question } from "./explain.ts";
 import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
 import { createRouteServices } from "./route-services/route-services.ts";
+import { alpnProtocols } from "./opening.ts";
 import { Ticker } from "./ticker.ts";
+import { endpointContext } from "./tls/endpoint-context.ts";
+import type { TlsListenerConfig } from "./tls/listener-config.ts";
+import { createTlsHandshakes, type TlsHandshakes } from "./tls/tls-handshakes.ts";
 import { type VerdictEntry, VerdictRing } from "./verdict-ring.ts";
 
 /** Connections that the system completes before we accept them. */
@@ -38,6 +42,13 @@ export interface HttpRouterParts {
 export interface HttpRouter extends Part {
   /** The port that is listened on; 0 before the start. */
   readonly port: number;
+  /** That of the TLS listener; 0 before the start, and without one. */
+  readonly tlsPort: number;
+  /**
+   * Other certificates, suites, versions and client authorities for handshakes from now on; connections stay.
+   * @throws what `node:tls` says of them; nothing has changed then
+   */
+  reloadTls(config: TlsListenerConfig): void;
   readonly counters: Readonly<RouterCounters>;
   /** The last exchanges, newest first. */
   lastVerdicts(): VerdictEntry[];
@@ -59,14 +70,15 @@ class RouterPart implements HttpRouter {
   readonly #parts: HttpRouterParts;
   readonly #router: RouterContext;
   readonly #server: Server;
+  readonly #tlsServer: Server;
   #port = 0;
+  #tlsPort = 0;
   #lastFlushMs = 0;
   /** Called when the last client has gone, while draining. */
   #whenQuiet: (() => void) | null = null;
 
   constructor(parts: HttpRouterParts) {
     this.#parts = parts;
-    const ca = parts.config.endpointCaCertificates;
     let endpointTls: SecureContext | undefined;
     this.#router = {
       config: parts.config,
@@ -79,22 +91,32 @@ class RouterPart implements HttpRouter {
       formatAccessLog: parts.formatAccessLog ?? formatAccessLogLine,
       verdicts: new VerdictRing(VERDICTS_KEPT),
       get endpointTls() {
-        endpointTls ??= createSecureContext(ca.length === 0 ? {} : { ca: [...ca] });
+        endpointTls ??= endpointContext(parts.config);
         return endpointTls;
       },
       routeServices: createRouteServices(parts.config),
+      tls: parts.config.tls === null ? null : this.#createHandshakes(parts.config.tls),
+      openings: new Set(),
       clients: new Set(),
       upstreams: new Set(),
       isDraining: false,
       health: parts.health ?? null,
     };
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      accept(this.#router, socket),
-    );
+    const options = { allowHalfOpen: true, noDelay: true };
+    this.#server = createServer(options, (socket) => accept(this.#router, socket));
+    this.#tlsServer = createServer(options, (socket) => acceptTls(this.#router, socket));
   }
 
   get port(): number {
     return this.#port;
+  }
+
+  get tlsPort(): number {
+    return this.#tlsPort;
+  }
+
+  reloadTls(config: TlsListenerConfig): void {
+    this.#router.tls = this.#createHandshakes(config);
   }
 
   lastVerdicts(): VerdictEntry[] {
@@ -112,10 +134,15 @@ class RouterPart implements HttpRouter {
   async start(): Promise<void> {
     const { config } = this.#parts;
     this.#router.accessLog = this.#openAccessLog();
-    await this.#listen();
-    this.#port = (this.#server.address() as AddressInfo).port;
+    const { listensPlain, tls } = config;
+    if (listensPlain) this.#port = await this.#listen(this.#server, config);
+    if (tls !== null) this.#tlsPort = await this.#listen(this.#tlsServer, { ...tls, host: config.host });
     this.#router.ticker.start(() => this.#tick());
-    this.#router.log.info({ host: config.host, port: this.#port }, "tcp-listener-started");
+    const { log } = this.#router;
+    if (listensPlain) log.info({ host: config.host, port: this.#port }, "tcp-listener-started");
+    else log.info({}, "tcp-listener-disabled");
+    if (tls !== null) log.info({ host: config.host, port: this.#tlsPort }, "tls-listener-started");
+    else log.info({}, "tls-listener-not-enabled");
   }
 
   /** Stops listening, closes idle connections, and waits for exchanges in flight. */
@@ -123,6 +150,8 @@ class RouterPart implements HttpRouter {
     const { clients, clock } = this.#router;
     this.#router.isDraining = true;
     this.#server.close();
+    this.#tlsServer.close();
+    for (const opening of this.#router.openings) opening.destroy();
     for (const client of clients) if (client.isIdle) client.linger();
     for (const upstream of this.#router.upstreams) if (upstream.exchange === null) upstream.close();
     if (clients.size === 0) return;
@@ -136,19 +165,25 @@ class RouterPart implements HttpRouter {
 
   async stop(): Promise<void> {
     this.#router.isDraining = true;
+    for (const opening of this.#router.openings) opening.destroy();
     for (const client of this.#router.clients) client.destroy();
     for (const upstream of this.#router.upstreams) upstream.close();
     // Closed clients are told of after this turn; their exchanges are to be in the log.
     await new Promise((resolve) => setImmediate(resolve));
-    if (this.#server.listening) this.#server.close();
+    for (const server of [this.#server, this.#tlsServer]) if (server.listening) server.close();
     this.#router.ticker.stop();
     await this.#router.accessLog?.close();
     this.#router.accessLog = null;
   }
 
-  async #listen(): Promise<void> {
-    const { host, port, portSetting } = this.#parts.config;
-    const server = this.#server;
+  async #listen(
+    server: Server,
+    {
+      host,
+      port,
+      portSetting,
+    }: { readonly host: string; readonly port: number; readonly portSetting: string },
+  ): Promise<number> {
     try {
       server.listen({ host, port, backlog: BACKLOG });
       await once(server, "listening");
@@ -157,6 +192,14 @@ class RouterPart implements HttpRouter {
     }
     // Accepting may fail later (no file descriptors left): those clients wait in the backlog.
     server.on("error", (error) => this.#router.log.error({ err: error }, "accept failed"));
+    return (server.address() as AddressInfo).port;
+  }
+
+  #createHandshakes(config: TlsListenerConfig): TlsHandshakes {
+    const { log } = this.#parts;
+    return createTlsHandshakes(config, alpnProtocols, (error, client) =>
+      log.debug({ client, error }, "tls-handshake-failed"),
+    );
   }
 
   #openAccessLog(): AccessLogWriter | null {
@@ -174,8 +217,9 @@ class RouterPart implements HttpRouter {
   }
 
   #tick(): void {
-    const { ticker, clients, upstreams, accessLog } = this.#router;
+    const { ticker, openings, clients, upstreams, accessLog } = this.#router;
     const { nowMs } = ticker;
+    for (const opening of openings) opening.check(nowMs);
     for (const client of clients) client.check(nowMs);
     for (const upstream of upstreams) upstream.check(nowMs);
     if (nowMs - this.#lastFlushMs >= this.#parts.config.accessLogFlushMs) {

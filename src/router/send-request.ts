@@ -1,4 +1,5 @@
 import type { Exchange } from "./exchange.ts";
+import { certHeaderAfterService } from "./xfcc.ts";
 import {
   DROP,
   KEEP,
@@ -7,6 +8,7 @@ import {
   X_CF_FORWARDED_URL,
   X_CF_PROXY_METADATA,
   X_CF_PROXY_SIGNATURE,
+  X_FORWARDED_CLIENT_CERT,
   X_FORWARDED_FOR,
   X_FORWARDED_PROTO,
   X_REQUEST_START,
@@ -33,6 +35,7 @@ const NEVER_HOP_BY_HOP = new Set([
   "transfer-encoding",
   "x-forwarded-for",
   "x-forwarded-proto",
+  "x-forwarded-client-cert",
   "x-request-start",
   "authorization",
   "cookie",
@@ -118,6 +121,9 @@ function buildRequestHead(exchange: Exchange): string {
   const { text } = head;
   const hidden = hopByHopNames(head, NEVER_HOP_BY_HOP, config.hopByHopHeadersToFilter);
 
+  const certHeader = cameFromRouteService
+    ? certHeaderAfterService(client, config.forwardedClientCert)
+    : client.certHeader;
   let forwardedFor = "";
   let forwardedProto = "";
   let hasRequestStart = false;
@@ -154,6 +160,9 @@ function buildRequestHead(exchange: Exchange): string {
         case X_FORWARDED_PROTO:
           if (forwardedProto === "") forwardedProto = head.value(i);
           break;
+        case X_FORWARDED_CLIENT_CERT:
+          if (certHeader.keepsGiven) action = KEEP;
+          break;
         case X_REQUEST_START:
           hasRequestStart = true;
           action = KEEP;
@@ -178,7 +187,9 @@ function buildRequestHead(exchange: Exchange): string {
   if (cameFromRouteService && forwardedProto !== "") {
     // kept
   } else if (config.forceForwardedProtoHttps) forwardedProto = "https";
-  else if (config.sanitizeForwardedProto || forwardedProto === "") forwardedProto = "http";
+  else if (config.sanitizeForwardedProto || forwardedProto === "") {
+    forwardedProto = client.usesTls ? "https" : "http";
+  }
   forwardedFor = forwardedFor === "" ? client.address : `${forwardedFor}, ${client.address}`;
   exchange.forwardedFor = forwardedFor;
   exchange.forwardedProto = forwardedProto;
@@ -188,6 +199,7 @@ function buildRequestHead(exchange: Exchange): string {
     out += `X-Request-Start: ${Math.floor(router.ticker.wallMs(exchange.startedAtMs))}\r\n`;
   }
   out += `X-Vcap-Request-Id: ${exchange.requestId}\r\n`;
+  if (certHeader.line !== "") out += certHeader.line;
   if (candidate !== null) out += candidate.headerLines;
   if (serviceLeg !== null) out += serviceLeg.lines;
   if (head.chunked) out += "Transfer-Encoding: chunked\r\n";

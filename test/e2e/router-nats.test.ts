@@ -353,12 +353,12 @@ test("a NATS server that is not there ends the start, with its address and the s
 });
 
 test("a bad configuration ends the start, with every problem and its line", async (t) => {
-  const { code, last } = await failedStart(t, "port: http\nenable_ssl: true\n");
+  const { code, last } = await failedStart(t, "port: http\ndisable_http: true\n");
   assert.equal(code, 1);
   assert.equal(last?.message, "Error loading config:");
   const error = String(last?.data["error"]);
   assert.match(error, /port: "http" is not a whole number.*line 1\)/);
-  assert.match(error, /enable_ssl: is not supported yet.*line 2\)/);
+  assert.match(error, /disable_http: neither http nor https.*line 2\)/);
 });
 
 test("a port that is taken ends the start, with the setting to change", async (t) => {

@@ -1,0 +1,28 @@
+import type { Socket } from "node:net";
+import { type OnBytes, readInto } from "./receive-buffer.ts";
+import type { ClientTls } from "./tls/tls-handshakes.ts";
+
+/** A client's connection when everything that comes before HTTP has come. */
+export interface ClientTransport {
+  /** The client's own, as far as it is known: a PROXY header may have named it. */
+  readonly address: string;
+  readonly port: number;
+  /** Null without TLS. */
+  readonly tls: ClientTls | null;
+  /** Begins to read; what it returns is written to. Called once. */
+  open(receive: OnBytes): Socket;
+}
+
+/** A connection without TLS. @param source  who it belongs to, when that is not its other end */
+export function plainTransport(accepted: Socket, source = peerOf(accepted)): ClientTransport {
+  return { ...source, tls: null, open: (receive) => readInto(accepted, receive) };
+}
+
+/** The other end; an IPv4 address never in its IPv6 form. */
+export function peerOf({ remoteAddress = "", remotePort = 0 }: Socket): {
+  readonly address: string;
+  readonly port: number;
+} {
+  const address = remoteAddress.startsWith("::ffff:") ? remoteAddress.slice(7) : remoteAddress;
+  return { address, port: remotePort };
+}

@@ -1,0 +1,155 @@
+/**
+ * A connection from a client before its first request, when something comes before that:
+ *
+ *   accepted ──► PROXY header, if it begins like one ──► TLS handshake ──► by negotiated protocol: a connection
+ *       │                  │                                  │
+ *       └── silent ────────┴── late, malformed ───────────────┴── late, refused ──► closed
+ */
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { ViaductError } from "../kernel/index.ts";
+import { type ProxySource, readProxyHeader } from "../wire/proxy-protocol/index.ts";
+import { ClientConnection } from "./client-connection.ts";
+import { type ClientTransport, peerOf, plainTransport } from "./client-transport.ts";
+import type { RouterContext } from "./context.ts";
+import type { ClientTls } from "./tls/tls-handshakes.ts";
+
+/**
+ * From the first byte of a PROXY header to its last. Load balancers send it in one piece; somebody who does not must
+ * not hold a connection that no other limit applies to yet (CVE-2021-23409).
+ */
+const PROXY_HEADER_LIMIT_MS = 100;
+/** From the end of the header, or from accepting, to the end of the handshake. */
+const HANDSHAKE_LIMIT_MS = 10_000;
+
+/**
+ * What is offered to clients on TLS, best first, and what serves each. A client that negotiates nothing speaks the
+ * one that needs no negotiation.
+ */
+const PROTOCOLS: Readonly<Record<string, (router: RouterContext, transport: ClientTransport) => void>> = {
+  "http/1.1": (router, transport) => openHttp1(router, transport),
+};
+export const alpnProtocols: readonly string[] = Object.keys(PROTOCOLS);
+
+/** Begins the life of a connection without anything before it. */
+export function openHttp1(router: RouterContext, transport: ClientTransport): ClientConnection {
+  const client = new ClientConnection(router, transport);
+  router.clients.add(client);
+  return client;
+}
+
+export class Opening {
+  readonly #router: RouterContext;
+  readonly #accepted: Socket;
+  readonly #usesTls: boolean;
+  #source: { readonly address: string; readonly port: number };
+  /** Of a PROXY header. */
+  #received: Buffer | null = null;
+  #state: "proxy" | "handshake" | "over" = "over";
+  /** Since when it is in its state; for a header, since its first byte. Moments of the ticker. */
+  #sinceMs: number;
+
+  constructor(router: RouterContext, accepted: Socket, usesTls: boolean) {
+    this.#router = router;
+    this.#accepted = accepted;
+    this.#usesTls = usesTls;
+    this.#source = peerOf(accepted);
+    this.#sinceMs = router.ticker.nowMs;
+    router.openings.add(this);
+    accepted.on("error", ignore).on("close", this.#over);
+    if (router.config.acceptsProxyHeader) {
+      this.#state = "proxy";
+      accepted.on("data", this.#onProxyBytes).on("end", this.#onEnd);
+    } else this.#beginHandshake();
+  }
+
+  /** Called at every tick. */
+  check(nowMs: number): void {
+    const limitMs =
+      this.#state === "handshake"
+        ? HANDSHAKE_LIMIT_MS
+        : this.#received !== null
+          ? PROXY_HEADER_LIMIT_MS
+          : this.#router.config.frontendIdleTimeoutMs;
+    if (limitMs !== 0 && nowMs - this.#sinceMs >= limitMs) this.#refuse("nothing complete came in time");
+  }
+
+  destroy(): void {
+    this.#accepted.destroy();
+  }
+
+  readonly #over = () => {
+    this.#state = "over";
+    this.#router.openings.delete(this);
+  };
+
+  readonly #onEnd = () => this.destroy();
+
+  // === PROXY header ===
+
+  readonly #onProxyBytes = (chunk: Buffer) => {
+    if (this.#received === null) this.#sinceMs = this.#router.ticker.nowMs;
+    const bytes = this.#received === null ? chunk : Buffer.concat([this.#received, chunk]);
+    try {
+      const result = readProxyHeader(bytes);
+      switch (result.kind) {
+        case "more":
+          this.#received = bytes;
+          return;
+        case "none":
+          this.#proxyRead(null, bytes);
+          return;
+        case "header":
+          this.#proxyRead(result.source, bytes.subarray(result.size));
+      }
+    } catch (error) {
+      if (!(error instanceof ViaductError)) throw error;
+      this.#refuse(error.message);
+    }
+  };
+
+  /** @param rest  The connection's own first bytes */
+  #proxyRead(source: ProxySource | null, rest: Buffer): void {
+    this.#accepted.off("data", this.#onProxyBytes).off("end", this.#onEnd).pause();
+    if (source !== null) this.#source = source;
+    if (!this.#usesTls) {
+      this.#over();
+      openHttp1(this.#router, plainTransport(this.#accepted, this.#source)).receiveEarly(rest);
+      return;
+    }
+    // The handshake begins with what is in the read buffer.
+    if (rest.length > 0) this.#accepted.unshift(rest);
+    this.#beginHandshake();
+  }
+
+  // === TLS ===
+
+  #beginHandshake(): void {
+    this.#state = "handshake";
+    this.#sinceMs = this.#router.ticker.nowMs;
+    const { tls } = this.#router;
+    if (tls === null) this.destroy();
+    else tls.begin(this.#accepted, this.#onSecure);
+  }
+
+  readonly #onSecure = (socket: TLSSocket, tls: ClientTls) => {
+    this.#over();
+    // The limit may have come between the handshake's end and here.
+    if (socket.destroyed) return;
+    const open = PROTOCOLS[socket.alpnProtocol || "http/1.1"];
+    open?.(this.#router, {
+      ...this.#source,
+      tls,
+      // Measured: the shared buffer gains nothing here, because TLS hands out its records in memory of their own size.
+      open: (receive) => socket.on("data", (chunk: Buffer) => receive(chunk, chunk.length)),
+    });
+  };
+
+  #refuse(reason: string): void {
+    const { address, port } = peerOf(this.#accepted);
+    this.#router.log.info({ client: `${address}:${port}`, error: reason }, "client-connection-refused");
+    this.destroy();
+  }
+}
+
+const ignore = () => {};

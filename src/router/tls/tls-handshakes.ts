@@ -1,0 +1,87 @@
+/** The server side of TLS handshakes for one configuration. A reload makes a new one; connections keep theirs. */
+import { constants, X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
+import { createServer, type TlsOptions, type TLSSocket } from "node:tls";
+import { createCertificateStore, clientAuthoritiesOf } from "./certificate-store.ts";
+import { ruleAgainst } from "./client-certificates.ts";
+import type { TlsListenerConfig } from "./listener-config.ts";
+
+/** What a client on TLS has shown. */
+export interface ClientTls {
+  /** DER of its verified certificate in base64; "" when it presented none. */
+  readonly certificate: string;
+}
+
+export interface TlsHandshakes {
+  /**
+   * Begins one on an accepted connection; what was read of it already may wait in its read buffer.
+   * @param done  The client is who it says, and speaks `socket.alpnProtocol`. Not called when it fails: the
+   * connection is closed then.
+   */
+  begin(accepted: Socket, done: Done): void;
+}
+type Done = (socket: TLSSocket, tls: ClientTls) => void;
+
+const ANONYMOUS: ClientTls = Object.freeze({ certificate: "" });
+
+/**
+ * @param alpnProtocols  Offered to clients, best first.
+ * @param onRefused  Told why a handshake failed.
+ */
+export function createTlsHandshakes(
+  config: TlsListenerConfig,
+  alpnProtocols: readonly string[],
+  onRefused: (reason: string, client: string) => void,
+): TlsHandshakes {
+  const store = createCertificateStore(config);
+  const asks = config.clientCertificates !== "none";
+  const rules = asks ? config.certificateRules : [];
+  const pool = rules.length === 0 ? [] : clientAuthoritiesOf(config).map((pem) => new X509Certificate(pem));
+  const chooseByName: NonNullable<TlsOptions["SNICallback"]> = (name, choose) =>
+    choose(null, store.choose(name) ?? undefined);
+  const waiting = new WeakMap<object, Done>();
+
+  // It never listens: connections are accepted elsewhere, because a PROXY header may come before the handshake.
+  const server = createServer({
+    ...store.fallback,
+    requestCert: asks,
+    rejectUnauthorized: config.clientCertificates === "require",
+    ALPNProtocols: [...alpnProtocols],
+    // A resumed session has only the client's own certificate, without those between it and its authority.
+    ...(rules.length === 0 ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
+    ...(config.certificates.length === 1 ? {} : { SNICallback: chooseByName }),
+  });
+
+  server.on("secureConnection", (socket) => {
+    const refuse = (reason: string) => {
+      onRefused(reason, `${socket.remoteAddress}:${socket.remotePort}`);
+      socket.destroy();
+    };
+    const certificate = asks ? socket.getPeerX509Certificate() : undefined;
+    if (certificate !== undefined) {
+      if (!socket.authorized) {
+        refuse(`client certificate: ${String(socket.authorizationError)}`);
+        return;
+      }
+      const reason = rules.length === 0 ? null : ruleAgainst(certificate, pool, rules);
+      if (reason !== null) {
+        refuse(`client certificate: ${reason}`);
+        return;
+      }
+    }
+    const tls = certificate === undefined ? ANONYMOUS : { certificate: certificate.raw.toString("base64") };
+    // The accepted connection underneath has no documented name; without it nobody would be told, and tests fail.
+    const accepted = (socket as unknown as { readonly _parent: object })._parent;
+    waiting.get(accepted)?.(socket, tls);
+  });
+  server.on("tlsClientError", (error, socket) => {
+    onRefused(error.message, `${socket.remoteAddress}:${socket.remotePort}`);
+    socket.destroy();
+  });
+  return {
+    begin(accepted, done) {
+      waiting.set(accepted, done);
+      server.emit("connection", accepted);
+    },
+  };
+}
