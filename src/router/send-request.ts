@@ -25,6 +25,8 @@ import {
 
 /** Bodies that fit go into one write with their head. */
 const SMALL_BODY_BYTES = 8 * 1024;
+/** Up to here a piece of data is copied as text: a write of its own would cost more, and a body may be all such pieces. */
+const SMALL_PIECE_BYTES = 1024;
 /**
  * A client may not have these removed by naming them in `Connection`: they frame the message, or they are what the
  * endpoint trusts (CVE-2023-34041).
@@ -86,6 +88,7 @@ export function sendRequestBody(exchange: Exchange): void {
   const isChunked = body.isChunked;
   let at = 0;
   let mayWrite = true;
+  let out = "";
   socket.cork();
   try {
     while (at < chunk.length && !body.done) {
@@ -94,11 +97,17 @@ export function sendRequestBody(exchange: Exchange): void {
       if (size === 0) continue;
       exchange.requestBodyBytes += size;
       exchange.hasSentBody = true;
-      if (isChunked) socket.write(`${size.toString(16)}\r\n`, "latin1");
-      mayWrite = socket.write(chunk.subarray(body.dataStart, body.dataEnd));
-      if (isChunked) socket.write("\r\n", "latin1");
+      if (isChunked) out += `${size.toString(16)}\r\n`;
+      if (size <= SMALL_PIECE_BYTES) out += chunk.toString("latin1", body.dataStart, body.dataEnd);
+      else {
+        if (out !== "") socket.write(out, "latin1");
+        mayWrite = socket.write(chunk.subarray(body.dataStart, body.dataEnd));
+        out = "";
+      }
+      if (isChunked) out += "\r\n";
     }
-    if (body.done && isChunked) socket.write(`0\r\n${body.trailers}\r\n`, "latin1");
+    if (body.done && isChunked) out += `0\r\n${body.trailers}\r\n`;
+    if (out !== "") mayWrite = socket.write(out, "latin1");
   } finally {
     socket.uncork();
   }

@@ -6,6 +6,8 @@ import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** Up to here a piece of body is copied as text into the same write as what is before it. */
 const SMALL_BYTES = 8 * 1024;
+/** The same in a longer read, which may be all pieces of a few bytes. */
+const SMALL_PIECE_BYTES = 1024;
 /** They frame the message, whatever the endpoint says of them. */
 const NEVER_HOP_BY_HOP = new Set(["content-length", "transfer-encoding"]);
 
@@ -57,7 +59,7 @@ export function sendResponseBody(
     if (length === 0) continue;
     exchange.responseBodyBytes += length;
     if (sendsChunks) out += `${length.toString(16)}\r\n`;
-    if (isSmall) {
+    if (isSmall || length <= SMALL_PIECE_BYTES) {
       out +=
         dataEnd + shift <= text.length && text !== ""
           ? text.slice(dataStart + shift, dataEnd + shift)
