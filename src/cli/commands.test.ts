@@ -69,13 +69,13 @@ test("run with an unknown domain changes nothing and names the domains there are
   assert.deepEqual(api.writes, []);
 });
 
-test("run tells of an instance that crashes, with the reason and where to look", async (t) => {
+test("run tells of an instance that crashes, with its last words, the reason and where to look", async (t) => {
   const { api, host, run } = await start(t);
   api.instanceState = { state: "CRASHED", details: "exited with status 1" };
   assert.equal(await run("run --name shop -- false"), 1);
   assert.match(
     host.readStderr(),
-    /viaduct: shop did not start: instance 0: exited with status 1; see «viaduct logs shop --recent»\n$/,
+    /OUT hi.*\nviaduct: shop did not start: instance 0: exited with status 1; see «viaduct logs shop --recent»\n$/,
   );
 });
 
@@ -83,7 +83,10 @@ test("waiting for instances ends with what was reached", async (t) => {
   const { api, host, run } = await start(t);
   api.instanceState = { state: "STARTING", details: null };
   assert.equal(await run("run --name shop --timeout 1ms -- sleep 9"), 1);
-  assert.match(host.readStderr(), /did not happen within 0\.001 s \(0 of 1 instances running\)/);
+  assert.match(
+    host.readStderr(),
+    /did not happen within 0\.001 s \(0 of 1 instances running; .+listens on \$PORT\)/,
+  );
 });
 
 test("the refusals of the API are printed one per line, in its own words", async (t) => {

@@ -7,10 +7,13 @@ import type { Answer } from "./answer.ts";
 import type { ApiClient } from "./client.ts";
 import type { Context, timeoutFlag } from "./command.ts";
 import type { Output, Tone } from "./output.ts";
+import { formatLogLine, recentLogs } from "./log-lines.ts";
 import { parseTimeout } from "./parse.ts";
 import { findApp, named } from "./resources.ts";
 
 const POLL_MS = 150;
+/** Of what a failed instance printed; the whole is in `viaduct logs`. */
+const LAST_LINES = 10;
 
 export interface Instance {
   readonly index: number;
@@ -80,18 +83,30 @@ export async function waitUntilRunning(
     if (running >= wanted) return;
     const crashed = instances.find(({ state }) => state === "CRASHED");
     if (crashed !== undefined) {
+      await showLastLines(client, out, app.guid, crashed.index);
       const reason = crashed.details === "" ? "it crashed" : crashed.details;
       throw appFailedToStart({ app: app.name, reason: `instance ${crashed.index}: ${reason}` });
     }
     if (performance.now() > deadline) {
+      const late = instances.find(({ state }) => state !== "RUNNING");
+      if (late !== undefined) await showLastLines(client, out, app.guid, late.index);
       throw waitExpired({
         what: `the start of ${app.name}`,
         afterMs: timeoutMs,
-        state: `${running} of ${wanted} instances running`,
+        state: `${running} of ${wanted} instances running; an instance runs when it listens on $PORT`,
       });
     }
     await sleep(POLL_MS);
   }
+}
+
+/** What the instance printed last, on stderr: nearly always it says itself what is wrong. */
+async function showLastLines(client: ApiClient, out: Output, appGuid: string, index: number): Promise<void> {
+  const lines = (await recentLogs(client, appGuid)) ?? [];
+  const own = lines.filter(
+    (line) => line.find("instance_index") === index && String(line.find("source")).startsWith("APP"),
+  );
+  for (const line of own.slice(-LAST_LINES)) out.note(`  ${formatLogLine(line, out.paint)}`);
 }
 
 /** Starts or restarts an app by name. @throws nameUnknown, appFailedToStart, waitExpired */

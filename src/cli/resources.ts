@@ -1,7 +1,13 @@
 /**
  * Names on the command line → resources of the API: the targeted space, an app, the domain and the route of a URL.
  */
-import { domainUnknown, nameUnknown, nothingTargeted, usageInvalid } from "../kernel/errors/cli.ts";
+import {
+  apiRefused,
+  domainUnknown,
+  nameUnknown,
+  nothingTargeted,
+  usageInvalid,
+} from "../kernel/errors/cli.ts";
 import type { Answer } from "./answer.ts";
 import type { ApiClient } from "./client.ts";
 import { type Named, writeSession } from "./data-dir.ts";
@@ -169,7 +175,7 @@ export async function ensureRoute(
     const isSame = Object.entries(options).every(([key, value]) => current[key] === value);
     return isSame ? resolved.route : client.patch(`/v3/routes/${resolved.route.text("guid")}`, { options });
   }
-  return client.post("/v3/routes", {
+  const create = {
     ...(resolved.host === "" ? {} : { host: resolved.host }),
     ...(resolved.url.path === "" ? {} : { path: resolved.url.path }),
     ...(resolved.isTcp && resolved.url.port !== null ? { port: resolved.url.port } : {}),
@@ -178,7 +184,26 @@ export async function ensureRoute(
       space: { data: { guid: space.guid } },
       domain: { data: { guid: resolved.domain.guid } },
     },
-  });
+  };
+  return createOrFind(
+    () => client.post("/v3/routes", create),
+    async () => (await resolveRoute(client, resolved.url.text)).route,
+  );
+}
+
+/** Somebody else, another run of the same line for instance, may make it between our look and our call. */
+export async function createOrFind(
+  create: () => Promise<Answer>,
+  find: () => Promise<Answer | null>,
+): Promise<Answer> {
+  try {
+    return await create();
+  } catch (error) {
+    if (!apiRefused.is(error) || error.details.status !== 422) throw error;
+    const found = await find();
+    if (found === null) throw error;
+    return found;
+  }
 }
 
 /** Points the route to the app's web process; again is fine. */

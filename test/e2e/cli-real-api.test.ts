@@ -155,10 +155,24 @@ test("an app is run, changed, looked at, stopped and deleted through the real AP
   assert.equal(await ok("routes", "--json"), "[]\n");
 });
 
-test("an app that crashes fails its run, with the reason", async (t) => {
+test("the same run twice at once makes one app and one route, and both succeed", async (t) => {
+  const { ok, run } = await start(t);
+  const line = ["run", "--name", "twin", "--route", "twin.localhost", "--no-wait", "--", "true"];
+  const results = await Promise.all([1, 2, 3].map(() => run(...line)));
+  assert.deepEqual(
+    results.map(({ code }) => code),
+    [0, 0, 0],
+    results.map(({ stderr }) => stderr).join(""),
+  );
+  assert.equal((JSON.parse(await ok("apps", "--json")) as unknown[]).length, 1);
+  assert.equal((JSON.parse(await ok("routes", "--json")) as unknown[]).length, 1);
+});
+
+test("an app that crashes fails its run, with its last words and the reason", async (t) => {
   const { run } = await start(t);
-  const result = await run("run", "--name", "broken", "--", "exit 3");
+  const result = await run("run", "--name", "broken", "--", "echo there is no DATABASE_URL >&2; exit 3");
   assert.equal(result.code, 1);
+  assert.match(result.stderr, /\[APP\/PROC\/WEB\/0\] ERR there is no DATABASE_URL\n/);
   assert.match(
     result.stderr,
     /viaduct: broken did not start: instance 0: .*3.*; see «viaduct logs broken --recent»/,

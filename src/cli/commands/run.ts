@@ -13,7 +13,15 @@ import {
 import type { Named } from "../data-dir.ts";
 import { waitUntilRunning, webProcess } from "../instances.ts";
 import { parseCount, parsePairs, parseTimeout } from "../parse.ts";
-import { ensureRoute, findAppIn, mapRoute, named, resolveRoute, targetOf } from "../resources.ts";
+import {
+  createOrFind,
+  ensureRoute,
+  findAppIn,
+  mapRoute,
+  named,
+  resolveRoute,
+  targetOf,
+} from "../resources.ts";
 import { routeUrl } from "../route-facts.ts";
 
 const HEALTH_CHECKS = ["port", "http", "process"] as const;
@@ -151,12 +159,16 @@ async function convergeApp(
   let isChanged = false;
   let app = await findAppIn(api, space, wanted.name);
   if (app === null) {
-    app = await api.post("/v3/apps", {
+    const create = {
       name: wanted.name,
       lifecycle,
       environment_variables: wanted.environment,
       relationships: { space: { data: { guid: space.guid } } },
-    });
+    };
+    app = await createOrFind(
+      () => api.post("/v3/apps", create),
+      () => findAppIn(api, space, wanted.name),
+    );
   } else {
     const guid = app.text("guid");
     if (app.find("lifecycle", "data", "directory") !== directory) {
