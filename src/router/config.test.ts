@@ -28,6 +28,22 @@ test("settings are read in human units", () => {
   );
 });
 
+test("lists for route services are checked item by item", () => {
+  for (const { line, problem } of [
+    {
+      line: 'route_services_hairpinning_allowlist: ["a.example.com", "guard"]',
+      problem: "entry: guard. Must be",
+    },
+    { line: "route_services_allowed_networks: [10.0.0.0]", problem: '"10.0.0.0" is not a network' },
+    { line: "route_services_allowed_networks: 5", problem: "is not a list of texts" },
+  ]) {
+    assert.throws(
+      () => load(`router:\n  ${line}\n`),
+      (error: Error) => error.message.includes(problem),
+    );
+  }
+});
+
 test("bad values and unknown keys are all named, with a remedy", () => {
   assert.throws(
     () =>

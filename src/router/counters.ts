@@ -1,6 +1,4 @@
-/** What the router counts: plain numbers, read by the status and metrics listeners and the dashboard. */
-export interface RouterCounters {
-  requests: number;
+export interface StatusCounts {
   responses1xx: number;
   responses2xx: number;
   responses3xx: number;
@@ -8,6 +6,13 @@ export interface RouterCounters {
   responses5xx: number;
   /** Exchanges that ended without a status: the client went away first. */
   responsesNone: number;
+}
+
+/** What the router counts: plain numbers, read by the status and metrics listeners and the dashboard. */
+export interface RouterCounters extends StatusCounts {
+  requests: number;
+  /** What route services answered; counted among all responses too. */
+  readonly fromRouteServices: StatusCounts;
   /** 400s and 404s by the router itself. */
   rejectedRequests: number;
   /** 502s by the router itself. */
@@ -29,12 +34,8 @@ export interface RouterCounters {
 export function createCounters(): RouterCounters {
   return {
     requests: 0,
-    responses1xx: 0,
-    responses2xx: 0,
-    responses3xx: 0,
-    responses4xx: 0,
-    responses5xx: 0,
-    responsesNone: 0,
+    ...noResponses(),
+    fromRouteServices: noResponses(),
     rejectedRequests: 0,
     badGateways: 0,
     upgrades: 0,
@@ -48,7 +49,16 @@ export function createCounters(): RouterCounters {
   };
 }
 
-export function countResponse(counters: RouterCounters, status: number): void {
+const noResponses = (): StatusCounts => ({
+  responses1xx: 0,
+  responses2xx: 0,
+  responses3xx: 0,
+  responses4xx: 0,
+  responses5xx: 0,
+  responsesNone: 0,
+});
+
+export function countResponse(counters: StatusCounts, status: number): void {
   if (status === 0) counters.responsesNone++;
   else if (status < 200) counters.responses1xx++;
   else if (status < 300) counters.responses2xx++;

@@ -189,6 +189,29 @@ test("a deployed file is taken as it is", () => {
   ]);
 });
 
+test("route services are as the file says, and are tried at least once", () => {
+  const { config } = load(`
+route_services_secret: new
+route_services_secret_decrypt_only: old
+route_services_timeout: 2m
+route_services_recommend_https: true
+route_services_hairpinning: true
+route_services_hairpinning_allowlist: ["*.apps.example.com"]
+route_services: {max_attempts: 0, strict_signature_validation: true}
+viaduct: {route_services_allowed_networks: [10.0.0.0/8]}
+`);
+  const { routeServicesSecret, routeServicesSecretDecryptOnly, routeServicesTimeoutMs } = config;
+  assert.deepEqual([routeServicesSecret, routeServicesSecretDecryptOnly], ["new", "old"]);
+  assert.equal(routeServicesTimeoutMs, 120_000);
+  assert.equal(config.routeServicesRecommendHttps, true);
+  assert.equal(config.routeServicesHairpinning, true);
+  assert.deepEqual(config.routeServicesHairpinningAllowlist, ["*.apps.example.com"]);
+  assert.equal(config.routeServicesMaxAttempts, 1);
+  assert.equal(config.routeServicesStrictSignatures, true);
+  assert.deepEqual(config.routeServicesAllowedNetworks, ["10.0.0.0/8"]);
+  assert.equal(load("route_services: {max_attempts: 4}").config.routeServicesMaxAttempts, 4);
+});
+
 test("the stale threshold is raised to the start delay", () => {
   const { feed, config } = load("droplet_stale_threshold: 10s\nstart_response_delay_interval: 20s\n");
   assert.equal(feed.dropletStaleThresholdMs, 20_000);

@@ -4,7 +4,7 @@
 import { readdirSync } from "node:fs";
 import type { Clock } from "../kernel/index.ts";
 import type { Table } from "../table/index.ts";
-import type { RouterCounters } from "./counters.ts";
+import type { RouterCounters, StatusCounts } from "./counters.ts";
 import type { ClassicFeedCounts } from "./feeds/classic.ts";
 
 /** Counts values into buckets, as Prometheus reads them. */
@@ -66,14 +66,17 @@ export function createMetricsPage(sources: MetricsSources): () => string {
       "Requests that the router answered with 400 or 404.",
     );
     counter("bad_gateways", counters.badGateways, "Requests that the router answered with 502.");
-    add("counter", "responses", "Responses by group of status; xxx had none.", [
-      `responses{status_group="1xx"} ${counters.responses1xx}`,
-      `responses{status_group="2xx"} ${counters.responses2xx}`,
-      `responses{status_group="3xx"} ${counters.responses3xx}`,
-      `responses{status_group="4xx"} ${counters.responses4xx}`,
-      `responses{status_group="5xx"} ${counters.responses5xx}`,
-      `responses{status_group="xxx"} ${counters.responsesNone}`,
-    ]);
+    const byStatus = (name: string, counts: StatusCounts, help: string) =>
+      add("counter", name, help, [
+        `${name}{status_group="1xx"} ${counts.responses1xx}`,
+        `${name}{status_group="2xx"} ${counts.responses2xx}`,
+        `${name}{status_group="3xx"} ${counts.responses3xx}`,
+        `${name}{status_group="4xx"} ${counts.responses4xx}`,
+        `${name}{status_group="5xx"} ${counts.responses5xx}`,
+        `${name}{status_group="xxx"} ${counts.responsesNone}`,
+      ]);
+    byStatus("responses", counters, "Responses by group of status; xxx had none.");
+    byStatus("responses_route_services", counters.fromRouteServices, "Those that route services gave.");
     counter(
       "websocket_upgrades",
       counters.upgrades,

@@ -2,6 +2,7 @@ import { endpointAnswerInvalid, endpointHeadTooLarge } from "../kernel/errors/ro
 import { headTooLarge, tooManyHeaders } from "../kernel/errors/wire.ts";
 import { ViaductError } from "../kernel/index.ts";
 import { mayDecideHead, type ResponseHead, SAID_UPGRADE } from "../wire/http1/index.ts";
+import { countResponse } from "./counters.ts";
 import type { Exchange } from "./exchange.ts";
 import { NAMES } from "./header-names.ts";
 import { MAX_HEADER_LINES } from "./read-head.ts";
@@ -95,6 +96,7 @@ function readHeads(exchange: Exchange, upstream: UpstreamConnection, bytes: Buff
 
 /** A service that answers in place of the app is legal, and the first thing to know when the app gets nothing. */
 function noteServiceAnswer({ router, requestId }: Exchange, { url }: ServiceLeg, status: number): void {
+  countResponse(router.counters.fromRouteServices, status);
   if (status >= 200 && status < 300) return;
   router.log.info(
     { endpoint: url, "status-code": status, vcap_request_id: requestId },

@@ -53,6 +53,8 @@ export function respond(exchange: Exchange, error: ViaductError): void {
   let head = `HTTP/1.${isHttp11 ? 1 : 0} ${error.status} ${REASONS[error.status] ?? "Error"}\r\n`;
   const cacheControl = CACHE_CONTROL[code];
   if (cacheControl !== undefined) head += `Cache-Control: ${cacheControl}\r\n`;
+  // A route service that reads it may try again before it gives the client up.
+  if (exchange.cameFromRouteService && noEndpoints.is(error)) head += "Retry-After: 1\r\n";
   if (body !== "") head += "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n";
   if (exchange.routerError !== "") head += `X-Cf-RouterError: ${headerText(exchange.routerError)}\r\n`;
   head += `X-Vcap-Request-Id: ${exchange.requestId}\r\nDate: ${router.ticker.httpDate}\r\n`;

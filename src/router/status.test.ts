@@ -204,6 +204,7 @@ test("metrics have gorouter's names", async (t) => {
   counters.requests = 7;
   counters.responses2xx = 6;
   counters.responsesNone = 1;
+  counters.fromRouteServices.responses4xx = 3;
   const answer = await get(status.ports.metrics, "/metrics");
   assert.match(answer.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
   const lines = (await answer.text()).split("\n");
@@ -211,6 +212,7 @@ test("metrics have gorouter's names", async (t) => {
     "total_requests 7",
     'responses{status_group="2xx"} 6',
     'responses{status_group="xxx"} 1',
+    'responses_route_services{status_group="4xx"} 3',
     "total_routes 0",
     'registry_message{component="a\\"b",action="endpoint-added"} 1',
     'registry_message{component="a\\"b",action="endpoint-updated"} 5',

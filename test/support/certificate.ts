@@ -1,4 +1,4 @@
-/** A certificate for `127.0.0.1` and `localhost` that signed itself, made for one test by openssl. */
+/** A certificate that signed itself, made for one test by openssl. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ export interface TestCertificate {
 }
 
 /** @returns null after marking the test as skipped, and the test must return. */
-export function selfSigned(t: TestContext): TestCertificate | null {
+export function selfSigned(t: TestContext, names = "IP:127.0.0.1,DNS:localhost"): TestCertificate | null {
   const openssl = needs(t, "openssl");
   if (openssl === null) return null;
   const folder = mkdtempSync(join(tmpdir(), "viaduct-certificate-"));
@@ -29,7 +29,7 @@ export function selfSigned(t: TestContext): TestCertificate | null {
     [
       ...request.split(" "),
       "-addext",
-      "subjectAltName=IP:127.0.0.1,DNS:localhost",
+      `subjectAltName=${names}`,
       "-keyout",
       keyPath,
       "-out",

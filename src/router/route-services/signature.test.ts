@@ -11,6 +11,12 @@ const SIGNED = {
   requestedAtMs: 1_767_225_600_123,
 };
 const signer = createSigner(SECRET, "");
+/** Computed with another implementation of PBKDF2 and AES-GCM. */
+const KNOWN = {
+  signature:
+    "ZCWhnYCLWLqyVjpA0h0oME5mXUJq73Ex8vnhbH9N9UtZweU5lmR2sp6svWfyoHhoptNulKFluH5d9NXu8q8_Gkr_TEMoyvZN496qN6AiCND4m4-mmwZiIO7jM4cYX4qpfQ==",
+  metadata: "eyJub25jZSI6IkJ3Y0hCd2NIQndjSEJ3Y0gifQ==",
+};
 
 /** What a router of another make writes, put together here from the description of the format. */
 function sealedElsewhere(text: string, secret = SECRET, nonce = Buffer.alloc(12, 7)) {
@@ -35,13 +41,8 @@ test("opens what another router made with the same secret", () => {
 test("a signature is this exact text for this secret, nonce and request", () => {
   // Key, cipher and encodings are fixed by the protocol: a change here breaks fleets of mixed routers.
   const text = '{"forwarded_url":"http://a.example.com/","requested_time":"2026-01-01T00:00:00Z"}';
-  const vector = {
-    signature:
-      "ZCWhnYCLWLqyVjpA0h0oME5mXUJq73Ex8vnhbH9N9UtZweU5lmR2sp6svWfyoHhoptNulKFluH5d9NXu8q8_Gkr_TEMoyvZN496qN6AiCND4m4-mmwZiIO7jM4cYX4qpfQ==",
-    metadata: "eyJub25jZSI6IkJ3Y0hCd2NIQndjSEJ3Y0gifQ==",
-  };
-  assert.deepEqual(sealedElsewhere(text), vector);
-  assert.equal(signer.open(vector).forwardedUrl, "http://a.example.com/");
+  assert.deepEqual(sealedElsewhere(text), KNOWN);
+  assert.equal(signer.open(KNOWN).forwardedUrl, "http://a.example.com/");
 });
 
 test("a sealed signature opens to what was sealed, and no two are alike", () => {
@@ -102,8 +103,14 @@ for (const { name, sealed, reason } of [
   { name: "no signature", sealed: { ...good, signature: "" }, reason: /not base64url/ },
   {
     name: "no padding",
-    sealed: { ...good, signature: good.signature.replace(/=*$/, "A") },
-    reason: /not base64url|not made/,
+    sealed: { ...KNOWN, signature: KNOWN.signature.replace(/=+$/, "") },
+    reason: /not base64url/,
+  },
+  {
+    // The last letter has bits that belong to no byte: a lenient reader takes four texts for the same bytes.
+    name: "bits behind the end",
+    sealed: { ...KNOWN, signature: KNOWN.signature.replace(/Q==$/, "R==") },
+    reason: /not base64url/,
   },
   { name: "a blank in it", sealed: { ...good, signature: `${good.signature} ` }, reason: /not base64url/ },
   { name: "less than a tag", sealed: { ...good, signature: "AAAA" }, reason: /not base64url/ },
