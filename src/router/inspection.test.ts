@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { createInspection } from "./inspection.ts";
+import { createInspection, type InspectionAnswer } from "./inspection.ts";
 import type { VerdictEntry } from "./verdict-ring.ts";
 
 const verdict = (status: number): VerdictEntry => ({
@@ -31,6 +31,12 @@ const inspect = createInspection({
   }),
 });
 
+async function ask(path: string): Promise<InspectionAnswer> {
+  const answer = await inspect(new URL(path, "http://router"));
+  assert.ok(answer);
+  return answer;
+}
+
 const cases = [
   { path: "/verdicts", want: [503, 200, 502, 404, 200] },
   { path: "/verdicts?last=2", want: [503, 200] },
@@ -40,8 +46,8 @@ const cases = [
 ] as const;
 for (const { path, want } of cases) {
   test(`${path} lists ${want.join(", ") || "nothing"}`, async () => {
-    const answer = await inspect(new URL(path, "http://router"));
-    const { verdicts } = answer?.body as { verdicts: (VerdictEntry & { why: string[] })[] };
+    const answer = await ask(path);
+    const { verdicts } = answer.body as { verdicts: (VerdictEntry & { why: string[] })[] };
     assert.deepEqual(
       verdicts.map(({ status }) => status),
       want,
@@ -59,17 +65,17 @@ test("a verdict is found by its request id, and one that is not kept is 404", as
 
 for (const path of ["/verdicts?last=0", "/verdicts?last=x", "/verdicts?status=5x", "/explain"]) {
   test(`${path} is answered with 400 and how to write it`, async () => {
-    const answer = await inspect(new URL(path, "http://router"));
-    assert.equal(answer?.status, 400);
-    assert.match((answer?.body as { error: string }).error, /; write /);
+    const answer = await ask(path);
+    assert.equal(answer.status, 400);
+    assert.match((answer.body as { error: string }).error, /; write /);
   });
 }
 
 test("the method of a question is GET unless it is said, in any case", async () => {
-  const ask = async (query: string) =>
-    (await inspect(new URL(`http://router/explain?url=a.b${query}`)))?.body;
-  assert.equal(((await ask("")) as { method: string }).method, "GET");
-  assert.equal(((await ask("&method=post")) as { method: string }).method, "POST");
+  const methodOf = async (query: string) =>
+    ((await ask(`/explain?url=a.b${query}`)).body as { method: string }).method;
+  assert.equal(await methodOf(""), "GET");
+  assert.equal(await methodOf("&method=post"), "POST");
 });
 
 test("other paths are somebody else's", async () => {
