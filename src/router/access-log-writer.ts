@@ -6,24 +6,30 @@ import { closeSync, openSync, write } from "node:fs";
 import type { LineSink } from "../kernel/index.ts";
 
 /**
- * Written at once when so much has come together; else at the next tick. Each write wakes another thread: with a
- * quarter of this the switching cost as much as formatting the lines.
+ * Lines are copied into a page as they come: kept as texts until they are written, they would outlive the collector's
+ * young generation, and that cost more than making them. A full page is written at once, else at the next tick. Each
+ * write wakes another thread: with a quarter of this the switching cost as much as formatting the lines.
  */
-const BATCH_CHARACTERS = 256 * 1024;
-/** Lines that wait for a slow file: about a second of a busy router. */
-const MAX_WAITING_CHARACTERS = 16 * 1024 * 1024;
+const PAGE_BYTES = 256 * 1024;
+/** Full pages that wait for a slow file: about a second of a busy router. */
+const MAX_FULL_PAGES = 64;
 
-/** Where batches go. Lines have one character per byte: write them as latin1. */
+/** Where batches go. */
 export interface BatchSink {
-  /** Takes some whole lines; calls back when it may be given more. */
-  write(lines: string, done: () => void): void;
+  /** Takes some whole lines; calls back when it may be given more, and is through with the bytes. */
+  write(lines: Buffer, done: () => void): void;
   close(): void;
 }
 
 export class AccessLogWriter {
   readonly #sink: BatchSink;
   readonly #onDrop: (lines: number) => void;
-  #waiting = "";
+  #page: Buffer = newPage(PAGE_BYTES);
+  #used = 0;
+  /** Whole lines, oldest first, each the used part of a page. */
+  readonly #full: Buffer[] = [];
+  /** Written and free again: two pages are all that a sink that keeps up needs. */
+  #spare: Buffer | null = null;
   #isWriting = false;
   #whenIdle: (() => void) | null = null;
 
@@ -32,27 +38,36 @@ export class AccessLogWriter {
     this.#onDrop = onDrop;
   }
 
+  /** @param line  One character per byte. */
   add(line: string): void {
-    if (this.#waiting.length > MAX_WAITING_CHARACTERS) {
-      this.#onDrop(1);
-      return;
+    if (this.#used + line.length >= this.#page.length) {
+      if (this.#full.length >= MAX_FULL_PAGES) {
+        this.#onDrop(1);
+        return;
+      }
+      this.#turnPage(line.length + 1);
+      this.flush();
     }
-    this.#waiting += line;
-    this.#waiting += "\n";
-    if (this.#waiting.length >= BATCH_CHARACTERS) this.flush();
+    const end = this.#used + this.#page.write(line, this.#used, "latin1");
+    this.#page[end] = LF;
+    this.#used = end + 1;
   }
 
   flush(): void {
     if (this.#isWriting) return;
-    if (this.#waiting === "") {
+    if (this.#full.length === 0 && this.#used > 0) this.#turnPage(PAGE_BYTES);
+    const lines = this.#full.shift();
+    if (lines === undefined) {
       this.#whenIdle?.();
       this.#whenIdle = null;
       return;
     }
-    const lines = this.#waiting;
-    this.#waiting = "";
     this.#isWriting = true;
-    this.#sink.write(lines, this.#written);
+    this.#sink.write(lines, () => {
+      this.#isWriting = false;
+      if (lines.buffer.byteLength === PAGE_BYTES) this.#spare = Buffer.from(lines.buffer);
+      if (this.#whenIdle !== null || this.#full.length > 0) this.flush();
+    });
   }
 
   /** Resolves when everything added before has been written. */
@@ -64,17 +79,27 @@ export class AccessLogWriter {
     this.#sink.close();
   }
 
-  readonly #written = () => {
-    this.#isWriting = false;
-    if (this.#whenIdle !== null || this.#waiting.length >= BATCH_CHARACTERS) this.flush();
-  };
+  #turnPage(leastBytes: number): void {
+    if (this.#used > 0) this.#full.push(this.#page.subarray(0, this.#used));
+    this.#used = 0;
+    if (leastBytes > PAGE_BYTES || this.#spare === null) {
+      this.#page = newPage(Math.max(leastBytes, PAGE_BYTES));
+    } else {
+      this.#page = this.#spare;
+      this.#spare = null;
+    }
+  }
 }
+
+const LF = 10;
+/** Memory of its own, so that it can be used again; the system gives it when it is written to. */
+const newPage = (bytes: number) => Buffer.allocUnsafeSlow(bytes);
 
 /** Hands each batch to a sink that takes it at once. */
 export function lineBatchSink(sink: LineSink): BatchSink {
   return {
     write(lines, done) {
-      sink.write(lines);
+      sink.write(lines.toString("latin1"));
       done();
     },
     close() {},
@@ -86,11 +111,10 @@ export function fileBatchSink(path: string, onError: (error: Error) => void): Ba
   const file = openSync(path, "a", 0o640);
   return {
     write(lines, done) {
-      const bytes = Buffer.from(lines, "latin1");
       const writeFrom = (at: number) => {
-        write(file, bytes, at, bytes.length - at, null, (error, written) => {
+        write(file, lines, at, lines.length - at, null, (error, written) => {
           if (error !== null) onError(error);
-          else if (at + written < bytes.length) return writeFrom(at + written);
+          else if (at + written < lines.length) return writeFrom(at + written);
           return done();
         });
       };

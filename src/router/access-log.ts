@@ -7,6 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { AccessLogRecord } from "./access-record.ts";
+import { rememberLast } from "./flat-text.ts";
 
 /** What `extra_access_log_fields` may list. */
 export const EXTRA_ACCESS_LOG_FIELDS = [
@@ -46,6 +47,9 @@ const PLAIN: AccessLogOptions = {
   redactQueryParams: "none",
 };
 
+const DASH = '"-"';
+const HIDDEN_FORWARDED_FOR = ` x_forwarded_for:${DASH}`;
+
 /** One line without its line feed, with no optional field: what a router prints that is told nothing else. */
 export const formatAccessLogLine: AccessLogFormatter = createAccessLogFormatter(PLAIN);
 
@@ -58,28 +62,56 @@ export function createAccessLogFormatter(given: Partial<AccessLogOptions>): Acce
   }));
   const { hideForwardedFor, hideSourceIp, redactQueryParams } = options;
 
+  const request = rememberLast(
+    (method, target, protocol) => `] ${quote(`${method} ${target} ${protocol}`)} `,
+  );
+  const referer = quotedField(" ");
+  const userAgent = quotedField(" ");
+  const endpoint = quotedField(" ");
+  const forwardedFor = quotedField(" x_forwarded_for:");
+  const forwardedProto = quotedField(" x_forwarded_proto:");
+  const routerError = quotedField(" x_cf_routererror:");
+
   return (record) => {
     const target =
       redactQueryParams === "none"
         ? record.target
         : redactQuery(record.method, record.target, redactQueryParams);
+    // Each piece costs when the line is written: hence `+`, labels inside of fields, and few pieces.
     let line =
-      `${record.host} - [${timestamp(record.startedAtMs)}] ` +
-      `${quote(`${record.method} ${target} ${record.protocol}`)} ${record.status === 0 ? DASH : record.status} ` +
-      `${record.requestBodyBytes} ${record.responseBodyBytes} ${quote(record.referer)} ${quote(record.userAgent)} ` +
-      `${hideSourceIp ? DASH : quoteSafe(record.clientAddress)} ${quote(record.endpointAddress)} ` +
-      `x_forwarded_for:${hideForwardedFor ? DASH : quote(record.forwardedFor)} ` +
-      `x_forwarded_proto:${quote(record.forwardedProto)} vcap_request_id:${quoteSafe(record.requestId)} ` +
-      `response_time:${seconds(record.responseTimeMs)} gorouter_time:${seconds(record.routerTimeMs)}` +
+      record.host +
+      " - [" +
+      timestamp(record.startedAtMs) +
+      request(record.method, target, record.protocol) +
+      (record.status === 0 ? DASH : record.status) +
+      " " +
+      record.requestBodyBytes +
+      " " +
+      record.responseBodyBytes +
+      referer(record.referer) +
+      userAgent(record.userAgent) +
+      " " +
+      (hideSourceIp ? DASH : quoteSafe(record.clientAddress)) +
+      endpoint(record.endpointAddress) +
+      (hideForwardedFor ? HIDDEN_FORWARDED_FOR : forwardedFor(record.forwardedFor)) +
+      forwardedProto(record.forwardedProto) +
+      " vcap_request_id:" +
+      quoteSafe(record.requestId) +
+      " response_time:" +
+      seconds(record.responseTimeMs) +
+      " gorouter_time:" +
+      seconds(record.routerTimeMs) +
       instanceFields(record.appGuid, record.instanceIndex, record.instanceId);
     for (const field of fields) line += ` ${field}:${extraField(record, field)}`;
-    line += ` x_cf_routererror:${quote(record.routerError)}`;
+    line += routerError(record.routerError);
     for (const { name, label } of headers) line += label + quote(record.requestHeader(name) ?? "");
     return line;
   };
 }
 
-const DASH = '"-"';
+function quotedField(label: string): (text: string) => string {
+  return rememberLast((text) => label + quote(text));
+}
 
 function extraField(record: AccessLogRecord, field: ExtraAccessLogField): string {
   switch (field) {
@@ -138,7 +170,11 @@ function seconds(ms: number): string {
   const us = Math.round(ms * 1_000);
   const wholeMs = Math.floor(us / 1_000);
   const whole = Math.floor(wholeMs / 1_000);
-  return `${whole}.${THREE_DIGITS[wholeMs - whole * 1_000]}${THREE_DIGITS[us - wholeMs * 1_000]}`;
+  return (
+    (whole === 0 ? "0." : `${whole}.`) +
+    THREE_DIGITS[wholeMs - whole * 1_000] +
+    THREE_DIGITS[us - wholeMs * 1_000]
+  );
 }
 
 let cachedSecond = Number.NaN;
@@ -154,7 +190,13 @@ function timestamp(ms: number): string {
   const ns = Math.floor((ms - second * 1_000) * 1_000_000);
   const us = Math.floor(ns / 1_000);
   const wholeMs = Math.floor(us / 1_000);
-  return `${cachedPrefix}${THREE_DIGITS[wholeMs]}${THREE_DIGITS[us - wholeMs * 1_000]}${THREE_DIGITS[ns - us * 1_000]}Z`;
+  return (
+    cachedPrefix +
+    THREE_DIGITS[wholeMs] +
+    THREE_DIGITS[us - wholeMs * 1_000] +
+    THREE_DIGITS[ns - us * 1_000] +
+    "Z"
+  );
 }
 
 /** What the router made itself, without a look at every character. */

@@ -17,15 +17,21 @@ import {
   unknownFailure,
 } from "../kernel/errors/router.ts";
 import { routeServiceAddressRefused } from "../kernel/errors/route-services.ts";
-import { newGuid, type Timer, ViaductError } from "../kernel/index.ts";
+import { type Timer, ViaductError } from "../kernel/index.ts";
 import type { ExchangeView } from "../options/index.ts";
 import type { Route } from "../table/index.ts";
 import { SAID_UPGRADE } from "../wire/http1/index.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RouterContext } from "./context.ts";
-import { endpointConnectError, isEndpointsFault, systemErrorText } from "./endpoint-connect-error.ts";
+import {
+  certificateRefused,
+  endpointConnectError,
+  isEndpointsFault,
+  systemErrorText,
+} from "./endpoint-connect-error.ts";
 import { IDEMPOTENCY_KEY, USER_AGENT, X_IDEMPOTENCY_KEY } from "./header-names.ts";
 import { ExchangeRecord } from "./record.ts";
+import { newRequestId } from "./request-ids.ts";
 import {
   admit,
   connect,
@@ -85,7 +91,12 @@ export class Exchange implements ExchangeView, PickContext {
   candidate: RoutedCandidate | null = null;
   upstream: UpstreamConnection | null = null;
   readonly tried: EndpointState[] = [];
-  readonly maxInFlight: number;
+  /** Of the route. */
+  maxInFlight = 0;
+  /** Instance that the request's session belongs to; "" when it has none. */
+  sessionInstance = "";
+  /** No other instance will do. */
+  mustStick = false;
   nowMs = 0;
   attempts = 0;
   /** An idle connection turned out dead: the same endpoint is asked again on a new one. */
@@ -135,7 +146,6 @@ export class Exchange implements ExchangeView, PickContext {
   constructor(router: RouterContext, client: ClientConnection) {
     this.router = router;
     this.client = client;
-    this.maxInFlight = router.config.maxInFlightPerEndpoint;
   }
 
   get contextPath(): string {
@@ -234,12 +244,14 @@ export class Exchange implements ExchangeView, PickContext {
       readResponse(this, upstream, NO_BYTES, 0);
       return;
     }
-    const endpoint = this.candidate.address;
-    this.fail(
-      error === null
-        ? endpointClosed({ endpoint })
-        : endpointReset({ endpoint, local: upstream.localAddress, reason: systemErrorText(error) }, error),
-    );
+    const { endpoint, address } = this.candidate;
+    if (error === null) {
+      this.fail(endpointClosed({ endpoint: address }));
+      return;
+    }
+    const refusal = upstream.hasAnswered ? null : certificateRefused(endpoint, error);
+    const reason = systemErrorText(error);
+    this.fail(refusal ?? endpointReset({ endpoint: address, local: upstream.localAddress, reason }, error));
   }
 
   upstreamDrained(): void {
@@ -513,6 +525,7 @@ export class Exchange implements ExchangeView, PickContext {
       isEndpointsFault(error) &&
       (error.retry === "safe" || (endpointReset.is(error) && !isStale));
     if (marks) candidate.load.failedUntilMs = ticker.nowMs + config.dropletStaleThresholdMs / 4;
+    if (marks && error.retry === "safe" && candidate.endpoint.tls) this.#pruneEndpoint(candidate);
     if (isStale) return;
     log.error(
       {
@@ -532,6 +545,17 @@ export class Exchange implements ExchangeView, PickContext {
       },
       service === null ? "backend-endpoint-failed" : "route-service-connection-failed",
     );
+  }
+
+  /**
+   * Endpoints with TLS are not pruned by age, so that a stale one would be tried for ever: the one that could not be
+   * reached leaves this route until it is registered again. An endpoint of the native feed stays, marked: that feed
+   * says itself when it leaves.
+   */
+  #pruneEndpoint({ endpoint, address }: RoutedCandidate): void {
+    const { route, router } = this;
+    if (route === null || !router.table.unregister({ uri: route.key, endpoint })) return;
+    router.log.info({ uri: route.key, endpoint: address }, "prune-failed-endpoint");
   }
 
   /**
@@ -590,11 +614,13 @@ export class Exchange implements ExchangeView, PickContext {
     this.replacesHost = false;
     this.serviceLeg = null;
     this.cameFromRouteService = false;
-    this.requestId = newGuid();
+    this.requestId = newRequestId();
     this.isUpgrade = false;
     this.forwardedFor = undefined;
     this.forwardedProto = undefined;
     this.tried.length = 0;
+    this.sessionInstance = "";
+    this.mustStick = false;
     this.attempts = 0;
     this.needsFreshConnection = false;
     this.failedAttemptsTimeMs = 0;

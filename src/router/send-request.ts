@@ -13,6 +13,7 @@ import {
   X_FORWARDED_PROTO,
   X_REQUEST_START,
 } from "./header-names.ts";
+import { rememberLast } from "./flat-text.ts";
 import { hopByHopNames, NO_NAMES } from "./hop-by-hop.ts";
 import {
   CONTENT_LENGTH,
@@ -42,6 +43,11 @@ const NEVER_HOP_BY_HOP = new Set([
   "authorization",
   "cookie",
 ]);
+
+/** The same for all requests of a client, unless it comes with a line of its own. */
+const forwardedLines = rememberLast(
+  (forwardedFor, proto) => `X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\n`,
+);
 
 /** Phase sendRequest: the head, with as much of the body as is here, to the connected endpoint. */
 export function sendRequest(exchange: Exchange): void {
@@ -203,11 +209,11 @@ function buildRequestHead(exchange: Exchange): string {
   exchange.forwardedFor = forwardedFor;
   exchange.forwardedProto = forwardedProto;
 
-  out += `X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${forwardedProto}\r\n`;
+  out += forwardedLines(forwardedFor, forwardedProto);
   if (!hasRequestStart) {
-    out += `X-Request-Start: ${Math.floor(router.ticker.wallMs(exchange.startedAtMs))}\r\n`;
+    out += "X-Request-Start: " + Math.floor(router.ticker.wallMs(exchange.startedAtMs)) + "\r\n";
   }
-  out += `X-Vcap-Request-Id: ${exchange.requestId}\r\n`;
+  out += "X-Vcap-Request-Id: " + exchange.requestId + "\r\n";
   if (certHeader.line !== "") out += certHeader.line;
   if (candidate !== null) out += candidate.headerLines;
   if (serviceLeg !== null) out += serviceLeg.lines;
