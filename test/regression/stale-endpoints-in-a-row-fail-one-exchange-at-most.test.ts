@@ -1,0 +1,39 @@
+import assert from "node:assert/strict";
+import { deadPort, script, startEndpoint, startRouter } from "../wire/support.ts";
+
+const GET = "GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n";
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+// Three stale endpoints, three attempts: request after request met the same three, and failed.
+script("after max_attempts stale endpoints were met, every further request finds the live one", async (t) => {
+  const live = await startEndpoint(t);
+  const stale = [await deadPort(), await deadPort(), await deadPort()];
+  const router = await startRouter(t, {
+    config: { maxAttempts: 3 },
+    routes: [{ uri: "shop.example.com", ports: [...stale, live.port] }],
+  });
+  const statuses: string[] = [];
+  void serve();
+  for (let i = 0; i < 20; i++) {
+    const client = await router.connect();
+    client.send(GET);
+    statuses.push((await client.message()).slice(9, 12));
+    client.end();
+  }
+  const failed = statuses.filter((status) => status !== "200");
+  assert.ok(failed.length <= 1, `${failed.length} of 20 failed`);
+  const tried = router.log.filter(({ message }) => message === "backend-endpoint-failed");
+  assert.equal(tried.length, 3, "each stale endpoint was met once");
+
+  async function serve() {
+    for (;;) {
+      const upstream = await live.accept();
+      void (async () => {
+        for (;;) {
+          await upstream.message();
+          upstream.send(OK);
+        }
+      })().catch(() => {});
+    }
+  }
+});
