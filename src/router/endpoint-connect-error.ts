@@ -35,7 +35,16 @@ const UNTRUSTED = new Set([
   "CERT_REJECTED",
   "CERT_REVOKED",
   "INVALID_CA",
+  "INVALID_PURPOSE",
+  "PATH_LENGTH_EXCEEDED",
+  "CERT_CHAIN_TOO_LONG",
+  "CERT_SIGNATURE_FAILURE",
 ]);
+/**
+ * Alerts about the certificate that we presented, or did not: bad, unsupported, revoked, expired, unknown, unknown
+ * authority, access denied, required (RFC 8446 §6.2).
+ */
+const ABOUT_OUR_CERTIFICATE = new Set([42, 43, 44, 45, 46, 48, 49, 116]);
 
 export function endpointConnectError(endpoint: Endpoint, cause: Error): ViaductError {
   const address = endpointAddress(endpoint);
@@ -47,10 +56,23 @@ export function endpointConnectError(endpoint: Endpoint, cause: Error): ViaductE
     return endpointNameMismatch({ endpoint: address, san: endpoint.serverCertDomainSan }, cause);
   }
   if (UNTRUSTED.has(code)) return endpointCertificateInvalid({ endpoint: address, reason: code }, cause);
-  if (/ALERT_(CERTIFICATE_REQUIRED|BAD_CERTIFICATE)/.test(code)) {
-    return endpointCertificateRequired({ endpoint: address, reason: code }, cause);
-  }
+  const refusal = certificateRefused(endpoint, cause);
+  if (refusal !== null) return refusal;
   return endpointTlsFailed({ endpoint: address, reason: code || cause.message }, cause);
+}
+
+/**
+ * The endpoint refused our certificate. In TLS 1.3 it says so only after the handshake has ended on our side; it has
+ * not looked at the request then. Null when the error says something else.
+ */
+export function certificateRefused(endpoint: Endpoint, cause: Error): ViaductError | null {
+  if (!endpoint.tls) return null;
+  const alert = /SSL alert number (\d+)/.exec(cause.message)?.[1];
+  if (alert === undefined || !ABOUT_OUR_CERTIFICATE.has(Number(alert))) return null;
+  return endpointCertificateRequired(
+    { endpoint: endpointAddress(endpoint), reason: `alert ${alert}` },
+    cause,
+  );
 }
 
 /** We ran out of something ourselves: no reason to avoid the endpoint. */

@@ -55,7 +55,6 @@ export class Opening {
     this.#usesTls = usesTls;
     this.#source = peerOf(accepted);
     this.#sinceMs = router.ticker.nowMs;
-    router.openings.add(this);
     accepted.on("error", ignore).on("close", this.#over);
     if (router.config.acceptsProxyHeader) {
       this.#state = "proxy";

@@ -178,8 +178,8 @@ export interface RouterUnderTest {
   readonly log: readonly Record<string, unknown>[];
   map(route: RouteGiven): void;
   unmap(route: RouteGiven): void;
-  /** A connected client. */
-  connect(): Promise<Peer>;
+  /** A connected client; to another port than the plain listener's when one is given. */
+  connect(port?: number): Promise<Peer>;
   /** Lines of the access log so far, with what changes from run to run replaced. */
   accessLog(): readonly string[];
   /** Resolves when the condition holds; looks after every turn of the event loop. */
@@ -235,8 +235,8 @@ export async function startRouter(
     unmap(route) {
       for (const registration of registrations(route)) table.unregister(registration);
     },
-    async connect() {
-      const socket = connect({ port: router.port, host: "127.0.0.1", allowHalfOpen: true });
+    async connect(port = router.port) {
+      const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
       const peer = new Peer(socket);
       clients.push(peer);
       await once(socket, "connect");

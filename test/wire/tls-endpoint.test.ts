@@ -1,19 +1,31 @@
+/** Endpoints with TLS: each way a handshake can fail, what the client is told, and whether the endpoint stays. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
-import { createServer } from "node:tls";
-import { selfSigned } from "../support/certificate.ts";
-import { Peer, script, startEndpoint, startRouter } from "./support.ts";
+import { createServer, type TlsOptions } from "node:tls";
+import { type Authority, createAuthority } from "../support/authority.ts";
+import { deadPort, Peer, type RouterUnderTest, script, startEndpoint, startRouter } from "./support.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n";
+const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+const SAN = "0b8f6c1e-4d0e-4b63-7b51-5a3f";
 
-/** A TLS endpoint whose certificate is for `localhost`; null after the test was skipped. */
-async function startTlsEndpoint(t: TestContext) {
-  const pair = selfSigned(t);
-  if (pair === null) return null;
+interface TlsEndpoint {
+  readonly port: number;
+  readonly accepted: Peer[];
+}
+
+/** A TLS server that says nothing by itself; its certificate is for {@link SAN} unless told otherwise. */
+async function startTlsEndpoint(
+  t: TestContext,
+  authority: Authority,
+  given: TlsOptions & { readonly name?: string; readonly isExpired?: boolean } = {},
+): Promise<TlsEndpoint> {
+  const { name = SAN, isExpired = false, ...options } = given;
+  const pair = authority.issue({ subject: "/CN=instance", alternativeNames: `DNS:${name}`, isExpired });
   const accepted: Peer[] = [];
-  const server = createServer({ cert: pair.certificate, key: pair.key }, (socket) =>
+  const server = createServer({ cert: pair.certificate, key: pair.key, ...options }, (socket) =>
     accepted.push(new Peer(socket)),
   );
   server.on("tlsClientError", () => {});
@@ -23,89 +35,198 @@ async function startTlsEndpoint(t: TestContext) {
     server.close();
     for (const { socket } of accepted) socket.destroy();
   });
-  return { port: (server.address() as AddressInfo).port, accepted, ca: pair.certificate };
+  return { port: (server.address() as AddressInfo).port, accepted };
+}
+
+const routeTo = (...ports: readonly number[]) => ({
+  uri: "shop.example.com",
+  ports,
+  endpoint: { tls: true, serverCertDomainSan: SAN },
+});
+
+async function answerOnce(router: RouterUnderTest, endpoint: TlsEndpoint): Promise<string> {
+  await router.eventually(() => endpoint.accepted.length > 0);
+  const [upstream] = endpoint.accepted;
+  const request = (await upstream?.message()) ?? "";
+  upstream?.send(OK);
+  return request;
 }
 
 script("an endpoint with TLS is verified by its expected name and served like any other", async (t) => {
-  const endpoint = await startTlsEndpoint(t);
-  if (endpoint === null) return;
+  const authority = createAuthority(t);
+  if (authority === null) return;
+  const endpoint = await startTlsEndpoint(t, authority);
   const router = await startRouter(t, {
-    config: { endpointCaCertificates: [endpoint.ca] },
-    routes: [
-      {
-        uri: "shop.example.com",
-        ports: [endpoint.port],
-        endpoint: { tls: true, serverCertDomainSan: "localhost" },
-      },
-    ],
+    config: { endpointCaCertificates: [authority.certificate] },
+    routes: [routeTo(endpoint.port)],
   });
   const client = await router.connect();
   for (let i = 0; i < 2; i++) {
     client.send(GET);
-    await router.eventually(() => endpoint.accepted.length === 1);
-    const [upstream] = endpoint.accepted;
-    assert.match((await upstream?.message()) ?? "", /^GET \/ HTTP\/1\.1\r\n/);
-    upstream?.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    assert.match(await answerOnce(router, endpoint), /^GET \/ HTTP\/1\.1\r\n/);
     assert.match(await client.message(), /ok$/);
   }
+  assert.equal(endpoint.accepted.length, 1, "the connection is used again");
 });
 
-for (const { what, san, trusts, status, body } of [
+/** Makes the endpoint of a case; what it returns is its port. */
+type Start = (t: TestContext, authority: Authority) => Promise<number>;
+const tlsServer =
+  (given: Parameters<typeof startTlsEndpoint>[2]): Start =>
+  async (t, authority) =>
+    (await startTlsEndpoint(t, authority, given)).port;
+const ofStranger: Start = async (t) => {
+  const stranger = createAuthority(t, "/CN=Stranger");
+  if (stranger === null) throw new Error("openssl was there before");
+  return (await startTlsEndpoint(t, stranger)).port;
+};
+/** Says what a server says to a request that it cannot read. */
+const withoutTls: Start = async (t) => {
+  const endpoint = await startEndpoint(t);
+  void (async () => {
+    for (;;) {
+      const peer = await endpoint.accept();
+      await peer.bytes(5);
+      peer.send("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
+    }
+  })();
+  return endpoint.port;
+};
+
+const failures: readonly {
+  readonly what: string;
+  readonly start: Start;
+  readonly status: string;
+  readonly body?: string;
+  readonly reason: RegExp;
+}[] = [
   {
-    what: "another name",
-    san: "instance-guid",
-    trusts: true,
-    status: 503,
-    body: "503 Service Unavailable\n",
+    what: "does not listen",
+    start: deadPort,
+    status: "502 Bad Gateway",
+    body: "502 Bad Gateway: Registered endpoint failed to handle the request.",
+    reason: /dial tcp .*: connect: connection refused/,
   },
   {
-    what: "an unknown authority",
-    san: "localhost",
-    trusts: false,
-    status: 526,
-    body: "526 Invalid SSL Certificate\n",
+    what: "does not speak TLS",
+    start: withoutTls,
+    status: "525 SSL Handshake Failed",
+    reason: /tls handshake/,
   },
-]) {
-  script(`an endpoint whose certificate has ${what} is ${status}`, async (t) => {
-    const endpoint = await startTlsEndpoint(t);
-    if (endpoint === null) return;
+  {
+    what: "finds no version in common",
+    start: tlsServer({ maxVersion: "TLSv1.1", minVersion: "TLSv1.1", ciphers: "ALL:@SECLEVEL=0" }),
+    status: "525 SSL Handshake Failed",
+    reason: /tls handshake/,
+  },
+  {
+    what: "demands our certificate in TLS 1.2, with no more than «handshake failure»",
+    start: tlsServer({ requestCert: true, maxVersion: "TLSv1.2" }),
+    status: "525 SSL Handshake Failed",
+    reason: /tls handshake/,
+  },
+  {
+    what: "demands our certificate in TLS 1.3, after our side of the handshake has ended",
+    start: tlsServer({ requestCert: true, minVersion: "TLSv1.3" }),
+    status: "496 SSL Certificate Required",
+    reason: /remote error: tls: .* alert 116/,
+  },
+  {
+    what: "has a certificate for another name",
+    start: tlsServer({ name: "other-instance" }),
+    status: "503 Service Unavailable",
+    reason: new RegExp(`x509: certificate of .* is not valid for ${SAN}`),
+  },
+  {
+    what: "has a certificate of an unknown authority",
+    start: ofStranger,
+    status: "526 Invalid SSL Certificate",
+    reason: /x509: certificate of .* is not trusted/,
+  },
+  {
+    what: "has a certificate that has expired",
+    start: tlsServer({ isExpired: true }),
+    status: "526 Invalid SSL Certificate",
+    reason: /CERT_HAS_EXPIRED/,
+  },
+];
+
+for (const { what, start, status, body = status, reason } of failures) {
+  script(`an endpoint that ${what} is ${status}, and leaves the route`, async (t) => {
+    const authority = createAuthority(t);
+    if (authority === null) return;
+    const port = await start(t, authority);
     const router = await startRouter(t, {
-      config: { endpointCaCertificates: trusts ? [endpoint.ca] : [] },
-      routes: [
-        {
-          uri: "shop.example.com",
-          ports: [endpoint.port],
-          endpoint: { tls: true, serverCertDomainSan: san },
-        },
-      ],
+      config: { endpointCaCertificates: [authority.certificate] },
+      routes: [routeTo(port)],
     });
     const client = await router.connect();
     client.send(GET);
     const answer = await client.message();
-    assert.ok(answer.startsWith(`HTTP/1.1 ${status} `), answer);
-    assert.ok(answer.endsWith(`\r\n\r\n${body}`), answer);
-    assert.match(answer, /X-Cf-RouterError: endpoint_failure \(x509: /);
-    assert.equal(
-      endpoint.accepted.some((peer) => peer.waiting !== ""),
-      false,
-      "nothing was sent to it",
+    assert.ok(answer.startsWith(`HTTP/1.1 ${status}\r\n`), answer);
+    assert.ok(answer.endsWith(`\r\n\r\n${body}\n`), answer);
+    assert.match(/X-Cf-RouterError: endpoint_failure \((.*)\)\r\n/.exec(answer)?.[1] ?? "", reason);
+    const attempts = router.log.filter(({ message }) => message === "backend-endpoint-failed");
+    assert.deepEqual(
+      attempts.map(({ attempt, marked }) => ({ attempt, marked })),
+      [{ attempt: 1, marked: true }],
+      "once: there is no other endpoint, and none is asked twice",
     );
+    assert.equal(router.log.filter(({ message }) => message === "prune-failed-endpoint").length, 1);
+    client.send(GET);
+    assert.match(await client.message(), /^HTTP\/1\.1 404 /, "its only endpoint has left");
+  });
+
+  script(`a request whose first endpoint ${what} is served by the next one`, async (t) => {
+    const authority = createAuthority(t);
+    if (authority === null) return;
+    const good = await startTlsEndpoint(t, authority);
+    const bad = await start(t, authority);
+    const router = await startRouter(t, {
+      config: { endpointCaCertificates: [authority.certificate] },
+      routes: [routeTo(bad, good.port)],
+    });
+    // Round robin begins anywhere: after two requests both have been asked.
+    const client = await router.connect();
+    for (let i = 0; i < 2; i++) {
+      client.send(GET);
+      await answerOnce(router, good);
+      assert.match(await client.message(), /^HTTP\/1\.1 200 OK\r\n/);
+    }
+    assert.equal(router.log.filter(({ message }) => message === "prune-failed-endpoint").length, 1);
   });
 }
 
-script("an endpoint that should speak TLS and does not is 525", async (t) => {
-  const endpoint = await startEndpoint(t);
+script("an endpoint without TLS that cannot be reached is marked, but stays until it is stale", async (t) => {
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [await deadPort()] }] });
+  const client = await router.connect();
+  for (let i = 0; i < 2; i++) {
+    client.send(GET);
+    assert.match(await client.message(), /^HTTP\/1\.1 502 /);
+  }
+  assert.equal(
+    router.log.some(({ message }) => message === "prune-failed-endpoint"),
+    false,
+  );
+});
+
+script("an endpoint that resets instead of answering is marked, but stays", async (t) => {
+  const authority = createAuthority(t);
+  if (authority === null) return;
+  const endpoint = await startTlsEndpoint(t, authority);
   const router = await startRouter(t, {
-    routes: [{ uri: "shop.example.com", ports: [endpoint.port], endpoint: { tls: true } }],
+    config: { endpointCaCertificates: [authority.certificate] },
+    routes: [routeTo(endpoint.port)],
   });
   const client = await router.connect();
   client.send(GET);
-  const upstream = await endpoint.accept();
-  await upstream.bytes(5);
-  upstream.send("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n");
-  assert.match(
-    await client.message(),
-    /^HTTP\/1\.1 525 SSL Handshake Failed\r\n[^]*\r\n\r\n525 SSL Handshake Failed\n$/,
+  await router.eventually(() => endpoint.accepted.length === 1);
+  await endpoint.accepted[0]?.message();
+  endpoint.accepted[0]?.socket.destroy();
+  assert.match(await client.message(), /^HTTP\/1\.1 502 /);
+  assert.equal(
+    router.log.some(({ message }) => message === "prune-failed-endpoint"),
+    false,
   );
 });
 
@@ -113,13 +234,41 @@ script("an endpoint that never finishes its handshake is 502 after tls_handshake
   const endpoint = await startEndpoint(t);
   const router = await startRouter(t, {
     config: { tlsHandshakeTimeoutMs: 3_000 },
-    routes: [{ uri: "shop.example.com", ports: [endpoint.port], endpoint: { tls: true } }],
+    routes: [routeTo(endpoint.port)],
   });
   const client = await router.connect();
   client.send(GET);
   const upstream = await endpoint.accept();
   await upstream.bytes(5);
   router.clock.advance(3_100);
-  assert.match(await client.message(), /^HTTP\/1\.1 502 /);
+  assert.match(
+    await client.message(),
+    /^HTTP\/1\.1 502 [^]*Registered endpoint failed to handle the request\.\n$/,
+  );
   await upstream.rest();
+  assert.equal(router.log.filter(({ message }) => message === "prune-failed-endpoint").length, 1);
 });
+
+for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+  script(`an endpoint that demands our certificate gets it, in ${version}`, async (t) => {
+    const authority = createAuthority(t);
+    if (authority === null) return;
+    const endpoint = await startTlsEndpoint(t, authority, {
+      requestCert: true,
+      ca: authority.certificate,
+      minVersion: version,
+      maxVersion: version,
+    });
+    const router = await startRouter(t, {
+      config: {
+        endpointCaCertificates: [authority.certificate],
+        endpointClientCertificate: authority.issue({ subject: "/CN=router" }),
+      },
+      routes: [routeTo(endpoint.port)],
+    });
+    const client = await router.connect();
+    client.send(GET);
+    await answerOnce(router, endpoint);
+    assert.match(await client.message(), /ok$/);
+  });
+}

@@ -1,5 +1,5 @@
 /** `verify_client_certificate_metadata`: which names certificates of certain authorities may have. */
-import { X509Certificate } from "node:crypto";
+import type { X509Certificate } from "node:crypto";
 import type { CertificateRule, Subject } from "./listener-config.ts";
 
 /** Longest chain that is followed; real ones have three or four. */
