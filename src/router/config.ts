@@ -91,6 +91,15 @@ export interface RouterConfig extends RouteServicesConfig {
   /** User agent that is answered with the router's health before any lookup; "" never. */
   readonly healthcheckUserAgent: string;
 
+  /** B3 headers towards endpoints. */
+  readonly tracesB3: boolean;
+  /** `traceparent` and `tracestate` towards endpoints. */
+  readonly tracesW3c: boolean;
+  /** Of the own entry in `tracestate`; "" without. */
+  readonly w3cTenantId: string;
+  /** Who sends it in `X-Vcap-Trace` is told which router and endpoint served; "" nobody is. */
+  readonly traceKey: string;
+
   /** File of the access log; "" writes none (a sink may still be passed in). */
   readonly accessLogFile: string;
   /** Lines are written at the latest this long after the exchange ended. */
@@ -197,6 +206,10 @@ export const ROUTER_DEFAULTS = Object.freeze({
   addResponseHeaders: [],
   removeResponseHeaders: [],
   healthcheckUserAgent: "",
+  tracesB3: false,
+  tracesW3c: false,
+  w3cTenantId: "",
+  traceKey: "",
   accessLogFlushMs: 100,
 } satisfies Partial<RouterConfig>);
 

@@ -12,6 +12,7 @@ import type { RouteProgram } from "./program.ts";
 import type { RouteServices } from "./route-services/route-services.ts";
 import type { Opening } from "./opening.ts";
 import type { Ticker } from "./ticker.ts";
+import type { Tracing } from "./tracing.ts";
 import type { TlsHandshakes } from "./tls/tls-handshakes.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 import type { VerdictRing } from "./verdict-ring.ts";
@@ -26,6 +27,8 @@ export interface RouterContext {
   accessLog: AccessLogWriter | null;
   readonly formatAccessLog: AccessLogFormatter;
   readonly verdicts: VerdictRing;
+  /** Null when it is off. */
+  readonly tracing: Tracing | null;
   /** Trust towards endpoints; made at the first use, once, because it reads every root certificate. */
   readonly endpointTls: SecureContext;
   /** Null without a secret for them. */

@@ -47,6 +47,7 @@ import {
 import type { EndpointState } from "./endpoint-state.ts";
 import type { RoutedCandidate, RouteProgram } from "./program.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
+import type { Trace } from "./tracing.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 import { type FailureNotes, rememberFailure } from "./verdict.ts";
 
@@ -78,6 +79,8 @@ export class Exchange implements ExchangeView, PickContext {
   /** It brought a good signature for its route: a router has looked at the client already, this one sees the service. */
   cameFromRouteService = false;
   requestId = "";
+  /** Null without tracing. */
+  trace: Trace | null = null;
   /** A WebSocket is asked for. */
   isUpgrade = false;
   /** As sent to the endpoint; undefined until a head has been built. */
@@ -177,6 +180,10 @@ export class Exchange implements ExchangeView, PickContext {
       respondHealth(this);
       this.end();
       return;
+    }
+    if (this.router.tracing !== null) {
+      this.trace = this.router.tracing.start(this.requestId, (name) => this.requestHeader(name));
+      this.requestId = this.trace.requestId;
     }
     try {
       findRoute(this);
@@ -615,6 +622,7 @@ export class Exchange implements ExchangeView, PickContext {
     this.serviceLeg = null;
     this.cameFromRouteService = false;
     this.requestId = newRequestId();
+    this.trace = null;
     this.isUpgrade = false;
     this.forwardedFor = undefined;
     this.forwardedProto = undefined;

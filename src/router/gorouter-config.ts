@@ -19,6 +19,7 @@ import {
   type GorouterValue,
 } from "./gorouter-keys.ts";
 import type { Given } from "./gorouter-values.ts";
+import { tracingHeadersToLog } from "./tracing.ts";
 import { checkKeyPair, mapTlsListener } from "./tls/gorouter-tls.ts";
 import type { KeyPair } from "./tls/listener-config.ts";
 
@@ -188,8 +189,9 @@ function mapConfig(file: GorouterFile): GorouterConfig {
     );
   }
 
+  const config = mapRouter(file, staleMs);
   return {
-    config: mapRouter(file, staleMs),
+    config,
     feed: {
       index: get("index"),
       startResponseDelayIntervalMs: get("start_response_delay_interval"),
@@ -204,7 +206,7 @@ function mapConfig(file: GorouterFile): GorouterConfig {
     nats: mapNats(file),
     accessLog: {
       extraFields: get("logging.extra_access_log_fields").filter(isExtraField),
-      extraHeaders: get("extra_headers_to_log"),
+      extraHeaders: [...get("extra_headers_to_log"), ...tracingHeadersToLog(config)],
       hideForwardedFor: get("logging.disable_log_forwarded_for"),
       hideSourceIp: get("logging.disable_log_source_ip"),
       redactQueryParams: get("logging.redact_query_params"),
@@ -265,6 +267,10 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     hopByHopHeadersToFilter: get("hop_by_hop_headers_to_filter").map((name) => name.toLowerCase()),
     addResponseHeaders: get("http_rewrite.responses.add_headers_if_not_present"),
     removeResponseHeaders: get("http_rewrite.responses.remove_headers").map(({ name }) => name.toLowerCase()),
+    tracesB3: get("tracing.enable_zipkin"),
+    tracesW3c: get("tracing.enable_w3c"),
+    w3cTenantId: get("tracing.w3c_tenant_id"),
+    traceKey: get("trace_key"),
     accessLogFile: get("access_log.file"),
     ...mapRouteServices(file),
   });

@@ -66,6 +66,18 @@ const healthyThreshold: Kind<number> = {
   },
 };
 
+/** It becomes part of a header, where other letters would mean something else. */
+const tenant: Kind<string> = {
+  ...text,
+  parse(given) {
+    const parsed = text.parse(given);
+    if ("problem" in parsed || /^([a-z0-9][a-z0-9_*/-]*)?$/.test(parsed.value)) return parsed;
+    return {
+      problem: `${JSON.stringify(parsed.value)} is no tenant; use lower-case letters, digits, _, -, * and /`,
+    };
+  },
+};
+
 const choices = (values: readonly string[]) => `Allowed values are [${values.join(" ")}]`;
 
 const hostAndPort = listOf("list of {hostname, port}", ({ hostname, port: number }) => {
@@ -397,10 +409,14 @@ export const GOROUTER_KEYS = {
     "Further fields of an access-log line, in this order.",
   ),
   extra_headers_to_log: honoured(texts, [], "Request headers at the end of an access-log line."),
-  "tracing.enable_zipkin": accepted(false, "B3 headers."),
-  "tracing.enable_w3c": accepted(false, "`traceparent` and `tracestate`."),
-  "tracing.w3c_tenant_id": accepted("", "Tenant in `tracestate`."),
-  trace_key: accepted("", "Key of `X-Vcap-Trace`."),
+  "tracing.enable_zipkin": honoured(boolean, false, "B3 headers towards endpoints."),
+  "tracing.enable_w3c": honoured(boolean, false, "`traceparent` and `tracestate` towards endpoints."),
+  "tracing.w3c_tenant_id": honoured(tenant, "", "Tenant of the own entry in `tracestate`."),
+  trace_key: honoured(
+    text,
+    "",
+    "Who sends it in `X-Vcap-Trace` is told which router and endpoint served; empty nobody is.",
+  ),
   "prometheus.enabled": honoured(boolean, false, "A listener for metrics."),
   "prometheus.port": honoured(port, 0, "Its port, at `status.host`."),
   "prometheus.cert_path": refused(

@@ -119,7 +119,7 @@ export class ExchangeRecord implements AccessLogRecord {
   }
   requestHeader(name: string): string | undefined {
     if (equalsIgnoringCase(name, 0, name.length, "x-forwarded-for")) return this.forwardedFor;
-    return this.#exchange.requestHeader(name);
+    return this.#exchange.trace?.headers.get(name) ?? this.#exchange.requestHeader(name);
   }
 
   #line(id: number): string {

@@ -17,6 +17,7 @@ import type { RouteProgram } from "./program.ts";
 import { createRouteServices } from "./route-services/route-services.ts";
 import { alpnProtocols } from "./opening.ts";
 import { Ticker } from "./ticker.ts";
+import { createTracing } from "./tracing.ts";
 import { endpointContext } from "./tls/endpoint-context.ts";
 import type { TlsListenerConfig } from "./tls/listener-config.ts";
 import { createTlsHandshakes, type TlsHandshakes } from "./tls/tls-handshakes.ts";
@@ -90,6 +91,7 @@ class RouterPart implements HttpRouter {
       accessLog: null,
       formatAccessLog: parts.formatAccessLog ?? formatAccessLogLine,
       verdicts: new VerdictRing(VERDICTS_KEPT),
+      tracing: createTracing(parts.config),
       get endpointTls() {
         endpointTls ??= endpointContext(parts.config);
         return endpointTls;

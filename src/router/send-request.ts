@@ -1,4 +1,5 @@
 import type { Exchange } from "./exchange.ts";
+import { type Trace, TRACING_NAMES } from "./tracing.ts";
 import { certHeaderAfterService } from "./xfcc.ts";
 import {
   DROP,
@@ -146,7 +147,11 @@ function buildRequestHead(exchange: Exchange): string {
   const { config } = router;
   const { head } = client;
   const { text } = head;
-  const hidden = hopByHopNames(head, NEVER_HOP_BY_HOP, config.hopByHopHeadersToFilter);
+  const { trace } = exchange;
+  const hidden =
+    trace === null
+      ? hopByHopNames(head, NEVER_HOP_BY_HOP, config.hopByHopHeadersToFilter)
+      : withoutTrace(trace, hopByHopNames(head, NEVER_HOP_BY_HOP, config.hopByHopHeadersToFilter));
 
   const certHeader = cameFromRouteService
     ? certHeaderAfterService(client, config.forwardedClientCert)
@@ -226,6 +231,7 @@ function buildRequestHead(exchange: Exchange): string {
     out += "X-Request-Start: " + Math.floor(router.ticker.wallMs(exchange.startedAtMs)) + "\r\n";
   }
   out += "X-Vcap-Request-Id: " + exchange.requestId + "\r\n";
+  if (trace !== null) out += trace.lines;
   if (certHeader.line !== "") out += certHeader.line;
   if (candidate !== null) out += candidate.headerLines;
   if (serviceLeg !== null) out += serviceLeg.lines;
@@ -236,6 +242,14 @@ function buildRequestHead(exchange: Exchange): string {
     out += "Connection: close\r\n";
   }
   return `${out}\r\n`;
+}
+
+/** What hides besides hop-by-hop headers: those that the trace replaces; never those that it leaves as they are. */
+function withoutTrace(trace: Trace, hopByHop: ReadonlySet<string>): ReadonlySet<string> {
+  const names = new Set(hopByHop);
+  for (const name of TRACING_NAMES) names.delete(name);
+  for (const name of trace.headers.keys()) names.add(name);
+  return names;
 }
 
 function namesTrailers(head: RequestHead, line: number): boolean {

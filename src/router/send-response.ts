@@ -2,6 +2,7 @@ import { CONTENT_LENGTH, type ResponseHead, TRAILER } from "../wire/http1/index.
 import type { Exchange } from "./exchange.ts";
 import { DATE, DROP, KEEP, LOOK, RESPONSE_ACTIONS, X_VCAP_REQUEST_ID } from "./header-names.ts";
 import { hopByHopNames, NO_NAMES } from "./hop-by-hop.ts";
+import { traceKeyLines } from "./trace-key.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** Up to here a piece of body is copied as text into the same write as what is before it. */
@@ -169,6 +170,7 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
     }
   }
   if (!hasId) out += `X-Vcap-Request-Id: ${exchange.requestId}\r\n`;
+  if (config.traceKey !== "") out += traceKeyLines(exchange);
   if (!hasDate && !isUpgrade) out += `Date: ${router.ticker.httpDate}\r\n`;
   if (isUpgrade) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
   else {
