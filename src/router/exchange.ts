@@ -485,11 +485,15 @@ export class Exchange implements ExchangeView, PickContext {
   /** Endpoints that registered since the exchange began may save it; those that left are not worth an attempt. */
   #refreshRoute(): void {
     const { route } = this;
-    if (route === null || this.candidates !== route.attachment.candidates) return;
+    if (route === null) return;
     const now = this.router.table.lookup(this.host, this.path);
     if (now === null || now.key !== route.key) return;
-    // What has got a route service meanwhile may not be reached past it.
-    if (now.routeServiceUrl !== null && !this.cameFromRouteService) return;
+    if (now.routeServiceUrl !== null && !this.cameFromRouteService) {
+      // What has got a route service meanwhile may not be reached past it, at no endpoint.
+      this.candidates = NO_CANDIDATES;
+      return;
+    }
+    if (this.candidates !== route.attachment.candidates) return;
     this.route = now;
     this.candidates = now.attachment.candidates;
   }

@@ -31,6 +31,8 @@ interface Service {
   /** `https://localhost:PORT/check?by=service` */
   readonly url: string;
   readonly authority: string;
+  readonly certificate: string;
+  readonly key: string;
   readonly connections: Peer[];
   accept(): Promise<Peer>;
   /** With it, the service's certificate is trusted and its network allowed. */
@@ -38,13 +40,18 @@ interface Service {
 }
 
 /** An HTTPS server that does nothing by itself; null after the test was skipped. */
-async function startService(t: TestContext, certifiedNames?: string): Promise<Service | null> {
-  const pair = selfSigned(t, certifiedNames);
+async function startService(
+  t: TestContext,
+  given: { readonly certifiedNames?: string | undefined; readonly demandsCertificate?: boolean } = {},
+): Promise<Service | null> {
+  const pair = selfSigned(t, given.certifiedNames);
   if (pair === null) return null;
   const connections: Peer[] = [];
   const waiting: Peer[] = [];
   let wake: () => void = () => {};
-  const server = createServer({ cert: pair.certificate, key: pair.key }, (socket) => {
+  const demands = { requestCert: true, rejectUnauthorized: true, ca: pair.certificate };
+  const identity = { cert: pair.certificate, key: pair.key };
+  const server = createServer({ ...identity, ...(given.demandsCertificate && demands) }, (socket) => {
     const peer = new Peer(socket);
     connections.push(peer);
     waiting.push(peer);
@@ -61,6 +68,8 @@ async function startService(t: TestContext, certifiedNames?: string): Promise<Se
   return {
     url: `https://${authority}/check?by=service`,
     authority,
+    certificate: pair.certificate,
+    key: pair.key,
     connections,
     async accept() {
       for (;;) {
@@ -513,7 +522,7 @@ for (const { name, names, config, status } of [
   { name: "for another name", names: "DNS:other.example.com", config: {}, status: 503 },
 ]) {
   script(`a service with a certificate ${name} gets nothing, and the client ${status}`, async (t) => {
-    const service = await startService(t, names);
+    const service = await startService(t, { certifiedNames: names });
     if (service === null) return;
     const router = await startRouter(t, {
       config: { ...service.config, ...config },
@@ -526,6 +535,19 @@ for (const { name, names, config, status } of [
     );
   });
 }
+
+script("a service that demands a certificate gets ours, or refuses us with 496", async (t) => {
+  const service = await startService(t, { demandsCertificate: true });
+  if (service === null) return;
+  const start = (config: Partial<RouterConfig>) =>
+    startRouter(t, {
+      config: { ...service.config, ...config },
+      routes: [{ uri: HOST, ports: [], routeServiceUrl: service.url }],
+    });
+  const ours = { routeServicesCertChain: service.certificate, routeServicesPrivateKey: service.key };
+  await obtainSignature({ router: await start(ours), service });
+  assert.match(await ask(await start({}), GET), /^HTTP\/1\.1 496 /);
+});
 
 script("skip_ssl_validation takes any certificate", async (t) => {
   const parts = await stage(t, { endpointCaCertificates: [], verifyEndpointCertificates: false });
@@ -653,18 +675,15 @@ script("a service of ours that is down is 503 for the service's host, never the 
 });
 
 script("a route that gets a service between two attempts is not tried a second time past it", async (t) => {
-  const endpoint = await startEndpoint(t);
-  const first = await startEndpoint(t);
-  const router = await startRouter(t, {
-    config: { routeServicesSecret: SECRET },
-    routes: [{ uri: HOST, ports: [first.port] }],
-  });
+  const endpoints = [await startEndpoint(t), await startEndpoint(t)];
+  const route = { uri: HOST, ports: endpoints.map(({ port }) => port) };
+  const router = await startRouter(t, { config: { routeServicesSecret: SECRET }, routes: [route] });
   const client = await router.connect();
   client.send(GET);
-  const upstream = await first.accept();
+  const upstream = await Promise.race(endpoints.map((endpoint) => endpoint.accept()));
   await upstream.message();
-  router.map({ uri: HOST, ports: [first.port, endpoint.port], routeServiceUrl: `https://${SERVICE}/` });
+  router.map({ ...route, routeServiceUrl: `https://${SERVICE}/` });
   upstream.reset();
   assert.match(await client.message(), /^HTTP\/1\.1 502 /);
-  assert.equal(endpoint.connections.length, 0);
+  assert.equal(endpoints.flatMap(({ connections }) => connections).length, 1);
 });

@@ -54,7 +54,8 @@ export function isBackFromService(exchange: Exchange, route: Route<RouteProgram>
   return true;
 }
 
-/** Sends the exchange along the service's route instead of its own.
+/**
+ * Sends the exchange along the service's route instead of its own.
  * @throws routeServiceRequestFailed, routeServiceLoop, noEndpoints, and what an option of the service's route throws
  */
 export function leaveForService(exchange: Exchange, service: BoundService | null): void {

@@ -3,15 +3,10 @@
  * process, which networks services may be in, and the TLS connection to one.
  */
 import { isIP, type Socket } from "node:net";
-import {
-  type ConnectionOptions,
-  connect as tlsConnect,
-  createSecureContext,
-  getCACertificates,
-  type SecureContext,
-} from "node:tls";
+import { type ConnectionOptions, connect as tlsConnect, type SecureContext } from "node:tls";
 import { routeServiceAddressRefused } from "../../kernel/errors/route-services.ts";
 import type { RouterConfig } from "../config.ts";
+import { endpointContext } from "../tls/endpoint-context.ts";
 import { createAllowlist } from "./allowlist.ts";
 import { createEgressPolicy, type EgressPolicy, guardedLookup } from "./egress.ts";
 import { createSigner, type Signer } from "./signature.ts";
@@ -67,13 +62,15 @@ export class RouteServices {
   }
 
   #secureContext(): SecureContext {
-    if (this.#tls !== null) return this.#tls;
-    const { endpointCaCertificates: ca, routeServicesCertChain, routeServicesPrivateKey } = this.#config;
-    this.#tls = createSecureContext({
-      ...(ca.length === 0 ? {} : { ca: [...getCACertificates("default"), ...ca] }),
-      ...(routeServicesCertChain === ""
-        ? {}
-        : { cert: routeServicesCertChain, key: routeServicesPrivateKey }),
+    const {
+      endpointCaCertificates,
+      routeServicesCertChain: certificate,
+      routeServicesPrivateKey,
+    } = this.#config;
+    // As towards endpoints, with another certificate of our own.
+    this.#tls ??= endpointContext({
+      endpointCaCertificates,
+      endpointClientCertificate: certificate === "" ? null : { certificate, key: routeServicesPrivateKey },
     });
     return this.#tls;
   }
