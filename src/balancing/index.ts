@@ -2,10 +2,20 @@
  * Balancers: which endpoint of a pool serves the next attempt. One file each, one list, one contract suite.
  */
 import type { Balancer } from "./define.ts";
+import { hash } from "./hash.ts";
 import { leastConnection } from "./least-connection.ts";
 import { roundRobin } from "./round-robin.ts";
 
-export type { Balancer, Candidate, EndpointLoad, PickContext, Picker } from "./define.ts";
+export { isEligible, isFailed, NO_SETTINGS } from "./define.ts";
+export type {
+  Balancer,
+  BalancerSettings,
+  Candidate,
+  EndpointLoad,
+  PickContext,
+  Picker,
+  PickerSetup,
+} from "./define.ts";
 
 /** All there are; the first is the default. */
-export const balancers: readonly Balancer[] = [roundRobin, leastConnection];
+export const balancers: readonly Balancer[] = [roundRobin, leastConnection, hash];

@@ -4,6 +4,10 @@ class LeastConnection implements Picker {
   /** Where the next look begins. Random at first: many routers must not all begin at the same endpoint. */
   #next = Math.floor(Math.random() * 0x1_0000);
 
+  forPool(): Picker {
+    return this;
+  }
+
   pick<C extends Candidate>(candidates: readonly C[], context: PickContext): C | undefined {
     const count = candidates.length;
     let best = -1;
@@ -31,5 +35,6 @@ class LeastConnection implements Picker {
 export const leastConnection: Balancer = {
   name: "least-connection",
   summary: "The endpoint with the fewest exchanges in flight; equals are served in turn.",
+  isKeyed: false,
   createPicker: () => new LeastConnection(),
 };

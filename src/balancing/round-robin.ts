@@ -4,6 +4,10 @@ class RoundRobin implements Picker {
   /** Random at first: many routers, or many pools, must not all begin at the same endpoint. */
   #next = Math.floor(Math.random() * 0x1_0000);
 
+  forPool(): Picker {
+    return this;
+  }
+
   pick<C extends Candidate>(candidates: readonly C[], context: PickContext): C | undefined {
     const count = candidates.length;
     let sawFailed = false;
@@ -25,5 +29,6 @@ class RoundRobin implements Picker {
 export const roundRobin: Balancer = {
   name: "round-robin",
   summary: "Each endpoint in turn; failed ones are skipped while others are left.",
+  isKeyed: false,
   createPicker: () => new RoundRobin(),
 };

@@ -4,8 +4,10 @@
  */
 import type { TSchema, Static } from "typebox";
 import type { ViaductError } from "../kernel/index.ts";
-import type { Balancer } from "../balancing/index.ts";
-import type { EndpointProtocol } from "../table/index.ts";
+import type { Balancer, BalancerSettings } from "../balancing/index.ts";
+import type { EndpointProtocol, RouteOptions } from "../table/index.ts";
+
+export type OptionValue = RouteOptions[string];
 
 /** What an option may see and do of one exchange. The router implements it. */
 export interface ExchangeView {
@@ -33,6 +35,12 @@ export interface OptionHooks {
    * of a balancer of `balancing/`.
    */
   readonly balancer?: Balancer["name"];
+  /** What that balancer is told; asked for as `balancer` is. */
+  readonly balancing?: Partial<BalancerSettings>;
+  /** Most exchanges in flight at one endpoint of this route, below the operator's own limit. Asked for likewise. */
+  readonly maxInFlightPerEndpoint?: number;
+  /** The cookie that makes a session of the app sticky, in place of the operator's names. Asked for likewise. */
+  readonly sessionCookie?: string;
   /** The route is matched; no endpoint is chosen yet. Throwing a catalogued error answers the client. */
   readonly admit?: (exchange: ExchangeView) => void;
   /** Once per exchange, just before the head is written for the first attempt: may change `exchange.target`. */
@@ -54,6 +62,16 @@ export interface OptionExample<T> {
   readonly effect: string;
 }
 
+/** The value of another option that an option goes with, and without which it says nothing. */
+export interface OptionBond {
+  readonly option: string;
+  readonly value: OptionValue;
+  /** The sentence for an option that is set without it; words and end as in `refusal`. */
+  readonly refusal: string;
+  /** The whole sentence for the other way round, where that value says nothing without this option; null where it does. */
+  readonly missing: string | null;
+}
+
 export interface RouteOption<S extends TSchema = TSchema> {
   /** Name in the API, the manifest and on the CLI. */
   readonly name: string;
@@ -71,9 +89,17 @@ export interface RouteOption<S extends TSchema = TSchema> {
   readonly examples: readonly OptionExample<Static<S>>[];
   /**
    * The sentence for a value that the schema refuses, upstream's text where upstream has one. Begins with the name
-   * in words, ends without full stop: `Trim path must be true or false if present`.
+   * in words, ends without full stop: `Trim path must be true or false if present`. A function where it depends on
+   * what was given.
    */
-  readonly refusal: string;
+  readonly refusal: string | ((given: unknown) => string);
+  /**
+   * Null for an option that stands alone. The control plane refuses one without its bond once a change has been merged
+   * into what is there, and drops one that a change took the bond from; the data plane ignores it.
+   */
+  readonly bond: OptionBond | null;
+  /** What the control plane keeps of a value that it took, in the form upstream keeps it. */
+  readonly stored: (value: Static<S>) => OptionValue;
   /** Rules beyond the schema: true, or what is wrong, as what follows `NAME: `. */
   readonly check: (value: Static<S>, context: { readonly operator: OperatorLimits }) => true | string;
   /** Runs when a route changes, never per request. */
@@ -81,16 +107,25 @@ export interface RouteOption<S extends TSchema = TSchema> {
 }
 
 /** An option of whatever value type, as the list holds it. Only a value that its schema took may be handed to it. */
-export type AnyOption = Omit<RouteOption, "check" | "hooks" | "examples"> & {
+export type AnyOption = Omit<RouteOption, "check" | "stored" | "hooks" | "examples"> & {
   readonly examples: readonly OptionExample<unknown>[];
+  readonly stored: (value: never) => OptionValue;
   readonly check: (value: never, context: { readonly operator: OperatorLimits }) => true | string;
   readonly hooks: (value: never) => OptionHooks;
 };
 
-type Given<S extends TSchema> = Omit<RouteOption<S>, "aliases" | "check" | "hooks"> &
-  Partial<Pick<RouteOption<S>, "aliases" | "check" | "hooks">>;
+type Optional = "aliases" | "bond" | "stored" | "check" | "hooks";
+type Given<S extends TSchema> = Omit<RouteOption<S>, Optional> & Partial<Pick<RouteOption<S>, Optional>>;
 
 /** Fills in what most options leave out. */
 export function defineOption<S extends TSchema>(given: Given<S>): RouteOption<S> {
-  return Object.freeze({ aliases: [], check: () => true as const, hooks: () => ({}), ...given });
+  return Object.freeze({
+    aliases: [],
+    bond: null,
+    // The schemas of options allow only what a map can hold.
+    stored: (value: Static<S>) => value as OptionValue,
+    check: () => true as const,
+    hooks: () => ({}),
+    ...given,
+  });
 }

@@ -2,11 +2,14 @@ import assert from "node:assert/strict";
 import { existsSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { Type } from "typebox";
+import type { RouteOptions } from "../table/index.ts";
 import {
   type AnyOption,
+  companionsOf,
   compileHooks,
   defineOption,
   honourOptions,
+  type OptionValue,
   options,
   parseOptionText,
   validateOptions,
@@ -17,14 +20,15 @@ const context = { operator: { maxResponseTimeoutMs: Number.POSITIVE_INFINITY } }
 test("runs the options in this order, and no other", () => {
   assert.deepEqual(
     options.map((option) => option.name),
-    ["loadbalancing", "trim-path"],
+    ["session-cookie", "connection-limit", "loadbalancing", "hash_header", "hash_balance", "trim-path"],
   );
 });
 
 for (const option of options as readonly AnyOption[]) {
   test(`${option.name} is documented and has examples`, () => {
     for (const sentence of [option.summary, option.details]) assert.match(sentence, /^[A-Z].*\.$/s);
-    assert.match(option.refusal, /^[A-Z].*[^.]$/);
+    const { refusal } = option;
+    assert.match(typeof refusal === "string" ? refusal : refusal({}), /^[A-Z].*[^.]$/);
     assert.ok(option.examples.length > 0);
     assert.ok(option.protocols.length > 0);
   });
@@ -37,14 +41,23 @@ for (const option of options as readonly AnyOption[]) {
 
   for (const { value, effect } of option.examples) {
     test(`${option.name}=${String(value)} is valid, as value and as text: ${effect}`, () => {
-      const given = { [option.name]: value };
-      assert.deepEqual(validateOptions(given, context), { ok: true, options: given });
+      const stored = option.stored(value as never);
+      const companions = companionsOf(option.name, stored);
+      const given: RouteOptions = { ...companions, [option.name]: value as OptionValue };
+      assert.deepEqual(validateOptions(given, context), {
+        ok: true,
+        options: { ...companions, [option.name]: stored },
+      });
+      assert.deepEqual(validateOptions({ ...companions, [option.name]: stored }, context), {
+        ok: true,
+        options: { ...companions, [option.name]: stored },
+      });
       assert.deepEqual(parseOptionText(option.name, String(value)), { ok: true, value });
       assert.deepEqual(
         honourOptions(given, () => assert.fail("an example was ignored")),
         given,
       );
-      assert.equal(compileHooks(given as Readonly<Record<string, string>>).length, 1);
+      assert.equal(compileHooks(given).length, Object.keys(given).length);
     });
   }
 }

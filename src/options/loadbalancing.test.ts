@@ -1,17 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { balancers } from "../balancing/index.ts";
-import { compileHooks, validateOptions } from "./index.ts";
+import { companionsOf, compileHooks, validateOptions } from "./index.ts";
 import loadbalancing from "./loadbalancing.ts";
 
 const context = { operator: { maxResponseTimeoutMs: 1 } };
 
 test("allows every balancer there is, and tells the router its name", () => {
   for (const { name } of balancers) {
-    assert.deepEqual(validateOptions({ loadbalancing: name }, context), {
-      ok: true,
-      options: { loadbalancing: name },
-    });
+    const options = { loadbalancing: name, ...companionsOf("loadbalancing", name) };
+    assert.deepEqual(validateOptions(options, context), { ok: true, options });
     assert.deepEqual(compileHooks({ loadbalancing: name }), [{ balancer: name }]);
   }
 });

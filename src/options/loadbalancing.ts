@@ -16,6 +16,7 @@ export default defineOption({
   examples: [
     { value: "round-robin", effect: "the instances serve in turn" },
     { value: "least-connection", effect: "the instance with the fewest requests in flight serves next" },
+    { value: "hash", effect: "requests with the same value of `hash_header` go to the same instance" },
   ],
   refusal: `Loadbalancing must be one of '${names.join(", ")}' if present`,
   hooks: (balancer) => ({ balancer }),

@@ -5,12 +5,13 @@
 import { Check } from "typebox/schema";
 import { nearestName } from "../kernel/index.ts";
 import type { RouteOptions } from "../table/index.ts";
-import type { AnyOption, OperatorLimits, OptionHooks } from "./define.ts";
+import type { AnyOption, OperatorLimits, OptionHooks, OptionValue } from "./define.ts";
 
 /** As upstream's `max_route_options_size`; measured as JSON in UTF-8. */
 export const MAX_OPTIONS_BYTES = 1024;
 
-export type OptionValue = RouteOptions[string];
+/** A double holds no more digits; a longer text is none that means a number. */
+const MAX_NUMBER_CHARACTERS = 16;
 
 /** One thing that is wrong with an option map. */
 export interface OptionProblem {
@@ -32,12 +33,17 @@ export type OptionTextVerdict =
 export interface OptionSet {
   readonly options: readonly AnyOption[];
   /**
-   * The control plane's check: strict, every problem at once, nothing changed meanwhile. Takes values as text too
-   * (`"true"`), as the `cf` CLI sends them, and returns them in the option's type. A null means «removed»: it is
-   * checked for its key and left out.
+   * The control plane's check of all options of a route: strict, every problem at once, nothing changed meanwhile.
+   * Takes values as text too (`"true"`), as the `cf` CLI sends them, and returns them in the form to be stored. A
+   * null means «removed»: it is checked for its key and left out.
    */
   validateOptions(map: unknown, context: { readonly operator: OperatorLimits }): OptionsVerdict;
-  /** `patch` over `current`; a null removes. Validate the patch before and the result after. */
+  /** The same for a change: each pair by itself, because what it goes with may be there already. */
+  validatePatch(map: unknown, context: { readonly operator: OperatorLimits }): OptionsVerdict;
+  /**
+   * `patch` over `current`; a null removes. What was there and has lost its bond by the patch is dropped. Validate the
+   * patch before and the result after.
+   */
   mergeOptions(current: RouteOptions, patch: Readonly<Record<string, OptionValue | null>>): RouteOptions;
   /**
    * The data plane's reading: never fails. A map that is none is ignored, a bad pair is ignored, the rest is
@@ -48,6 +54,8 @@ export interface OptionSet {
     map: unknown,
     onProblems: (problems: readonly OptionProblem[], inForce: RouteOptions) => void,
   ): RouteOptions;
+  /** What has to be set with this pair, taken from examples: `loadbalancing` for `hash_header`, and the other way round. */
+  companionsOf(name: string, value: OptionValue): RouteOptions;
   /** The hooks of honoured options, in the order of the list. */
   compileHooks(options: RouteOptions): readonly OptionHooks[];
   /** By name, or by an alias that only the data plane takes. */
@@ -68,10 +76,58 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
     }
   }
 
-  return {
+  for (const { name, bond } of options) {
+    if (bond !== null && !byName.has(bond.option)) {
+      throw new Error(`route option «${name}» goes with «${bond.option}», which there is not`);
+    }
+  }
+
+  const isBound = ({ bond }: AnyOption, map: Readonly<Record<string, unknown>>) =>
+    bond === null || map[bond.option] === bond.value;
+
+  /** The pairs of a map of valid ones that say nothing without another: given without it, or the other without them. */
+  const unboundIn = (map: Readonly<Record<string, unknown>>) => {
+    const problems: (OptionProblem & { readonly isMissing: boolean })[] = [];
+    for (const option of options) {
+      const { name, bond } = option;
+      if (bond === null) continue;
+      if (Object.hasOwn(map, name)) {
+        if (!isBound(option, map)) {
+          problems.push({ key: name, value: map[name], text: bond.refusal, isMissing: false });
+        }
+      } else if (bond.missing !== null && isBound(option, map)) {
+        problems.push({ key: bond.option, value: bond.value, text: bond.missing, isMissing: true });
+      }
+    }
+    return problems;
+  };
+
+  const set: OptionSet = {
     options,
 
-    validateOptions(map, { operator }) {
+    validateOptions(map, context) {
+      const verdict = set.validatePatch(map, context);
+      if (!isMap(map)) return verdict;
+      const refused = new Set(verdict.ok ? [] : verdict.problems.map(({ key }) => key));
+      // A pair that is wrong by itself says nothing about what goes with it.
+      const isJudged = ({ name, bond }: AnyOption) =>
+        bond === null || !(refused.has(name) || refused.has(bond.option));
+      const judged = new Set(options.filter(isJudged).map(({ name }) => name));
+      const given = Object.fromEntries(
+        Object.entries(map).filter(([key, value]) => value !== null && byName.has(key)),
+      );
+      const unbound = unboundIn(given)
+        .filter(({ key, isMissing }) => (isMissing ? !refused.has(key) : judged.has(key)))
+        .map(({ key, value, text, isMissing }) => ({
+          key,
+          value,
+          text: isMissing ? text : `Options ${text}`,
+        }));
+      if (unbound.length === 0) return verdict;
+      return { ok: false, problems: [...(verdict.ok ? [] : verdict.problems), ...unbound] };
+    },
+
+    validatePatch(map, { operator }) {
       if (!isMap(map)) return { ok: false, problems: [notAMap(map)] };
       const problems: OptionProblem[] = [];
       const valid: Record<string, OptionValue> = {};
@@ -84,12 +140,12 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
         if (value === null) continue;
         const read = readValue(option, value);
         if (read === undefined) {
-          problems.push({ key, value, text: `Options ${option.refusal}` });
+          problems.push({ key, value, text: `Options ${refusalOf(option, value)}` });
           continue;
         }
         // The schema has said that the value is of the option's type; the list cannot say so for all at once.
         const verdict = option.check(read as never, { operator });
-        if (verdict === true) valid[key] = read;
+        if (verdict === true) valid[key] = option.stored(read as never);
         else problems.push({ key, value, text: `Options ${key}: ${verdict}` });
       }
       const bytes = Buffer.byteLength(JSON.stringify(map));
@@ -104,6 +160,9 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
       const merged: Record<string, OptionValue> = {};
       for (const [key, value] of Object.entries({ ...current, ...patch })) {
         if (value !== null) merged[key] = value;
+      }
+      for (const option of options) {
+        if (!Object.hasOwn(patch, option.name) && !isBound(option, merged)) delete merged[option.name];
       }
       return merged;
     },
@@ -123,11 +182,31 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
         }
         if (option.name !== key && Object.hasOwn(map, option.name)) continue;
         const read = readValue(option, value);
-        if (read === undefined) problems.push({ key, value, text: option.refusal });
+        if (read === undefined) problems.push({ key, value, text: refusalOf(option, value) });
         else honoured[option.name] = read;
+      }
+      // Taking one away may leave another without its bond.
+      for (let left = unboundIn(honoured); left.length > 0; left = unboundIn(honoured)) {
+        for (const { key, value, text } of left) {
+          if (Object.hasOwn(honoured, key)) problems.push({ key, value, text });
+          delete honoured[key];
+        }
       }
       if (problems.length > 0) onProblems(problems, honoured);
       return honoured;
+    },
+
+    companionsOf(name, value) {
+      const map: Record<string, OptionValue> = { [name]: value };
+      const bond = byName.get(name)?.bond ?? null;
+      if (bond !== null) map[bond.option] = bond.value;
+      for (const option of options) {
+        if (Object.hasOwn(map, option.name) || option.bond === null || option.bond.missing === null) continue;
+        const [example] = option.examples;
+        if (example !== undefined && isBound(option, map)) map[option.name] = example.value as OptionValue;
+      }
+      delete map[name];
+      return map;
     },
 
     compileHooks(given) {
@@ -145,10 +224,14 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
       const option = byName.get(name);
       if (option === undefined) return { ok: false, text: unknown(name, byName) };
       const value = readValue(option, text);
-      return value === undefined ? { ok: false, text: option.refusal } : { ok: true, value };
+      return value === undefined ? { ok: false, text: refusalOf(option, text) } : { ok: true, value };
     },
   };
+  return set;
 }
+
+const refusalOf = ({ refusal }: AnyOption, given: unknown): string =>
+  typeof refusal === "string" ? refusal : refusal(given);
 
 /** The value in the option's type; undefined when it is none, not even as text. */
 function readValue(option: AnyOption, raw: unknown): OptionValue | undefined {
@@ -159,7 +242,7 @@ function readValue(option: AnyOption, raw: unknown): OptionValue | undefined {
 /** What else a text may mean: a truth value or a number. */
 function readText(text: string): readonly OptionValue[] {
   if (text === "true" || text === "false") return [text === "true"];
-  return /^-?\d+(?:\.\d+)?$/.test(text) ? [Number(text)] : [];
+  return text.length <= MAX_NUMBER_CHARACTERS && /^-?\d+(?:\.\d+)?$/.test(text) ? [Number(text)] : [];
 }
 
 const isScalar = (value: unknown): value is OptionValue =>

@@ -13,6 +13,7 @@ import type { KeyPair, TlsListenerConfig } from "./tls/listener-config.ts";
 import type { ForwardedClientCert } from "./xfcc.ts";
 
 export const BALANCING_ALGORITHMS = ["round-robin", "least-connection"] as const;
+export const AZ_PREFERENCES = ["none", "locally-optimistic"] as const;
 export type BalancingAlgorithm = (typeof BALANCING_ALGORITHMS)[number];
 
 /** Units are in the names; a limit or timeout of 0 is none, unless the comment says otherwise. */
@@ -69,6 +70,14 @@ export interface RouterConfig extends RouteServicesConfig {
 
   /** For routes without a `loadbalancing` option. */
   readonly balancingAlgorithm: BalancingAlgorithm;
+  /** The first attempt prefers endpoints of this zone; "" has no preference. */
+  readonly preferredZone: string;
+  /** For routes without a `session-cookie` option. */
+  readonly stickyCookieNames: readonly string[];
+  /** Requests that authenticate by Negotiate go to the instance that challenged them, and to no other. */
+  readonly stickyForAuthNegotiate: boolean;
+  /** `__VCAP_ID__` is `Secure` also when the app's cookie is not. */
+  readonly secureCookies: boolean;
   /** Verify endpoints' certificates: false skips it. */
   readonly verifyEndpointCertificates: boolean;
   /** PEM certificates that endpoints' certificates are checked against, besides the system's. */
@@ -174,6 +183,30 @@ export const routerSection = configSection("router", {
     values: BALANCING_ALGORITHMS,
     describe: "How an endpoint is picked for routes without a loadbalancing option.",
   }),
+  azPreference: setting.oneOf({
+    key: "balancing_algorithm_az_preference",
+    default: "none",
+    values: AZ_PREFERENCES,
+    describe:
+      "`locally-optimistic`: the first attempt goes to an endpoint of the router's own zone while there is one.",
+  }),
+  zone: setting.string({ key: "zone", default: "", describe: "Availability zone of this router." }),
+  stickyCookieNames: setting.list({
+    key: "sticky_session_cookie_names",
+    default: ["JSESSIONID"],
+    describe: "Cookies of apps that make their sessions sticky, for routes without a session-cookie option.",
+  }),
+  stickyForAuthNegotiate: setting.boolean({
+    key: "sticky_sessions_for_auth_negotiate",
+    default: false,
+    describe:
+      "Requests with `Authorization: Negotiate` go to the instance that challenged them, and to no other.",
+  }),
+  secureCookies: setting.boolean({
+    key: "secure_cookies",
+    default: false,
+    describe: "Marks the router's `__VCAP_ID__` cookie as Secure even when the app's session cookie is not.",
+  }),
   accessLogFile: setting.string({
     key: "access_log",
     default: "",
@@ -218,5 +251,6 @@ export function routerConfigFrom(section: ConfigOf<typeof routerSection>): Route
     ...ROUTER_DEFAULTS,
     ...section,
     websocketDialTimeoutMs: section.endpointDialTimeoutMs,
+    preferredZone: section.azPreference === "none" ? "" : section.zone,
   });
 }

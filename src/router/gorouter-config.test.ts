@@ -148,6 +148,8 @@ test("a deployed file is taken as it is", () => {
   assert.equal(config.maxInFlightPerEndpoint, 500);
   assert.equal(config.maxAttempts, 3);
   assert.equal(config.balancingAlgorithm, "least-connection");
+  assert.equal(config.secureCookies, true);
+  assert.deepEqual(config.stickyCookieNames, ["JSESSIONID"]);
   assert.equal(config.forceForwardedProtoHttps, true);
   assert.deepEqual(config.hopByHopHeadersToFilter, ["x-forwarded-proto"]);
   assert.deepEqual(config.addResponseHeaders, [
@@ -185,7 +187,7 @@ test("a deployed file is taken as it is", () => {
   assert.deepEqual(warnings, [
     "logging.file: is unknown; did you mean logging.level? (gorouter.yml, line 18)",
     "enabel_http2: is unknown; did you mean enable_http2? (gorouter.yml, line 67)",
-    "accepted, without effect here: logging.loggregator_enabled, secure_cookies",
+    "accepted, without effect here: logging.loggregator_enabled",
   ]);
 });
 

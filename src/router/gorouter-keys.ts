@@ -7,7 +7,7 @@
  *   refused    would be dangerous to ignore: any other value than the harmless ones stops the start, with a sentence
  */
 import { QUERY_REDACTIONS } from "./access-log.ts";
-import { BALANCING_ALGORITHMS } from "./config.ts";
+import { AZ_PREFERENCES, BALANCING_ALGORITHMS } from "./config.ts";
 import { SHARDING_MODES } from "./feeds/classic.ts";
 import { allowlistProblem } from "./route-services/allowlist.ts";
 import { networkProblem } from "./route-services/egress.ts";
@@ -113,7 +113,6 @@ function checkedTexts(problemOf: (item: string) => string | null): Kind<readonly
 
 const LOG_LEVELS = ["debug", "info", "error", "fatal"] as const;
 const TIMESTAMP_FORMATS = ["unix-epoch", "rfc3339"] as const;
-const AZ_PREFERENCES = ["none", "locally-optimistic"] as const;
 
 const NEEDS_ROUTING_API = "Takes effect with `routing_api` only.";
 
@@ -201,20 +200,28 @@ export const GOROUTER_KEYS = {
     "round-robin",
     "For routes without a `loadbalancing` option.",
   ),
-  balancing_algorithm_az_preference: accepted(
-    "none",
-    "`locally-optimistic` prefers endpoints of the router's own zone.",
+  balancing_algorithm_az_preference: honoured(
     oneOf(
       AZ_PREFERENCES,
       (value) => `Invalid load balancing AZ preference ${value}. ${choices(AZ_PREFERENCES)}`,
     ),
+    "none",
+    "`locally-optimistic` prefers endpoints of the router's own zone, on the first attempt.",
   ),
-  zone: accepted("", "Zone of this router."),
+  zone: honoured(text, "", "Zone of this router."),
 
   // === headers ===
-  sticky_session_cookie_names: accepted(["JSESSIONID"], "Cookies that make an app's sessions sticky."),
-  sticky_sessions_for_auth_negotiate: accepted(false, "Sticky sessions for `Authorization: Negotiate`."),
-  secure_cookies: accepted(false, "`Secure` on `__VCAP_ID__`."),
+  sticky_session_cookie_names: honoured(
+    texts,
+    ["JSESSIONID"],
+    "Cookies that make an app's sessions sticky, for routes without a `session-cookie` option.",
+  ),
+  sticky_sessions_for_auth_negotiate: honoured(
+    boolean,
+    false,
+    "Requests with `Authorization: Negotiate` stay with the instance that challenged them.",
+  ),
+  secure_cookies: honoured(boolean, false, "`Secure` on `__VCAP_ID__`, whatever the app's cookie has."),
   forwarded_client_cert: honoured(
     oneOf(
       CLIENT_CERT_MODES,

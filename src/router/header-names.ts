@@ -32,6 +32,9 @@ export const NAMES = new HeaderNames([
   "date",
   "idempotency-key",
   "x-idempotency-key",
+  "cookie",
+  "set-cookie",
+  "authorization",
 ]);
 
 export const X_FORWARDED_FOR = NAMES.id("x-forwarded-for");
@@ -49,6 +52,9 @@ export const REFERER = NAMES.id("referer");
 export const DATE = NAMES.id("date");
 export const IDEMPOTENCY_KEY = NAMES.id("idempotency-key");
 export const X_IDEMPOTENCY_KEY = NAMES.id("x-idempotency-key");
+export const COOKIE = NAMES.id("cookie");
+export const SET_COOKIE = NAMES.id("set-cookie");
+export const AUTHORIZATION = NAMES.id("authorization");
 
 /** The line goes on unchanged. */
 export const KEEP = 0;
@@ -99,7 +105,7 @@ export const RESPONSE_ACTIONS = actions(
     X_CF_PROXY_SIGNATURE,
     NAMES.id("proxy-authenticate"),
   ],
-  [CONTENT_LENGTH, TRAILER, X_VCAP_REQUEST_ID, DATE],
+  [CONTENT_LENGTH, TRAILER, X_VCAP_REQUEST_ID, DATE, SET_COOKIE],
 );
 
 function actions(drop: readonly number[], look: readonly number[]): Uint8Array {

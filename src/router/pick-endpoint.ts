@@ -1,21 +1,40 @@
 import { connectionLimitReached, noEndpointSelectable } from "../kernel/errors/router.ts";
 import type { Exchange } from "./exchange.ts";
-import type { RoutedCandidate } from "./program.ts";
+import type { RoutedCandidate, RouteProgram } from "./program.ts";
+import { findSession, readSession } from "./sticky.ts";
+import { pickInZone } from "./zone.ts";
 
 /**
- * Phase pickEndpoint: the balancer of the route chooses one that this exchange has not tried.
+ * Phase pickEndpoint: the instance of the session, else whom the balancer of the route chooses of those that
+ * this exchange has not tried.
  * @throws the error of the last attempt, connectionLimitReached, noEndpointSelectable
  */
 export function pickEndpoint(exchange: Exchange): RoutedCandidate {
   const { route, router } = exchange;
   if (route === null) throw noEndpointSelectable({});
   exchange.nowMs = router.ticker.nowMs;
-  const candidate = route.attachment.picker.pick(exchange.candidates, exchange);
+  const { attachment } = route;
+  exchange.maxInFlight = attachment.maxInFlight;
+  if (attachment.readsSession && exchange.attempts === 0) readSession(exchange, attachment.sessionCookies);
+  const candidate = choose(exchange, attachment);
   if (candidate !== undefined) return candidate;
   if (exchange.lastFailure !== null) throw exchange.lastFailure;
   const { maxInFlight } = exchange;
-  if (maxInFlight !== 0 && exchange.candidates.every(({ load }) => load.inFlight >= maxInFlight)) {
+  const mayBeFull = maxInFlight !== 0 && !exchange.mustStick;
+  if (mayBeFull && exchange.candidates.every(({ load }) => load.inFlight >= maxInFlight)) {
     throw connectionLimitReached({ host: exchange.rawHost });
   }
   throw noEndpointSelectable({});
+}
+
+function choose(exchange: Exchange, program: RouteProgram): RoutedCandidate | undefined {
+  if (exchange.sessionInstance !== "") {
+    const own = findSession(exchange);
+    if (own !== undefined || exchange.mustStick) return own;
+  }
+  if (program.inZone.length > 0 && exchange.attempts === 0) {
+    const near = pickInZone(exchange, program);
+    if (near !== undefined) return near;
+  }
+  return program.picker.pick(exchange.candidates, exchange);
 }

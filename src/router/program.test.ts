@@ -2,12 +2,20 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Logger, silentLogger } from "../kernel/index.ts";
 import { createTable, type Endpoint, type RouteOptions } from "../table/index.ts";
-import { createRoutePrograms } from "./program.ts";
+import { createRoutePrograms, type RouteProgramParts } from "./program.ts";
 
-function start() {
+const CONFIG = {
+  balancingAlgorithm: "round-robin",
+  maxInFlightPerEndpoint: 0,
+  preferredZone: "",
+  stickyCookieNames: ["JSESSIONID"],
+  stickyForAuthNegotiate: false,
+} satisfies RouteProgramParts["config"];
+
+function start(given: Partial<RouteProgramParts["config"]> = {}) {
   const warnings: object[] = [];
   const log: Logger = { ...silentLogger, warn: (fields) => void warnings.push(fields) };
-  const programs = createRoutePrograms({ config: { balancingAlgorithm: "round-robin" }, log });
+  const programs = createRoutePrograms({ config: { ...CONFIG, ...given }, log });
   const table = createTable(programs);
   const endpoint = (port: number, given: Partial<Endpoint> = {}): Endpoint => ({
     processGuid: "",
@@ -90,6 +98,75 @@ test("the route's option chooses the balancer, and taking it away gives the oper
   assert.equal(program("a.example.com").balancer, "least-connection");
   register("a.example.com", 80, {});
   assert.equal(program("a.example.com").balancer, "round-robin");
+});
+
+test("a hash route gets a picker for its new pool when the pool changes; a route of another kind keeps its own", () => {
+  const { register, program } = start();
+  const hash = { loadbalancing: "hash", hash_header: "X-Tenant" };
+  register("a.example.com", 80, hash);
+  const before = program("a.example.com").picker;
+  register("a.example.com", 81, hash);
+  assert.equal(program("a.example.com").balancer, "hash");
+  assert.deepEqual(program("a.example.com").balancing, { hashHeader: "x-tenant", hashBalance: 0 });
+  assert.notEqual(program("a.example.com").picker, before);
+});
+
+for (const { options, want } of [
+  {
+    options: { loadbalancing: "hash" },
+    want: ["round-robin", "Hash header must be present when loadbalancing is set to hash."],
+  },
+  {
+    options: { hash_header: "X-Tenant" },
+    want: ["round-robin", "Hash header can only be set when loadbalancing is hash"],
+  },
+  {
+    options: { loadbalancing: "hash", hash_header: "X-Tenant", hash_balance: "9999" },
+    want: ["hash", "Hash balance must be either 0 or between 1.1 and 10.0"],
+  },
+] as const) {
+  test(`a registration with ${JSON.stringify(options)} is served by ${want[0]}, and the reason is logged`, () => {
+    const { register, program, warnings } = start();
+    register("a.example.com", 80, options);
+    assert.equal(program("a.example.com").balancer, want[0]);
+    assert.ok(JSON.stringify(warnings).includes(want[1]), JSON.stringify(warnings));
+  });
+}
+
+for (const { operator, options, want } of [
+  { operator: 0, options: {}, want: 0 },
+  { operator: 0, options: { "connection-limit": 5 }, want: 5 },
+  { operator: 3, options: {}, want: 3 },
+  { operator: 3, options: { "connection-limit": 5 }, want: 3 },
+  { operator: 9, options: { "conn-limit": "5" }, want: 5 },
+]) {
+  test(`max_conns ${operator} and ${JSON.stringify(options)} allow ${want} in flight per endpoint`, () => {
+    const { register, program } = start({ maxInFlightPerEndpoint: operator });
+    register("a.example.com", 80, options as RouteOptions);
+    assert.equal(program("a.example.com").maxInFlight, want);
+  });
+}
+
+test("the zone is preferred only where some endpoints are in it and others are not, and no key decides", () => {
+  const { register, program } = start({ preferredZone: "z1" });
+  const near = (host: string) => program(host).inZone.map(({ endpoint }) => endpoint.port);
+  register("a.example.com", 80, {}, { availabilityZone: "z1" });
+  assert.deepEqual(near("a.example.com"), []);
+  register("a.example.com", 81, {}, { availabilityZone: "z2" });
+  assert.deepEqual(near("a.example.com"), [80]);
+  const hash = { loadbalancing: "hash", hash_header: "X-Tenant" };
+  register("b.example.com", 80, hash, { availabilityZone: "z1" });
+  register("b.example.com", 81, hash, { availabilityZone: "z2" });
+  assert.deepEqual(near("b.example.com"), []);
+});
+
+test("the route's session cookie takes the place of the operator's names; without any, no request is searched", () => {
+  const { register, program } = start({ stickyCookieNames: [] });
+  register("a.example.com", 80);
+  assert.equal(program("a.example.com").readsSession, false);
+  register("a.example.com", 80, { cookie: "sid" });
+  assert.deepEqual(program("a.example.com").sessionCookies, ["sid"]);
+  assert.equal(program("a.example.com").readsSession, true);
 });
 
 test("an option that makes no sense is said once and ignored; the route is served", () => {

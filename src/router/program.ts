@@ -2,7 +2,14 @@
  * What the router makes of a route when it changes, so that a request finds it ready: the picker of its balancer,
  * its endpoints as candidates with the header lines that name them, and the hooks of its options.
  */
-import { type Balancer, balancers, type Candidate, type Picker } from "../balancing/index.ts";
+import {
+  type Balancer,
+  balancers,
+  type BalancerSettings,
+  type Candidate,
+  NO_SETTINGS,
+  type Picker,
+} from "../balancing/index.ts";
 import type { Logger } from "../kernel/index.ts";
 import { compileHooks, honourOptions, type OptionHooks } from "../options/index.ts";
 import { type Endpoint, endpointAddress, type Route } from "../table/index.ts";
@@ -27,7 +34,17 @@ type Hook<K extends keyof OptionHooks> = NonNullable<OptionHooks[K]>;
 export interface RouteProgram {
   readonly picker: Picker;
   readonly balancer: string;
+  /** What the balancer was told. */
+  readonly balancing: BalancerSettings;
   readonly candidates: readonly RoutedCandidate[];
+  /** Those that the first attempt prefers; empty without a preference. */
+  readonly inZone: readonly RoutedCandidate[];
+  /** Exchanges in flight per endpoint; 0 is no limit. */
+  readonly maxInFlight: number;
+  /** Names of the app's cookies that make its sessions sticky. */
+  readonly sessionCookies: readonly string[];
+  /** Requests may name the instance of their session. */
+  readonly readsSession: boolean;
   /** Null without a route service, and when its URL cannot be used. */
   readonly service: BoundService | null;
   readonly admit: readonly Hook<"admit">[];
@@ -45,7 +62,14 @@ export interface RoutePrograms {
 }
 
 export interface RouteProgramParts {
-  readonly config: Pick<RouterConfig, "balancingAlgorithm">;
+  readonly config: Pick<
+    RouterConfig,
+    | "balancingAlgorithm"
+    | "maxInFlightPerEndpoint"
+    | "preferredZone"
+    | "stickyCookieNames"
+    | "stickyForAuthNegotiate"
+  >;
   readonly log: Logger;
 }
 
@@ -53,6 +77,7 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
   const endpoints = new EndpointStates();
   const byName = new Map(balancers.map((balancer) => [balancer.name, balancer]));
   const fallback = byName.get(config.balancingAlgorithm) ?? (balancers[0] as Balancer);
+  const createFallback = (): Picker => fallback.createPicker({ settings: NO_SETTINGS, createFallback });
 
   const attach: RoutePrograms["attach"] = (route, previous) => {
     // Only HTTP routes are looked up; the others need no program.
@@ -62,8 +87,9 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
         log.warn({ route: route.key, problems, inForce }, "route options ignored"),
       ),
     );
-    const wanted = hooks.find((hook) => hook.balancer !== undefined)?.balancer;
+    const wanted = factOf(hooks, "balancer");
     const balancer = (wanted === undefined ? undefined : byName.get(wanted)) ?? fallback;
+    const balancing = hooks.reduce((told, hook) => ({ ...told, ...hook.balancing }), NO_SETTINGS);
     const candidates = endpointsHere.map((endpoint) => ({
       endpoint,
       load: endpoints.acquire(endpoint),
@@ -74,10 +100,21 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
     const service = bindService(route, endpoints);
     // After acquiring: an endpoint that stays must not lose its connections in between.
     if (previous !== undefined) detach(previous);
+    const picker =
+      previous !== undefined && picksAlike(previous, balancer, balancing)
+        ? previous.picker
+        : balancer.createPicker({ settings: balancing, createFallback });
+    const sessionCookie = factOf(hooks, "sessionCookie");
+    const sessionCookies = sessionCookie === undefined ? config.stickyCookieNames : [sessionCookie];
     return {
-      picker: previous?.balancer === balancer.name ? previous.picker : balancer.createPicker(),
+      picker: picker.forPool(candidates),
       balancer: balancer.name,
+      balancing,
       candidates,
+      inZone: balancer.isKeyed ? NO_CANDIDATES : inZone(candidates, config.preferredZone),
+      maxInFlight: lowerLimit(config.maxInFlightPerEndpoint, factOf(hooks, "maxInFlightPerEndpoint") ?? 0),
+      sessionCookies,
+      readsSession: sessionCookies.length > 0 || config.stickyForAuthNegotiate,
       service,
       admit: hooksOf(hooks, "admit"),
       prepareRequest: hooksOf(hooks, "prepareRequest"),
@@ -91,6 +128,30 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
   };
   return { attach, detach, endpoints };
 }
+
+type Fact = "balancer" | "maxInFlightPerEndpoint" | "sessionCookie";
+
+/** The first option that has something to say. */
+function factOf<K extends Fact>(hooks: readonly OptionHooks[], name: K): OptionHooks[K] {
+  return hooks.find((hook) => hook[name] !== undefined)?.[name];
+}
+
+const picksAlike = (program: RouteProgram, balancer: Balancer, balancing: BalancerSettings): boolean =>
+  program.balancer === balancer.name &&
+  program.balancing.hashHeader === balancing.hashHeader &&
+  program.balancing.hashBalance === balancing.hashBalance;
+
+/** Empty also when all are: then there is nothing to prefer. */
+function inZone(candidates: readonly RoutedCandidate[], zone: string): readonly RoutedCandidate[] {
+  if (zone === "") return NO_CANDIDATES;
+  const found = candidates.filter(({ endpoint }) => endpoint.availabilityZone === zone);
+  return found.length === candidates.length ? NO_CANDIDATES : found;
+}
+
+const NO_CANDIDATES: readonly RoutedCandidate[] = [];
+
+/** 0 is none. */
+const lowerLimit = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b));
 
 function hooksOf<K extends keyof OptionHooks>(hooks: readonly OptionHooks[], phase: K): Hook<K>[] {
   return hooks.flatMap((hook) => (hook[phase] === undefined ? [] : [hook[phase] as Hook<K>]));

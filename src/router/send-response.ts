@@ -1,7 +1,8 @@
 import { CONTENT_LENGTH, type ResponseHead, TRAILER } from "../wire/http1/index.ts";
 import type { Exchange } from "./exchange.ts";
-import { DATE, DROP, KEEP, LOOK, RESPONSE_ACTIONS, X_VCAP_REQUEST_ID } from "./header-names.ts";
+import { DATE, DROP, KEEP, LOOK, RESPONSE_ACTIONS, SET_COOKIE, X_VCAP_REQUEST_ID } from "./header-names.ts";
 import { hopByHopNames, NO_NAMES } from "./hop-by-hop.ts";
+import { sessionCookieLine } from "./sticky.ts";
 import { traceKeyLines } from "./trace-key.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
@@ -139,6 +140,7 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
   let hasId = false;
   let hasDate = false;
   let hasLength = false;
+  let mayStick = exchange.sessionInstance !== "" || config.stickyForAuthNegotiate;
   // The status line goes through as it is, but for the version: the client is answered in its own.
   let out = client.head.minorVersion === 1 ? "HTTP/1.1 " : "HTTP/1.0 ";
   let keptFrom = head.start + 9;
@@ -149,6 +151,7 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
       action = KEEP;
       if (id === X_VCAP_REQUEST_ID) hasId = true;
       else if (id === DATE) hasDate = true;
+      else if (id === SET_COOKIE) mayStick = true;
       else if (id === CONTENT_LENGTH) {
         // A 204 has no length (RFC 9110 §8.6); a repeated one is said once.
         if (hasLength || head.status === 204) action = DROP;
@@ -169,6 +172,7 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
       if (head.get(name.toLowerCase()) === undefined) out += `${name}: ${value}\r\n`;
     }
   }
+  if (mayStick) out += sessionCookieLine(exchange, head);
   if (!hasId) out += `X-Vcap-Request-Id: ${exchange.requestId}\r\n`;
   if (config.traceKey !== "") out += traceKeyLines(exchange);
   if (!hasDate && !isUpgrade) out += `Date: ${router.ticker.httpDate}\r\n`;

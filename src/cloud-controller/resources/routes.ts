@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
-import { mergeOptions, validateOptions } from "../../options/index.ts";
+import { mergeOptions, validateOptions, validatePatch } from "../../options/index.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import type { RouteOptions } from "../../table/index.ts";
 import type { Context, Database } from "../context.ts";
@@ -68,9 +68,9 @@ function createProblems(body: CreateRouteBody, context: Context): string[] {
   return [...pathProblems(body.path ?? ""), ...optionProblems(body.options, context)];
 }
 
-function optionProblems(options: unknown, context: Context): string[] {
+function optionProblems(options: unknown, context: Context, validate = validateOptions): string[] {
   if (options === undefined) return [];
-  const verdict = validateOptions(options, context);
+  const verdict = validate(options, context);
   return verdict.ok ? [] : verdict.problems.map((problem) => problem.text);
 }
 
@@ -455,7 +455,7 @@ export const routes: readonly Endpoint[] = [
     summary: "Changes a route's options or metadata.",
     access: "write",
     body: UpdateRoute,
-    check: (body, context) => optionProblems(body.options, context),
+    check: (body, context) => optionProblems(body.options, context, validatePatch),
     handle: async (call) => {
       const route = await findRow(call, routeListing, guidOf(call));
       await updateRoute(call, route);

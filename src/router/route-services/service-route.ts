@@ -2,6 +2,7 @@
  * A route service as a route of its own, with one candidate and no options: what an exchange is sent along when it
  * goes to the service over the network. Picking, connecting, sending and trying again are then as for any route.
  */
+import { NO_SETTINGS, type Picker } from "../../balancing/index.ts";
 import type { Endpoint, Route } from "../../table/index.ts";
 import type { EndpointStates } from "../endpoint-state.ts";
 import type { RoutedCandidate, RouteProgram } from "../program.ts";
@@ -13,6 +14,11 @@ export interface BoundService {
   readonly candidate: RoutedCandidate;
   readonly route: Route<RouteProgram>;
 }
+
+const theOnlyOne: Picker = {
+  pick: (candidates) => candidates[0],
+  forPool: () => theOnlyOne,
+};
 
 /** Null without a service, and when its URL is none: the URL came over a bus that others write to. */
 export function bindService(
@@ -47,9 +53,14 @@ export function bindService(
     service: target,
   };
   const program: RouteProgram = {
-    picker: { pick: (candidates) => candidates[0] },
+    picker: theOnlyOne,
     balancer: "",
+    balancing: NO_SETTINGS,
     candidates: [candidate],
+    inZone: [],
+    maxInFlight: 0,
+    sessionCookies: [],
+    readsSession: false,
     service: null,
     admit: [],
     prepareRequest: [],

@@ -1,0 +1,148 @@
+/**
+ * Which endpoint of a pool a key belongs to: a ring of points, many per endpoint, on which a key looks from several
+ * places and takes the nearest point behind any of them.
+ *
+ *     0 ──a──c────b──a────────c─b───a──► 2³²      points of the endpoints a, b, c
+ *          ▲ 1           ▲ 2      ▲ 3             places a key looks from: 3 is nearest to its next point, so «b»
+ *
+ * An endpoint that joins takes only the keys it is now nearest to; one that leaves gives away only its own. The table
+ * grows with the pool, and nothing in it depends on its size: a Maglev table would move nearly every key when
+ * its size changes (`bench/balancing/`). Looking from several places evens out what plain rings share unevenly.
+ *
+ * Made of the endpoints' identities alone, whatever their order: routers that never talk agree.
+ */
+import { endpointAddress } from "../table/index.ts";
+import type { Candidate } from "./define.ts";
+
+/** With these two the shares differ by some 5 % (standard deviation); more points cost memory, more looks time. */
+const POINTS_PER_ENDPOINT = 32;
+const LOOKS_PER_KEY = 8;
+/** 2³² by the golden ratio: spreads consecutive numbers far apart before they are mixed. */
+const STEP = 0x9e3779b9;
+
+export class HashTable {
+  /** Instance GUIDs where they are known, so that an instance keeps its keys when only its address changes. */
+  readonly #identities: readonly string[];
+  /** Sorted; `#owners` says whose. */
+  readonly #positions: Uint32Array;
+  /** Places in the pool. */
+  readonly #owners: Uint32Array;
+  /** First point of each equal part of the ring. */
+  readonly #firsts: Uint32Array;
+  readonly #partShift: number;
+  /** Behind each endpoint, the one that takes its excess. */
+  readonly #nexts: Uint32Array;
+
+  constructor(pool: readonly Candidate[]) {
+    this.#identities = pool.map(identityOf);
+    // In the order of identities, so that even points at the same position fall to the same endpoint everywhere.
+    const sorted = pool.map((_, place) => place).sort((a, b) => compare(pool, this.#identities, a, b));
+    const count = pool.length * POINTS_PER_ENDPOINT;
+    // Position and owner in one double each: the sort of a typed array is many times that of objects.
+    const points = new Float64Array(count);
+    sorted.forEach((place, rank) => {
+      const hash = hashText(this.#identities[place] as string);
+      for (let i = 0; i < POINTS_PER_ENDPOINT; i++) {
+        points[rank * POINTS_PER_ENDPOINT + i] = mix(hash + Math.imul(i, STEP)) * pool.length + rank;
+      }
+    });
+    points.sort();
+    this.#positions = Uint32Array.from(points, (point) => Math.floor(point / pool.length));
+    this.#owners = Uint32Array.from(points, (point) => sorted[point % pool.length] as number);
+
+    const partBits = Math.max(1, Math.ceil(Math.log2(count || 1)));
+    this.#partShift = 32 - partBits;
+    this.#firsts = new Uint32Array(2 ** partBits);
+    for (let part = 0, at = 0; part < this.#firsts.length; part++) {
+      while (at < count && (this.#positions[at] as number) >>> this.#partShift < part) at++;
+      this.#firsts[part] = at;
+    }
+
+    this.#nexts = new Uint32Array(pool.length);
+    const circle = sorted
+      .map((place) => ({ place, hash: hashText(this.#identities[place] as string) }))
+      .sort((a, b) => a.hash - b.hash);
+    circle.forEach(({ place }, i) => {
+      this.#nexts[place] = (circle[(i + 1) % circle.length] as { place: number }).place;
+    });
+  }
+
+  /** True when a table for this pool would be the same. */
+  fits(pool: readonly Candidate[]): boolean {
+    return (
+      pool.length === this.#identities.length &&
+      pool.every((each, i) => identityOf(each) === this.#identities[i])
+    );
+  }
+
+  /** The endpoint that takes what this one must not. Following it leads through the whole pool. */
+  next(place: number): number {
+    return this.#nexts[place] as number;
+  }
+
+  /** Place in the pool of the endpoint that `hash` belongs to. The pool must not be empty. */
+  owner(hash: number): number {
+    let owner = 0;
+    let nearest = Number.POSITIVE_INFINITY;
+    for (let look = 0; look < LOOKS_PER_KEY; look++) {
+      const from = mix(hash + Math.imul(look, STEP));
+      const at = this.#behind(from);
+      const distance = ((this.#positions[at] as number) - from) >>> 0;
+      if (distance >= nearest) continue;
+      nearest = distance;
+      owner = this.#owners[at] as number;
+    }
+    return owner;
+  }
+
+  /** As if the endpoints whose flag is 0 were not in the pool; one flag at least must not be. */
+  ownerAmong(hash: number, flags: Uint8Array): number {
+    const first = this.owner(hash);
+    if (flags[first] !== 0) return first;
+    const count = this.#positions.length;
+    let owner = first;
+    let nearest = Number.POSITIVE_INFINITY;
+    for (let look = 0; look < LOOKS_PER_KEY; look++) {
+      const from = mix(hash + Math.imul(look, STEP));
+      let at = this.#behind(from);
+      while (flags[this.#owners[at] as number] === 0) at = (at + 1) % count;
+      const distance = ((this.#positions[at] as number) - from) >>> 0;
+      if (distance >= nearest) continue;
+      nearest = distance;
+      owner = this.#owners[at] as number;
+    }
+    return owner;
+  }
+
+  /** The first point at or behind a position. */
+  #behind(position: number): number {
+    const positions = this.#positions;
+    let at = this.#firsts[position >>> this.#partShift] as number;
+    while (at < positions.length && (positions[at] as number) < position) at++;
+    return at === positions.length ? 0 : at;
+  }
+}
+
+/** 32 bits of a text of any length, the same on every machine (FNV-1a, then {@link mix}). */
+export function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return mix(hash);
+}
+
+/** Every bit of the result depends on every bit of the number (the finalizer of MurmurHash3). */
+function mix(number: number): number {
+  let hash = number | 0;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+const identityOf = ({ endpoint }: Candidate): string =>
+  endpoint.instanceId === "" ? endpointAddress(endpoint) : endpoint.instanceId;
+
+function compare(pool: readonly Candidate[], identities: readonly string[], a: number, b: number): number {
+  const key = (place: number) =>
+    `${identities[place]} ${endpointAddress((pool[place] as Candidate).endpoint)}`;
+  return key(a) < key(b) ? -1 : 1;
+}

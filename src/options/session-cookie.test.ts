@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { honourOptions, validateOptions } from "./index.ts";
+import sessionCookie from "./session-cookie.ts";
+
+const context = { operator: { maxResponseTimeoutMs: 1 } };
+
+for (const { given, want } of [
+  { given: "", want: "Options Session cookie must be the name of a cookie" },
+  { given: "a b", want: "Options Session cookie must be the name of a cookie" },
+  { given: "a=b", want: "Options Session cookie must be the name of a cookie" },
+  { given: "a;b", want: "Options Session cookie must be the name of a cookie" },
+  { given: 7, want: "Options Session cookie must be the name of a cookie" },
+  { given: "x".repeat(129), want: "Options Session cookie must be at most 128 characters" },
+]) {
+  test(`refuses ${JSON.stringify(given).slice(0, 20)}: ${want}`, () => {
+    const verdict = validateOptions({ "session-cookie": given }, context);
+    assert.deepEqual(verdict.ok ? [] : verdict.problems.map(({ text }) => text), [want]);
+  });
+}
+
+test("tells the router the name as it is, case included, even when it looks like a number", () => {
+  for (const name of ["SESSION", "connect.sid", "42", "true"]) {
+    assert.deepEqual(validateOptions({ "session-cookie": name }, context), {
+      ok: true,
+      options: { "session-cookie": name },
+    });
+    assert.deepEqual(sessionCookie.hooks(name), { sessionCookie: name });
+  }
+});
+
+test("routers also know it as cookie; the API does not", () => {
+  assert.deepEqual(
+    honourOptions({ cookie: "sid" }, () => assert.fail("ignored")),
+    { "session-cookie": "sid" },
+  );
+  assert.equal(validateOptions({ cookie: "sid" }, context).ok, false);
+});
