@@ -264,19 +264,21 @@ const arbitraryImage: fc.Arbitrary<TableImage> = fc.record({
   }),
 });
 
+const arbitraryRegistration = fc
+  .record({
+    uri: arbitraryUri,
+    endpoint: arbitraryEndpoint,
+    options: arbitraryOptions,
+    routeServiceUrl: arbitraryUrl,
+    staleAfterMs: fc.constantFrom(0, 10, 50),
+  })
+  .map((fields) => registration(fields.uri, fields));
+
 const arbitraryStep = fc.oneof(
   { arbitrary: arbitraryEvent.map((event) => ({ do: "apply" as const, event })), weight: 6 },
   { arbitrary: arbitraryImage.map((image) => ({ do: "load" as const, image })), weight: 1 },
   {
-    arbitrary: fc
-      .record({
-        uri: arbitraryUri,
-        endpoint: arbitraryEndpoint,
-        options: arbitraryOptions,
-        routeServiceUrl: arbitraryUrl,
-        staleAfterMs: fc.constantFrom(0, 10, 50),
-      })
-      .map((fields) => ({ do: "register" as const, registration: registration(fields.uri, fields) })),
+    arbitrary: arbitraryRegistration.map((one) => ({ do: "register" as const, registration: one })),
     weight: 6,
   },
   {
@@ -474,6 +476,53 @@ test("is empty again after everything has been taken back, and has detached what
       assert.equal(attached.size, 0);
       assert.deepEqual([...table.routes(), ...table.internalRoutes(), ...table.tcpRoutes()], []);
       assert.equal(table.hasInternalBelow("internal"), false);
+    }),
+  );
+});
+
+test("an image loaded in steps is seen at the last one and not before, registrations meanwhile with it", () => {
+  fc.assert(
+    fc.property(
+      fc.array(arbitraryEvent, { maxLength: 20 }),
+      arbitraryImage,
+      fc.array(arbitraryRegistration, { maxLength: 10 }),
+      (events, image, registrations) => {
+        const table = startTable();
+        const oracle = new Oracle();
+        for (const event of events) {
+          table.apply(event);
+          oracle.apply(event);
+        }
+        const before = see(oracle);
+        oracle.load(image);
+        const left = [...registrations];
+        const register = () => {
+          const next = left.shift();
+          if (next !== undefined) assert.equal(table.register(next, 0), oracle.register(next, 0));
+        };
+        for (const _step of table.loadInSteps(image, 1)) {
+          assert.deepEqual(see(table), before);
+          register();
+        }
+        while (left.length > 0) register();
+        assert.deepEqual(see(table), see(oracle));
+        assert.deepEqual(list(table.routes()), list(oracle.routes()));
+      },
+    ),
+  );
+});
+
+test("a load that is begun ends the one before, however far that was", () => {
+  fc.assert(
+    fc.property(arbitraryImage, arbitraryImage, fc.nat(20), (first, second, stepsOfFirst) => {
+      const table = startTable();
+      const oracle = new Oracle();
+      const begun = table.loadInSteps(first, 1);
+      for (let step = 0; step < stepsOfFirst; step++) begun.next();
+      for (const _step of table.loadInSteps(second, 1)) begun.next();
+      begun.next();
+      oracle.load(second);
+      assert.deepEqual(see(table), see(oracle));
     }),
   );
 });

@@ -31,6 +31,9 @@ const NO_OPTIONS: RouteOptions = Object.freeze({});
 /** What most pools have of reservations or of members; one list for all of them. */
 const NONE: readonly never[] = Object.freeze([]);
 
+/** About a millisecond when each of them makes a route. */
+const CHANGES_PER_STEP = 128;
+
 /** An endpoint that a classic registration put into one pool. */
 interface Member {
   endpoint: Endpoint;
@@ -91,6 +94,10 @@ class RouteTable<A> implements Table<A> {
   /** Pools that the event being applied may have changed. */
   readonly #touched = new Set<Pool<A>>();
   readonly #strings = new SharedStrings();
+  /** What readers see while an image is loaded in steps; null when they see the newest state. */
+  #shown: Snapshot<A> | null = null;
+  /** A load that is begun ends the one before. */
+  #loadNumber = 0;
   #lastOrder = 0;
   #renewedAllAtMs = Number.NEGATIVE_INFINITY;
   /** The endpoint registered last and the equal one we kept: the URIs of one message share one object. */
@@ -106,22 +113,22 @@ class RouteTable<A> implements Table<A> {
   // === reading ===
 
   get generation(): number {
-    return this.#index.generation;
+    return (this.#shown ?? this.#index).generation;
   }
   get size(): number {
     return this.#index.size;
   }
   lookup(host: string, path: string): Route<A> | null {
-    return this.#index.lookup(host, path);
+    return (this.#shown ?? this.#index).lookup(host, path);
   }
   lookupInternal(name: string): Route<A> | null {
-    return this.#index.lookupInternal(name);
+    return (this.#shown ?? this.#index).lookupInternal(name);
   }
   hasInternalBelow(name: string): boolean {
-    return this.#index.hasInternalBelow(name);
+    return (this.#shown ?? this.#index).hasInternalBelow(name);
   }
   snapshot(): Snapshot<A> {
-    return this.#index.snapshot();
+    return this.#shown ?? this.#index.snapshot();
   }
   // Over a snapshot, so that whoever iterates may write meanwhile.
   routes(): IterableIterator<Route<A>> {
@@ -157,21 +164,70 @@ class RouteTable<A> implements Table<A> {
   }
 
   load(image: TableImage): void {
-    const guids = new Set(image.reservations.map((reservation) => reservation.guid));
+    this.#loadNumber++;
+    for (const _step of this.#replaceNative(image, Number.POSITIVE_INFINITY));
+    this.#shown = null;
+  }
+
+  loadInSteps(image: TableImage, changesPerStep = CHANGES_PER_STEP): Generator<undefined, void> {
+    // Readers stay at this view and the maps are written behind it, so that showing the result is one assignment.
+    this.#shown ??= this.#index.snapshot();
+    return this.#load(image, changesPerStep, ++this.#loadNumber);
+  }
+
+  *#load(image: TableImage, changesPerStep: number, number: number): Generator<undefined, void> {
+    const steps = this.#replaceNative(image, changesPerStep);
+    while (number === this.#loadNumber) {
+      if (steps.next().done) {
+        this.#shown = null;
+        return;
+      }
+      yield;
+    }
+  }
+
+  /** Yields after every `changesPerStep` changes or comparisons. */
+  *#replaceNative(image: TableImage, changesPerStep: number): Generator<undefined, void> {
+    let count = 0;
+    const isStepFull = () => ++count % changesPerStep === 0;
+
+    const guids = new Set<string>();
+    for (const { guid } of image.reservations) {
+      guids.add(guid);
+      if (isStepFull()) yield;
+    }
     for (const guid of this.#held.keys()) {
       if (!guids.has(guid)) this.#deleteReservation(guid);
+      if (isStepFull()) yield;
     }
-    const byProcess = Map.groupBy(image.endpoints, (endpoint) => endpoint.processGuid);
+    const byProcess = new Map<string, Endpoint[]>();
+    for (const endpoint of image.endpoints) {
+      const others = byProcess.get(endpoint.processGuid);
+      if (others === undefined) byProcess.set(endpoint.processGuid, [endpoint]);
+      else others.push(endpoint);
+      if (isStepFull()) yield;
+    }
     for (const [guid, { endpoints }] of this.#processes) {
       const stays = (known: Endpoint) =>
         byProcess.get(guid)?.some((endpoint) => compareAddress(endpoint, known) === 0) ?? false;
       for (const endpoint of endpoints) {
         if (!stays(endpoint)) this.#deleteEndpoint(endpoint);
       }
+      if (isStepFull()) yield;
     }
-    for (const reservation of image.reservations) this.#putReservation(reservation);
-    for (const endpoint of image.endpoints) this.#putEndpoint(endpoint);
-    this.#settle();
+    for (const reservation of image.reservations) {
+      this.#putReservation(reservation);
+      if (isStepFull()) yield;
+    }
+    for (const endpoint of image.endpoints) {
+      this.#putEndpoint(endpoint);
+      if (isStepFull()) yield;
+    }
+    for (const pool of this.#touched) {
+      this.#touched.delete(pool);
+      this.#rebuild(pool);
+      if (isStepFull()) yield;
+    }
   }
 
   #putReservation(given: Reservation): void {

@@ -186,12 +186,21 @@ export type RegisterOutcome = "new" | "updated" | "unchanged";
 
 /** The only writer. Reads of `Snapshot` on the table itself see the newest state. */
 export interface Table<A = unknown> extends Snapshot<A> {
+  /** Of the newest state, also while an image is loaded in steps. */
+  readonly size: number;
   /** A frozen view of now; O(1), writes after it copy what they touch. */
   snapshot(): Snapshot<A>;
   /** One change of the native feed. */
   apply(event: TableEvent): void;
   /** Replaces everything that came by the native feed; classic registrations stay. Unchanged routes keep identity. */
   load(image: TableImage): void;
+  /**
+   * {@link load} in steps of about a millisecond, for who has traffic to serve in between: each `next` does one.
+   * Readers see the table as it was before the first step until the last one, then all of the image. Registrations
+   * may be made meanwhile, and are seen with it; events of the feed have to wait for the end. Beginning another load
+   * ends this one; an unfinished load leaves readers where they are.
+   */
+  loadInSteps(image: TableImage, changesPerStep?: number): Generator<undefined, void>;
   /**
    * One URI of a `router.register`. Give all URIs of one message the same endpoint object: the table then keeps one.
    * @param nowMs  Of the clock that {@link prune} is called with.

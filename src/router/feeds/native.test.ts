@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { RouteTableHandler, RouteTableReader } from "../../contracts/index.ts";
-import { createLogger, createManualClock } from "../../kernel/index.ts";
+import { type Clock, createLogger, createManualClock } from "../../kernel/index.ts";
 import { createTable, type Cursor, type Reservation } from "../../table/index.ts";
 import { createNativeFeed } from "./native.ts";
 
@@ -61,6 +61,12 @@ function createFakeReader() {
       });
     },
   };
+}
+
+/** Each look at it takes three milliseconds, so that a slice of loading is over after a few steps. */
+function createRunningClock(): Clock {
+  let nowMs = 0;
+  return { ...createManualClock(), monotonicMs: () => (nowMs += 3) };
 }
 
 async function startFeed(t: TestContext) {
@@ -238,4 +244,58 @@ test("after stop nothing is acknowledged and no gap is followed up", async (t) =
   assert.equal(fake.subscriptions.length, 1);
   assert.equal(fake.newest.isClosed, true);
   assert.deepEqual(fake.newest.acknowledged, []);
+});
+
+test("a big image is loaded in slices: the old table serves until the last one, and events wait for it", async (t) => {
+  const fake = createFakeReader();
+  const table = createTable({ attach: () => null });
+  const feed = createNativeFeed({
+    reader: fake.reader,
+    readerName: "router/0",
+    table,
+    log: createLogger({ level: "silent" }),
+    clock: createRunningClock(),
+  });
+  const started = feed.start();
+  t.after(() => feed.stop());
+  fake.image(at(7), "old.example.com");
+  await started;
+  const hosts = Array.from({ length: 2_000 }, (_, n) => `host${n}.example.com`);
+  fake.image(at(8), ...hosts);
+  fake.upsert(at(9), "event.example.com");
+  let turns = 0;
+  while (feed.cursor?.sequence !== 9) {
+    assert.notEqual(table.lookup("old.example.com", "/"), null);
+    assert.equal(table.lookup("host0.example.com", "/"), null);
+    assert.equal(table.lookup("event.example.com", "/"), null);
+    turns++;
+    await nextTurn();
+  }
+  assert.ok(turns > 10, String(turns));
+  assert.equal(table.lookup("old.example.com", "/"), null);
+  for (const host of [...hosts, "event.example.com"]) assert.notEqual(table.lookup(host, "/"), null);
+});
+
+test("an image that comes while another one is loaded takes its place, and so do the events after it", async (t) => {
+  const fake = createFakeReader();
+  const table = createTable({ attach: () => null });
+  const feed = createNativeFeed({
+    reader: fake.reader,
+    readerName: "router/0",
+    table,
+    log: createLogger({ level: "silent" }),
+    clock: createRunningClock(),
+  });
+  const started = feed.start();
+  t.after(() => feed.stop());
+  fake.image(at(7), ...Array.from({ length: 2_000 }, (_, n) => `host${n}.example.com`));
+  fake.upsert(at(8), "of-the-first.example.com");
+  fake.image(at(20), "second.example.com");
+  fake.upsert(at(21), "of-the-second.example.com");
+  await started;
+  assert.deepEqual(feed.cursor, at(21));
+  assert.deepEqual(
+    [...table.routes()].map(({ key }) => key),
+    ["second.example.com", "of-the-second.example.com"],
+  );
 });

@@ -5,14 +5,22 @@
  *       ▲                      │ gap
  *       └── after the last number; after a second gap there, from an image
  *
- * What was applied stays in force while the feed is lost: an old table serves better than none.
+ * An image is loaded in slices, and is in force from the last one on, all at once; events wait for that. What was
+ * applied stays in force while the feed is lost: an old table serves better than none.
  */
-import type { RouteTableHandler, RouteTableReader, RouteTableSubscription } from "../../contracts/index.ts";
+import type {
+  RouteTableHandler,
+  RouteTableReader,
+  RouteTableSubscription,
+  SequencedEvent,
+} from "../../contracts/index.ts";
 import { type Clock, keepAliveWhile, type Logger, type Part, systemClock } from "../../kernel/index.ts";
 import type { Cursor, Table } from "../../table/index.ts";
 
 /** How long a starting router waits for its first table before it serves without. */
 const FIRST_IMAGE_WAIT_MS = 5_000;
+/** Traffic waits no longer than this for a big image, plus a step and the collector. */
+const SLICE_MS = 5;
 
 export interface NativeFeed extends Part {
   /** The last change in force; null before the first image. */
@@ -33,6 +41,10 @@ export function createNativeFeed(given: {
   let subscription: RouteTableSubscription | null = null;
   let acknowledging: NodeJS.Immediate | null = null;
   let isLost = false;
+  /** The image that is being loaded; what comes meanwhile waits. */
+  let loading: { readonly steps: Generator<undefined, void>; readonly onLoaded: () => void } | null = null;
+  let waiting: SequencedEvent[] = [];
+  let nextSlice: NodeJS.Immediate | null = null;
   /** The number after which events were missing last time. */
   let gapAfter: Cursor | null = null;
 
@@ -42,6 +54,21 @@ export function createNativeFeed(given: {
       acknowledging = null;
       if (cursor !== null) subscription?.acknowledge(cursor);
     });
+  };
+
+  /** Goes on with the image until it is loaded or the time is up; traffic has its turn before the next slice. */
+  const loadSlice = () => {
+    nextSlice = null;
+    if (loading === null) return;
+    const { steps, onLoaded } = loading;
+    const untilMs = clock.monotonicMs() + SLICE_MS;
+    while (!steps.next().done) {
+      if (clock.monotonicMs() < untilMs) continue;
+      nextSlice = setImmediate(loadSlice);
+      return;
+    }
+    loading = null;
+    onLoaded();
   };
 
   const subscribe = (after: Cursor | null) => {
@@ -62,21 +89,34 @@ export function createNativeFeed(given: {
     const handler: RouteTableHandler = {
       onImage(image) {
         if (!isCurrent) return;
-        table.load(image);
-        log.info(
-          {
-            ...image.cursor,
-            reservations: image.reservations.length,
-            endpoints: image.endpoints.length,
-          },
-          "native-feed-loaded",
-        );
-        gapAfter = null;
-        advance(image.cursor);
-        firstImage.resolve();
+        const startedAtMs = clock.monotonicMs();
+        waiting = [];
+        const onLoaded = () => {
+          log.info(
+            {
+              ...image.cursor,
+              reservations: image.reservations.length,
+              endpoints: image.endpoints.length,
+              tookMs: Math.round(clock.monotonicMs() - startedAtMs),
+            },
+            "native-feed-loaded",
+          );
+          gapAfter = null;
+          advance(image.cursor);
+          firstImage.resolve();
+          const events = waiting;
+          waiting = [];
+          for (const event of events) handler.onEvent(event);
+        };
+        loading = { steps: table.loadInSteps(image), onLoaded };
+        if (nextSlice === null) loadSlice();
       },
       onEvent(event) {
         if (!isCurrent) return;
+        if (loading !== null) {
+          waiting.push(event);
+          return;
+        }
         const next = event.cursor;
         if (cursor === null || next.epoch !== cursor.epoch || next.sequence > cursor.sequence + 1) {
           log.error({ have: cursor, got: next }, "native-feed-gap");
@@ -115,6 +155,8 @@ export function createNativeFeed(given: {
     },
     async stop() {
       if (acknowledging !== null) clearImmediate(acknowledging);
+      if (nextSlice !== null) clearImmediate(nextSlice);
+      loading = null;
       subscription?.close();
       subscription = null;
       firstImage.resolve();
