@@ -181,6 +181,7 @@ function assemble(
     inspect: createInspection(router),
     metrics: createMetricsPage({
       counters: router.counters,
+      exchanges: router.metrics,
       table,
       feed: feed?.counts ?? null,
       registrationLatency,

@@ -51,6 +51,7 @@ export function createRouterStatus(given: {
     inspect: createInspection(router),
     metrics: createMetricsPage({
       counters: router.counters,
+      exchanges: router.metrics,
       table,
       feed: feed.counts,
       registrationLatency: createHistogram(REGISTRATION_LATENCY_BUCKETS),

@@ -7,6 +7,7 @@ import type { AccessLogFormatter } from "./access-log.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterCounters } from "./counters.ts";
+import type { ExchangeMetrics } from "./exchange-metrics.ts";
 import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
 import type { RouteServices } from "./route-services/route-services.ts";
@@ -24,6 +25,7 @@ export interface RouterContext {
   readonly clock: Clock;
   readonly ticker: Ticker;
   readonly counters: RouterCounters;
+  readonly metrics: ExchangeMetrics;
   accessLog: AccessLogWriter | null;
   readonly formatAccessLog: AccessLogFormatter;
   readonly verdicts: VerdictRing;

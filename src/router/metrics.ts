@@ -2,44 +2,25 @@
  * The router's metrics in Prometheus' text format, under gorouter's names where gorouter has the metric.
  */
 import { readdirSync } from "node:fs";
+import {
+  connectionLimitReached,
+  endpointCertificateInvalid,
+  endpointNameMismatch,
+  endpointTlsFailed,
+} from "../kernel/errors/router.ts";
 import type { Clock } from "../kernel/index.ts";
 import type { Table } from "../table/index.ts";
 import type { RouterCounters, StatusCounts } from "./counters.ts";
+import type { ExchangeMetrics } from "./exchange-metrics.ts";
 import type { ClassicFeedCounts } from "./feeds/classic.ts";
-
-/** Counts values into buckets, as Prometheus reads them. */
-export interface Histogram {
-  observe(value: number): void;
-  readonly lines: (name: string) => readonly string[];
-}
-
-/** @param bounds  Upper bounds, ascending. */
-export function createHistogram(bounds: readonly number[]): Histogram {
-  const counts = bounds.map(() => 0);
-  let count = 0;
-  let sum = 0;
-  return {
-    observe(value) {
-      count++;
-      sum += value;
-      for (const [i, bound] of bounds.entries()) {
-        if (value <= bound) counts[i] = (counts[i] ?? 0) + 1;
-      }
-    },
-    lines: (name) => [
-      ...bounds.map((bound, i) => `${name}_bucket{le="${bound}"} ${counts[i]}`),
-      `${name}_bucket{le="+Inf"} ${count}`,
-      `${name}_sum ${sum}`,
-      `${name}_count ${count}`,
-    ],
-  };
-}
+import type { Histogram } from "./histogram.ts";
 
 /** Milliseconds; gorouter's buckets. */
 export const REGISTRATION_LATENCY_BUCKETS = [0.1, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4] as const;
 
 export interface MetricsSources {
   readonly counters: Readonly<RouterCounters>;
+  readonly exchanges: ExchangeMetrics;
   readonly table: Pick<Table, "size">;
   /** Null without NATS. */
   readonly feed: ClassicFeedCounts | null;
@@ -59,7 +40,7 @@ export function createMetricsPage(sources: MetricsSources): () => string {
     const gauge = (name: string, value: number, help: string) =>
       add("gauge", name, help, [`${name} ${value}`]);
 
-    counter("total_requests", counters.requests, "Requests received.");
+    addExchanges(sources.exchanges, add);
     counter(
       "rejected_requests",
       counters.rejectedRequests,
@@ -99,6 +80,58 @@ export function createMetricsPage(sources: MetricsSources): () => string {
     if (files !== null) gauge("file_descriptors", files, "Open files and sockets.");
     return `${page.join("\n")}\n`;
   };
+}
+
+/** gorouter's names of what went wrong with endpoints, and the errors that count. */
+const BACKEND_FAILURES = [
+  [
+    "backend_exhausted_conns",
+    connectionLimitReached,
+    "Requests refused because all endpoints were at their limit.",
+  ],
+  ["backend_invalid_id", endpointNameMismatch, "Endpoints whose certificate was for another name."],
+  ["backend_invalid_tls_cert", endpointCertificateInvalid, "Endpoints whose certificate is not trusted."],
+  ["backend_tls_handshake_failed", endpointTlsFailed, "Failed TLS handshakes with endpoints."],
+] as const;
+
+function addExchanges(
+  { components, routerTime, lookupTime, failures }: ExchangeMetrics,
+  add: (type: string, name: string, help: string, lines: readonly string[]) => void,
+): void {
+  const byComponent = [...components].map(([name, of]) => ({ labels: `component="${label(name)}"`, of }));
+  add(
+    "counter",
+    "total_requests",
+    "Requests for which an endpoint was asked.",
+    byComponent.map(({ labels, of }) => `total_requests{${labels}} ${of.requests}`),
+  );
+  add(
+    "histogram",
+    "latency",
+    "From the first byte of a request to the last of its answer, milliseconds.",
+    byComponent.flatMap(({ labels, of }) => of.latency.lines("latency", labels)),
+  );
+  add(
+    "histogram",
+    "gorouter_time",
+    "The part of it that was not spent waiting for an endpoint, milliseconds.",
+    routerTime.lines("gorouter_time"),
+  );
+  add(
+    "histogram",
+    "route_lookup_time",
+    "Finding the route, nanoseconds; every 64th request.",
+    lookupTime.lines("route_lookup_time"),
+  );
+  for (const [name, error, help] of BACKEND_FAILURES) {
+    add("counter", name, help, [`${name} ${failures.get(error.definition.code) ?? 0}`]);
+  }
+  add(
+    "counter",
+    "failed_requests",
+    "Requests that failed, by code of the error.",
+    [...failures].map(([code, count]) => `failed_requests{code="${code}"} ${count}`),
+  );
 }
 
 function addFeed(

@@ -9,6 +9,7 @@ import { verdictDetails } from "./verdict.ts";
 export function record(exchange: Exchange): void {
   const { router, candidate, route } = exchange;
   countResponse(router.counters, exchange.status === 499 ? 0 : exchange.status);
+  router.metrics.ended(exchange);
 
   const verdict = router.verdicts.take(verdictDetails(exchange));
   verdict.endedAtMs = router.ticker.wallMs(router.ticker.nowMs);

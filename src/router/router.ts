@@ -11,6 +11,7 @@ import { type AccessLogFormatter, formatAccessLogLine } from "./access-log.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
 import { createCounters, type RouterCounters } from "./counters.ts";
+import { ExchangeMetrics } from "./exchange-metrics.ts";
 import { explain, type Explanation, type Question } from "./explain.ts";
 import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
@@ -51,6 +52,7 @@ export interface HttpRouter extends Part {
    */
   reloadTls(config: TlsListenerConfig): void;
   readonly counters: Readonly<RouterCounters>;
+  readonly metrics: ExchangeMetrics;
   /** The last exchanges, newest first. */
   lastVerdicts(): VerdictEntry[];
   /** By request id; null when it is not kept (any more). */
@@ -68,6 +70,7 @@ export function createHttpRouter(parts: HttpRouterParts): HttpRouter {
 class RouterPart implements HttpRouter {
   readonly name = "router";
   readonly counters = createCounters();
+  readonly metrics = new ExchangeMetrics();
   readonly #parts: HttpRouterParts;
   readonly #router: RouterContext;
   readonly #server: Server;
@@ -88,6 +91,7 @@ class RouterPart implements HttpRouter {
       clock: parts.clock,
       ticker: new Ticker(parts.clock),
       counters: this.counters,
+      metrics: this.metrics,
       accessLog: null,
       formatAccessLog: parts.formatAccessLog ?? formatAccessLogLine,
       verdicts: new VerdictRing(VERDICTS_KEPT),
