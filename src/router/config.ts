@@ -10,6 +10,7 @@ import {
 } from "./route-services/settings.ts";
 
 import type { KeyPair, TlsListenerConfig } from "./tls/listener-config.ts";
+import { tlsListenerFrom, tlsSettings } from "./tls/settings.ts";
 import type { ForwardedClientCert } from "./xfcc.ts";
 
 export const BALANCING_ALGORITHMS = ["round-robin", "least-connection"] as const;
@@ -212,6 +213,7 @@ export const routerSection = configSection("router", {
     default: "",
     describe: "File that gets one line per request; empty writes none.",
   }),
+  ...tlsSettings,
   ...routeServicesSettings,
 });
 
@@ -246,11 +248,13 @@ export const ROUTER_DEFAULTS = Object.freeze({
   accessLogFlushMs: 100,
 } satisfies Partial<RouterConfig>);
 
+/** @throws configInvalid when a file it names is no good */
 export function routerConfigFrom(section: ConfigOf<typeof routerSection>): RouterConfig {
   return Object.freeze({
     ...ROUTER_DEFAULTS,
     ...section,
     websocketDialTimeoutMs: section.endpointDialTimeoutMs,
+    tls: tlsListenerFrom(section),
     preferredZone: section.azPreference === "none" ? "" : section.zone,
   });
 }

@@ -20,7 +20,8 @@ import {
 } from "./gorouter-keys.ts";
 import type { Given } from "./gorouter-values.ts";
 import { tracingHeadersToLog } from "./tracing.ts";
-import { checkKeyPair, mapTlsListener } from "./tls/gorouter-tls.ts";
+import { mapTlsListener } from "./tls/gorouter-tls.ts";
+import { checkKeyPair } from "./tls/key-pair.ts";
 import type { KeyPair } from "./tls/listener-config.ts";
 
 const MIB = 1024 * 1024;

@@ -1,10 +1,11 @@
 /** The TLS listener in a gorouter configuration file, with gorouter's own sentences for what is wrong. */
 import { X509Certificate } from "node:crypto";
-import { createSecureContext, type SecureVersion } from "node:tls";
+import type { SecureVersion } from "node:tls";
 import type { GorouterFile } from "../gorouter-config.ts";
 import { type Kind, listOf } from "../gorouter-values.ts";
 import { splitPem } from "./authorities.ts";
 import { parseCipherSuites } from "./cipher-suites.ts";
+import { checkKeyPair } from "./key-pair.ts";
 import { isSame, showSubject, subjectOf } from "./client-certificates.ts";
 import {
   type CertificateRule,
@@ -189,13 +190,4 @@ function readCertificates(pems: readonly string[], onProblem: (reason: string) =
     }
   }
   return certificates;
-}
-
-export function checkKeyPair(cert: string, key: string, onProblem: (reason: string) => void): void {
-  try {
-    if (cert === "" || key === "") throw new Error("certificate or key is missing");
-    createSecureContext({ cert, key });
-  } catch (error) {
-    onProblem((error as Error).message);
-  }
 }
