@@ -457,6 +457,8 @@ export class Exchange implements ExchangeView, PickContext {
     this.target = "";
     this.forwardedFor = undefined;
     this.forwardedProto = undefined;
+    this.routerError = "";
+    this.failures = null;
   }
 
   startDeadline(name: string, afterMs: number, error: () => ViaductError): void {

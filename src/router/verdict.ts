@@ -79,16 +79,15 @@ export function verdictDetails(exchange: Exchange): VerdictDetails | null {
   const attempts = failures?.attempts ?? [];
   const hasEnded = attempts.length < exchange.attempts && exchange.candidate !== null;
   return {
-    method: exchange.method,
-    host: exchange.rawHost,
-    // The target is a slice of the whole head; a copy lets go of it.
-    path: copyOf(exchange.method === "" ? "" : (client.head.target.split("?", 1)[0] ?? "")),
+    method: kept(exchange.method),
+    host: kept(exchange.rawHost),
+    path: kept(exchange.method === "" ? "" : (client.head.target.split("?", 1)[0] ?? "")),
     clientAddress: client.peer,
     options: route?.options ?? {},
     balancer: route?.attachment.balancer ?? "",
     candidates: exchange.candidates.length,
-    routerError: exchange.routerError,
-    error: finalError(exchange),
+    routerError: kept(exchange.routerError),
+    error: kept(finalError(exchange)),
     attempts: hasEnded ? [...attempts, attemptNow(exchange, null)] : attempts,
     closedFirst: closedFirst(exchange),
     requestBodyBytes: exchange.requestBodyBytes,
@@ -119,7 +118,7 @@ function attemptNow(exchange: Exchange, error: ViaductError | null): AttemptVerd
       error === null && exchange.answeredAtMs !== -1 ? exchange.answeredAtMs : router.ticker.monotonicMs(),
     ),
     errorCode: error?.code ?? exchange.errorCode,
-    error: error?.message ?? finalError(exchange),
+    error: kept(error?.message ?? finalError(exchange)),
     connectionWasReused: upstream?.wasReused ?? (exchange.handedOverAtMs !== -1 && exchange.dialTimeMs < 0),
     dnsMs: known(dialed.dnsTimeMs),
     dialMs: known(dialed.dialTimeMs),
@@ -142,4 +141,8 @@ function closedFirst({ tunnelEndedBy, errorCode }: Exchange): ClosedFirst {
   return tunnelEndedBy ?? CLOSERS[errorCode] ?? "nobody";
 }
 
-const copyOf = (text: string) => Buffer.from(text, "latin1").toString("latin1");
+/** Clients choose these texts, up to the length of a whole head. */
+const MAX_KEPT_LENGTH = 2_048;
+
+/** What a client sent, directly or inside a message, is a slice of its whole head; a copy lets go of that. */
+const kept = (text: string) => Buffer.from(text.slice(0, MAX_KEPT_LENGTH), "utf8").toString("utf8");
