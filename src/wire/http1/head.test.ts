@@ -145,6 +145,11 @@ for (const { name, text, want } of [
     text: "GET / HTTP/1.1\n",
     want: "error bare_line_feed",
   },
+  {
+    name: "LF in place of the version's last digit is what is refused, also when more has come",
+    text: "GET / HTTP/1.\n\r\nGET / HTTP/1.1\r\n\r\n",
+    want: "error bare_line_feed",
+  },
   { name: "a head of exactly the limit is read", text: headOf(4_096), want: /^\{/ },
   { name: "one byte more is refused", text: headOf(4_097), want: "error head_too_large" },
   {

@@ -329,7 +329,7 @@ export class RequestHead extends Head {
     if (text.charCodeAt(at + 8) !== CR || text.charCodeAt(at + 9) !== LF) {
       throw text.charCodeAt(at + 8) === LF ? bareLineFeed({}) : versionOrLineInvalid(text, at);
     }
-    if (minor !== 0 && minor !== 1) throw versionUnsupported({});
+    if (minor !== 0 && minor !== 1) throw versionOrLineInvalid(text, at);
     this.minorVersion = minor;
     this.linesStart = at + 10;
     if (this.method === "CONNECT") throw connectUnsupported({});
