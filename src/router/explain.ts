@@ -93,7 +93,8 @@ export async function explain(router: RouterContext, { url, method }: Question):
     others,
     options: route === null ? [] : optionsInForce(router, route, honoured),
     ignoredOptions: problems,
-    endpoints: route?.attachment.candidates.map((candidate) => endpointOf(router, candidate)) ?? [],
+    endpoints:
+      route?.attachment.candidates.map((candidate) => endpointOf(router, route.attachment, candidate)) ?? [],
     now: outcome(router, route, rawHost, method),
   };
 }
@@ -177,11 +178,15 @@ function optionsInForce(
 
 const seconds = (ms: number) => (ms === 0 ? "no limit" : `${ms / 1_000}s`);
 
-function endpointOf(router: RouterContext, { endpoint, load, address }: RoutedCandidate): ExplainedEndpoint {
+function endpointOf(
+  router: RouterContext,
+  program: RouteProgram,
+  { endpoint, load, address }: RoutedCandidate,
+): ExplainedEndpoint {
   const markedForMs = Math.max(0, Math.ceil(load.failedUntilMs - router.ticker.nowMs));
   return {
     address,
-    state: isFull(router, load) ? "at its limit" : markedForMs > 0 ? "marked as failed" : "ready",
+    state: isFull(program, load) ? "at its limit" : markedForMs > 0 ? "marked as failed" : "ready",
     markedForMs,
     inFlight: load.inFlight,
     idleConnections: load.idle.length,
@@ -194,8 +199,8 @@ function endpointOf(router: RouterContext, { endpoint, load, address }: RoutedCa
   };
 }
 
-function isFull({ config }: RouterContext, load: RoutedCandidate["load"]): boolean {
-  return config.maxInFlightPerEndpoint !== 0 && load.inFlight >= config.maxInFlightPerEndpoint;
+function isFull({ maxInFlight }: RouteProgram, load: RoutedCandidate["load"]): boolean {
+  return maxInFlight !== 0 && load.inFlight >= maxInFlight;
 }
 
 // === what the client would get ===
@@ -211,7 +216,7 @@ function outcome(
   if (route.routeServiceUrl !== null) return serviceOutcome(router, route.attachment);
   const { candidates } = route.attachment;
   if (candidates.length === 0) return refusal(noEndpoints({ host: rawHost }));
-  if (candidates.every(({ load }) => isFull(router, load)))
+  if (candidates.every(({ load }) => isFull(route.attachment, load)))
     return refusal(connectionLimitReached({ host: rawHost }));
   const unreachable = candidates.filter(({ endpoint }) => endpoint.protocol === "http2");
   if (unreachable.length === candidates.length) {

@@ -294,6 +294,67 @@ test("no route is ever named like an instance of another internal route", async 
   ]);
 });
 
+const HASH = { loadbalancing: "hash", hash_header: "X-Tenant" };
+const NO_HEADER = "Hash header must be present when loadbalancing is set to hash.";
+const HEADER_WITHOUT_HASH = "Options Hash header can only be set when loadbalancing is hash";
+const BALANCE_WITHOUT_HASH = "Options Hash balance can only be set when loadbalancing is hash";
+
+for (const { options, details } of [
+  { options: { loadbalancing: "hash" }, details: [NO_HEADER] },
+  { options: { hash_header: "X-Tenant" }, details: [HEADER_WITHOUT_HASH] },
+  { options: { ...HASH, loadbalancing: "round-robin" }, details: [HEADER_WITHOUT_HASH] },
+  { options: { hash_balance: 2 }, details: [BALANCE_WITHOUT_HASH] },
+  {
+    options: { ...HASH, hash_header: "x".repeat(129), hash_balance: "even" },
+    details: [
+      "Options Hash header must be at most 128 characters",
+      "Options Hash balance must be a numeric value",
+    ],
+  },
+  {
+    options: { ...HASH, hash_balance: "1.0000000000000001" },
+    details: ["Options Hash balance must be at most 16 characters"],
+  },
+  {
+    options: { ...HASH, hash_balance: 11 },
+    details: ["Options Hash balance must be either 0 or between 1.1 and 10.0"],
+  },
+  {
+    options: { loadbalancing: "dice" },
+    details: ["Options Loadbalancing must be one of 'round-robin, least-connection, hash' if present"],
+  },
+]) {
+  test(`a route is not created with ${JSON.stringify(options).slice(0, 70)}`, async (t) => {
+    const api = await startApi(t);
+    const reply = await api.post("/v3/routes", body(api, { options }));
+    assert.equal(reply.status, 422);
+    assert.deepEqual(reply.details, details);
+    assert.equal(api.routeTable.find("shop.localhost"), undefined);
+  });
+}
+
+test("hash options are set one after the other, looked at together, and dropped when another balancer is stored", async (t) => {
+  const api = await startApi(t);
+  const guid = await api.create("/v3/routes", body(api, { options: HASH }));
+  const patch = (options: unknown) => api.patch(`/v3/routes/${guid}`, { options });
+  assert.deepEqual((await patch({ hash_balance: 1.25 })).body.options, { ...HASH, hash_balance: "1.3" });
+  assert.deepEqual((await patch({ hash_header: "X-User" })).body.options, {
+    loadbalancing: "hash",
+    hash_header: "X-User",
+    hash_balance: "1.3",
+  });
+  assert.deepEqual((await patch({ hash_header: null })).details, [NO_HEADER]);
+  assert.deepEqual((await patch({ loadbalancing: "round-robin", hash_balance: 2 })).details, [
+    BALANCE_WITHOUT_HASH,
+  ]);
+  assert.deepEqual((await patch({ loadbalancing: "round-robin" })).body.options, {
+    loadbalancing: "round-robin",
+  });
+  assert.deepEqual(api.routeTable.find("shop.localhost")?.options, { loadbalancing: "round-robin" });
+  assert.deepEqual((await patch({ hash_header: "X-User" })).details, [HEADER_WITHOUT_HASH]);
+  assert.deepEqual((await patch({ loadbalancing: "hash" })).details, [NO_HEADER]);
+});
+
 test("options merge key by key, and null removes one", async (t) => {
   const api = await startApi(t);
   const guid = await api.create("/v3/routes", body(api, { options: { loadbalancing: "round-robin" } }));
