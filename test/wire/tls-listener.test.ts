@@ -489,3 +489,33 @@ script(
     );
   },
 );
+
+script("certificate rules: sessions are not resumed, because a resumed one has no whole chain", async (t) => {
+  const authority = createAuthority(t, "/CN=Ruled");
+  if (authority === null) return;
+  const started = await start(t, {
+    tls: {
+      clientCertificates: "require",
+      clientAuthorities: [authority.certificate],
+      certificateRules: [{ authority: { CN: ["Ruled"] }, subjects: [{ CN: ["client"] }] }],
+    },
+  });
+  if (started === null) return;
+  const { certificate, key } = authority.issue({ subject: "/CN=client" });
+  const options = { cert: certificate, key };
+  const socket = openTls(t, started.router, options);
+  const [session] = (await once(socket, "session")) as [Buffer];
+  const { socket: again } = await connectTls(t, started.router, { ...options, session });
+  assert.equal(again.isSessionReused(), false);
+});
+
+script("a client cannot begin a second handshake on its connection", async (t) => {
+  const started = await start(t, { tls: { maxVersion: "TLSv1.2" } });
+  if (started === null) return;
+  const { socket } = await connectTls(t, started.router);
+  const error = await new Promise<Error | null>((resolve) => {
+    socket.on("error", resolve);
+    socket.renegotiate({}, resolve);
+  });
+  assert.match(String(error?.message), /no renegotiation/);
+});

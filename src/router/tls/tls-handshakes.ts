@@ -47,8 +47,9 @@ export function createTlsHandshakes(
     requestCert: asks,
     rejectUnauthorized: config.clientCertificates === "require",
     ALPNProtocols: [...alpnProtocols],
+    // A second handshake could change who the client is, and costs us more than the client.
     // A resumed session has only the client's own certificate, without those between it and its authority.
-    ...(rules.length === 0 ? {} : { secureOptions: constants.SSL_OP_NO_TICKET }),
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (rules.length === 0 ? 0 : constants.SSL_OP_NO_TICKET),
     ...(config.certificates.length === 1 ? {} : { SNICallback: chooseByName }),
   });
 
