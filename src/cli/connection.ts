@@ -3,6 +3,7 @@
  * `up.json` of the Viaduct that runs here, in this order; for the latter the password is at hand and login is silent.
  */
 import {
+  apiRefused,
   apiUnreachable,
   loginRefused,
   notLoggedIn,
@@ -100,6 +101,10 @@ export async function logIn(host: Host, session: Session, grant: Grant): Promise
   const username = grant.kind === "password" ? grant.username : isClient ? grant.clientId : session.username;
   if (answer.status !== 200) {
     const reason = body.find("error_description") ?? body.find("error") ?? `status ${answer.status}`;
+    if (answer.status >= 500) {
+      const details = [`${session.uaa} cannot log anybody in now: ${String(reason)}`];
+      throw apiRefused({ status: answer.status, codes: [], details });
+    }
     throw loginRefused({ username, uaa: session.uaa, reason: String(reason) });
   }
   const fresh: Session = {

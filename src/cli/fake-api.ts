@@ -31,6 +31,8 @@ export interface FakeApi {
   expireTokens(options?: { refreshTokensToo: boolean }): void;
   /** `password`, `refresh_token`: grants used so far. */
   readonly grants: string[];
+  /** Why no token is given; "" gives them. */
+  uaaTrouble: string;
   /** Added to every answer. */
   warnings: string;
 }
@@ -72,6 +74,7 @@ export async function startFakeApi(t: TestContext): Promise<FakeApi> {
     processes: new Map(),
     instanceState: { state: "RUNNING", details: null },
     grants: [],
+    uaaTrouble: "",
     warnings: "",
     expireTokens({ refreshTokensToo } = { refreshTokensToo: false }) {
       valid = "none";
@@ -86,6 +89,9 @@ export async function startFakeApi(t: TestContext): Promise<FakeApi> {
       form.get("grant_type") === "refresh_token"
         ? form.get("refresh_token") === validRefresh
         : form.get("password") === fake.password;
+    if (fake.uaaTrouble !== "") {
+      return { status: 503, error: "temporarily_unavailable", error_description: fake.uaaTrouble };
+    }
     if (!isGood) return { status: 401, error: "unauthorized", error_description: "Bad credentials" };
     valid = `access-${fake.grants.length}`;
     validRefresh = `refresh-${fake.grants.length}`;

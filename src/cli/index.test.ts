@@ -193,6 +193,14 @@ test("login to a named API lasts until logout and wins over the local one", asyn
   assert.equal(JSON.parse(host.readStdout()).api, local.url);
 });
 
+test("a login that fails for a reason of the API's own does not blame the password", async (t) => {
+  const api = await startFakeApi(t);
+  const host = createTestHost(t, api);
+  api.uaaTrouble = "the disk is full";
+  assert.equal(await main(["apps"], host), 1);
+  assert.equal(host.readStderr(), `viaduct: ${api.url}/uaa cannot log anybody in now: the disk is full\n`);
+});
+
 test("a Viaduct that comes back on another port is found again", async (t) => {
   const [before, after] = [await startFakeApi(t), await startFakeApi(t)];
   const host = createTestHost(t, before);

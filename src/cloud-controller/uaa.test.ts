@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createTokenIssuer, ensureClient } from "../auth/index.ts";
+import { storeFailed } from "../kernel/errors/store.ts";
+import type { Clock } from "../kernel/index.ts";
+import type { Store } from "../store/index.ts";
 import { startApi, type TestApi } from "./testing.ts";
 
 const flags = { "cloud-controller.admin_password": "s3cret" };
-const issuer: Parameters<typeof startApi>[1] = {
+const issuer = {
   flags,
-  issuer: (store, clock) =>
+  issuer: (store: Store, clock: Clock) =>
     createTokenIssuer({
       store,
       clock,
@@ -28,6 +31,22 @@ const token = (api: TestApi, form: Record<string, string>, authorization = CF) =
     payload: new URLSearchParams(form).toString(),
   });
 const password = { grant_type: "password", username: "admin", password: "s3cret" };
+
+test("a database that is away is no wrong password", async (t) => {
+  const api = await startApi(t, {
+    flags,
+    issuer: (store, clock) => ({
+      ...issuer.issuer(store, clock),
+      grantPassword: async () => {
+        throw storeFailed({ where: "viaduct.db", reason: "database or disk is full" });
+      },
+    }),
+  });
+  const { status, body } = await token(api, password);
+  assert.equal(status, 503);
+  assert.equal(body["error"], "temporarily_unavailable");
+  assert.match(String(body["error_description"]), /viaduct\.db refused the change: database or disk is full/);
+});
 
 test("login says what to ask the user, at the address discovery names", async (t) => {
   const api = await startApi(t, issuer);

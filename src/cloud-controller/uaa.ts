@@ -122,6 +122,10 @@ function answerError(error: unknown, reply: FastifyReply, log: Logger): void {
     void reply.code(error.status).send({ error: "invalid_request", error_description: error.message });
   } else if (isRefusedByHttp(error)) {
     void reply.code(400).send({ error: "invalid_request", error_description: "the request is malformed" });
+  } else if (error instanceof ViaductError && error.status === 503) {
+    // A database that is locked, full or away: whoever logs in has done nothing wrong, and may try again.
+    log.error({ err: error }, "a token request failed");
+    void reply.code(503).send({ error: "temporarily_unavailable", error_description: error.message });
   } else {
     log.error({ err: error }, "a token request failed");
     void reply.code(500).send({ error: "server_error", error_description: "An unknown error occurred." });
