@@ -24,6 +24,7 @@ import {
   type RouteOptions,
   type Table,
 } from "../../table/index.ts";
+import { createSlices } from "./slices.ts";
 
 export const SHARDING_MODES = ["all", "segments", "shared-and-segments"] as const;
 export type ShardingMode = (typeof SHARDING_MODES)[number];
@@ -68,6 +69,8 @@ const LOGGED_PAYLOAD_BYTES = 4_096;
 /** Option problems are logged once per route, until this many are remembered. */
 const MAX_REMEMBERED_PROBLEMS = 10_000;
 
+type Heard = Pick<BusMessage, "subject" | "data">;
+
 export function createClassicFeed(given: {
   readonly bus: Bus;
   readonly table: Table;
@@ -104,9 +107,18 @@ export function createClassicFeed(given: {
     }
   };
 
-  const onMessage = (message: BusMessage) => {
+  // A socket hands over up to two megabytes in one turn of the event loop. What does not fit in a slice waits, in
+  // order, so that traffic has its turn in between.
+  const slices = createSlices<Heard>(clock, (message) => onMessage(message));
+  const hear = ({ subject, data }: BusMessage) => {
+    if (subject !== SUBJECTS.routerRegister && subject !== SUBJECTS.routerUnregister) return;
+    // The data is the bus's again when we return.
+    if (slices.mayRun()) onMessage({ subject, data });
+    else slices.add({ subject, data: data.slice() });
+  };
+
+  const onMessage = (message: Heard) => {
     const isRegister = message.subject === SUBJECTS.routerRegister;
-    if (!isRegister && message.subject !== SUBJECTS.routerUnregister) return;
     const decoded = decodeRegister(message.data);
     if (!decoded.ok) {
       log.error(
@@ -210,7 +222,7 @@ export function createClassicFeed(given: {
         bus.subscribe(SUBJECTS.routerGreet, (message) => {
           if (message.replyTo !== "") bus.publish(message.replyTo, startMessage);
         }),
-        bus.subscribe("router.*", onMessage),
+        bus.subscribe("router.*", hear),
       );
       stopStatus = bus.onStatus((status) => {
         if (status === "connected") onReconnected();
@@ -226,6 +238,7 @@ export function createClassicFeed(given: {
       pruneTimer?.clear();
       stopStatus();
       for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
+      slices.stop();
     },
   };
 }
@@ -273,7 +286,7 @@ function describe(message: RegisterMessage): object {
   };
 }
 
-function payloadOf(message: BusMessage): string {
+function payloadOf(message: Heard): string {
   return Buffer.from(message.data.subarray(0, LOGGED_PAYLOAD_BYTES)).toString("utf8");
 }
 

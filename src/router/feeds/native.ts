@@ -16,11 +16,10 @@ import type {
 } from "../../contracts/index.ts";
 import { type Clock, keepAliveWhile, type Logger, type Part, systemClock } from "../../kernel/index.ts";
 import type { Cursor, Table } from "../../table/index.ts";
+import { SLICE_MS } from "./slices.ts";
 
 /** How long a starting router waits for its first table before it serves without. */
 const FIRST_IMAGE_WAIT_MS = 5_000;
-/** Traffic waits no longer than this for a big image, plus a step and the collector. */
-const SLICE_MS = 5;
 
 export interface NativeFeed extends Part {
   /** The last change in force; null before the first image. */
