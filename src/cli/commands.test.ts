@@ -1,5 +1,6 @@
 /** The commands against an API over real HTTP. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { shellLine } from "./commands/run.ts";
 import { createTestHost, type FakeApi, startFakeApi, type TestHost } from "./fake-api.ts";
@@ -228,7 +229,13 @@ test("logs, options, domains, wait and status show what the API says", async (t)
   assert.equal(await run("wait shop.localhost/api"), 0);
   assert.match(host.readStderr(), /live on 2 of 2 routers/);
   await run("status --json");
-  assert.equal(JSON.parse(host.readStdout()).api, api.url);
+  const status = JSON.parse(host.readStdout());
+  assert.equal(status.api, api.url);
+  assert.deepEqual([status.apps, status.instances, status.routes], [1, { wanted: 2, running: 2 }, 1]);
+  assert.equal(status.logs, join(host.home, "logs"));
+  api.instanceState = { state: "CRASHED", details: null };
+  await run("status");
+  assert.match(host.readStdout(), /^instances: +0 of 2 running$/m);
 });
 
 test("warnings of the API reach stderr, decoded", async (t) => {

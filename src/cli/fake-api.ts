@@ -314,7 +314,10 @@ function matches(route: Json, query: URLSearchParams): boolean {
   );
 }
 
-const page = (resources: readonly unknown[]) => ({ pagination: { next: null }, resources });
+const page = (resources: readonly unknown[]) => ({
+  pagination: { next: null, total_results: resources.length },
+  resources,
+});
 const isRefusal = (answer: unknown): answer is Refusal =>
   typeof answer === "object" && answer !== null && "details" in answer && "status" in answer;
 const errorBody = ({ code, details }: Refusal) => ({

@@ -1,9 +1,17 @@
+import { join } from "node:path";
+import type { ApiClient } from "../client.ts";
 import { apiFlag, defineCommand, jsonFlag } from "../command.ts";
-import { readUpFile } from "../data-dir.ts";
+import { dataDirectory, readUpFile } from "../data-dir.ts";
+import { listInstances, webProcess } from "../instances.ts";
 
 export default defineCommand({
   usage: "status",
-  examples: [{ command: "viaduct status", effect: "prints the addresses, the user and the target" }],
+  examples: [
+    {
+      command: "viaduct status",
+      effect: "prints the addresses, the user, the target, what runs and what should, and where the logs are",
+    },
+  ],
   parameters: [],
   options: { ...jsonFlag, ...apiFlag },
   async run({ flags, out, host, client }) {
@@ -19,8 +27,10 @@ export default defineCommand({
       user: username,
       organization: organization?.name ?? null,
       space: space?.name ?? null,
+      ...(await countWhatRuns(api)),
       dashboard: local?.dashboard || null,
       dns: local?.dns || null,
+      logs: local === null ? null : join(dataDirectory(host), "logs"),
       pid: local?.pid || null,
     };
     if (flags.json === true) {
@@ -28,8 +38,26 @@ export default defineCommand({
       return 0;
     }
     for (const [key, value] of Object.entries(facts)) {
-      if (value !== null && value !== "") out.line(`${out.paint("strong", `${key}:`.padEnd(14))} ${value}`);
+      if (value === null || value === "") continue;
+      const text = typeof value === "object" ? `${value.running} of ${value.wanted} running` : value;
+      out.line(`${out.paint("strong", `${key}:`.padEnd(14))} ${text}`);
     }
     return 0;
   },
 });
+
+/** In every space that the user sees. */
+async function countWhatRuns(api: ApiClient) {
+  const [apps, routes] = await Promise.all([api.list("/v3/apps"), api.get("/v3/routes", { per_page: "1" })]);
+  const started = apps.filter((app) => app.text("state") === "STARTED");
+  const instances = { wanted: 0, running: 0 };
+  await Promise.all(
+    started.map(async (app) => {
+      const process = await webProcess(api, app.text("guid"));
+      instances.wanted += process.number("instances");
+      const found = await listInstances(api, process.text("guid"));
+      instances.running += found.filter(({ state }) => state === "RUNNING").length;
+    }),
+  );
+  return { apps: apps.length, instances, routes: routes.number("pagination", "total_results") };
+}
