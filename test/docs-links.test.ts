@@ -32,8 +32,12 @@ const tree = globSync("{src,test,docs,scripts,bin,bench,examples}/**", { cwd: ro
   .map((entry) => `/${relative(root, join(entry.parentPath, entry.name))}${entry.isDirectory() ? "/" : ""}`)
   .join("\n");
 
+/** Made when the program runs; documents may name it though it is in no checkout. */
+const ignored = readFileSync(join(root, ".gitignore"), "utf8").split("\n");
+
 /** Documents name a file from the root, from their room, or by its last name alone. */
 function isThere(path: string): boolean {
+  if (ignored.includes(path)) return true;
   const pattern = path.replaceAll(/[.+]/g, "\\$&").replaceAll(/<[^>]*>|\*|NAME/g, "[^/\n]+");
   return new RegExp(`/${pattern}$`, "m").test(tree);
 }
