@@ -8,6 +8,7 @@ import { cpus, loadavg, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { findProgram } from "../test/support/needs.ts";
+import { writeCertificate } from "./support/certificate.ts";
 import { type Child, type Children, createChildren, freePort } from "./support/children.ts";
 import { cpuUsOf, residentBytesOf } from "./support/process-tree.ts";
 import { prepareOrigin, proxies, type Proxy } from "./support/proxies.ts";
@@ -16,7 +17,9 @@ import { parseWrk, wrkArguments } from "./support/wrk.ts";
 
 /** The origin without a proxy: shows that the load generator is not what limits the others. */
 const DIRECT = "direct";
-const CASES = ["small-get", "10k", "1m"] as const;
+const CASES = ["small-get", "10k", "1m", "tls-small-get", "tls-10k", "tls-1m"] as const;
+/** Before the name of a case: clients come over TLS. */
+const TLS = "tls-";
 type Case = (typeof CASES)[number];
 const NAMES = [...proxies.map(({ name }) => name), DIRECT];
 
@@ -138,6 +141,8 @@ interface Ground {
 /** Fresh processes for each case; all stay up during its rounds, the idle ones cost nothing. */
 async function runCase(plan: Plan, caseName: Case, ground: Ground): Promise<readonly Series[]> {
   const { children, present, wrk, nginx, arePinned } = ground;
+  const tls = caseName.startsWith(TLS) ? writeCertificate(children.folder) : null;
+  const path = tls === null ? caseName : caseName.slice(TLS.length);
   const core = (which: number) => (arePinned ? which : null);
   const originPort = await freePort();
   await children.start(
@@ -150,7 +155,7 @@ async function runCase(plan: Plan, caseName: Case, ground: Ground): Promise<read
   const contestants: Contestant[] = [];
   for (const proxy of present) {
     const port = await freePort();
-    const command = proxy.prepare(proxy.program() ?? "", { folder: children.folder, port, originPort });
+    const command = proxy.prepare(proxy.program() ?? "", { folder: children.folder, port, originPort, tls });
     contestants.push({
       name: proxy.name,
       port,
@@ -160,8 +165,9 @@ async function runCase(plan: Plan, caseName: Case, ground: Ground): Promise<read
   if (plan.only.includes(DIRECT)) contestants.push({ name: DIRECT, port: originPort, child: null });
 
   const load = async (contestant: Contestant, seconds: number): Promise<Round> => {
-    const url = `http://127.0.0.1:${contestant.port}/${caseName}`;
     const { child } = contestant;
+    const scheme = tls === null || child === null ? "http" : "https";
+    const url = `${scheme}://127.0.0.1:${contestant.port}/${path}`;
     const beforeUs = child === null ? 0 : cpuUsOf(child.pid);
     const result = parseWrk(
       await children.run([wrk, ...wrkArguments(url, seconds, plan.connections)], core(LOAD_CORE)),

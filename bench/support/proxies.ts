@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { CertificateFiles } from "./certificate.ts";
 import { findProgram } from "../../test/support/needs.ts";
 
 export interface Site {
@@ -12,6 +13,8 @@ export interface Site {
   /** Where the proxy listens. */
   readonly port: number;
   readonly originPort: number;
+  /** Null: clients come without TLS. */
+  readonly tls: CertificateFiles | null;
 }
 
 export interface Proxy {
@@ -34,12 +37,13 @@ export const proxies: readonly Proxy[] = [
     name: "viaduct",
     program: () => process.execPath,
     version: () => `${packageVersion()} (Node ${process.versions.node})`,
-    prepare: (node, { folder, port, originPort }) => [
+    prepare: (node, { folder, port, originPort, tls }) => [
       node,
       ROUTER_PROCESS,
       String(port),
       String(originPort),
       join(folder, "viaduct.access.log"),
+      ...(tls === null ? [] : [tls.certificate, tls.key]),
     ],
   },
   {
@@ -108,7 +112,7 @@ http {
   keepalive_requests ${MANY_REQUESTS};`;
 
 // The log is buffered because ours is: unbuffered, nginx would pay one more system call per request than we do.
-const nginxProxy = ({ port, originPort }: Site) => `${nginxHead("nginx")}
+const nginxProxy = ({ port, originPort, tls }: Site) => `${nginxHead("nginx")}
   access_log nginx.access.log combined buffer=64k flush=1s;
   upstream origin {
     server 127.0.0.1:${originPort};
@@ -116,7 +120,8 @@ const nginxProxy = ({ port, originPort }: Site) => `${nginxHead("nginx")}
     keepalive_requests ${MANY_REQUESTS};
   }
   server {
-    listen 127.0.0.1:${port} backlog=4096;
+    listen 127.0.0.1:${port}${tls === null ? "" : " ssl"} backlog=4096;
+    ${tls === null ? "" : `ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key}; ssl_session_cache shared:tls:1m;`}
     location / {
       proxy_pass http://origin;
       proxy_http_version 1.1;
@@ -130,7 +135,7 @@ const nginxProxy = ({ port, originPort }: Site) => `${nginxHead("nginx")}
 }
 `;
 
-const haproxyProxy = ({ port, originPort }: Site) => `global
+const haproxyProxy = ({ port, originPort, tls }: Site) => `global
   nbthread 1
   maxconn 8192
   log stdout format raw local0 info
@@ -144,8 +149,8 @@ defaults
   timeout client 60s
   timeout server 60s
 frontend front
-  bind 127.0.0.1:${port} backlog 4096
-  http-request set-header X-Forwarded-Proto http
+  bind 127.0.0.1:${port} backlog 4096${tls === null ? "" : ` ssl crt ${tls.both}`}
+  http-request set-header X-Forwarded-Proto ${tls === null ? "http" : "https"}
   unique-id-format %{+X}o%ci%cp%rt%pid
   unique-id-header X-Request-Id
   default_backend origin
@@ -153,12 +158,13 @@ backend origin
   server origin 127.0.0.1:${originPort} pool-max-conn ${IDLE_UPSTREAMS}
 `;
 
-const caddyProxy = ({ folder, port, originPort }: Site) => `{
+const caddyProxy = ({ folder, port, originPort, tls }: Site) => `{
   admin off
   auto_https off
 }
-http://:${port} {
+${tls === null ? "http" : "https"}://:${port} {
   bind 127.0.0.1
+  ${tls === null ? "" : `tls ${tls.certificate} ${tls.key}`}
   log {
     output file ${join(folder, "caddy.access.log")} {
       roll_disabled

@@ -2,7 +2,7 @@
  * The router as the benchmark drives it: one worker in a process of its own, a native reservation whose process has
  * one endpoint (the origin), the access log written to a file as in production.
  *
- *   node bench/support/router-process.ts PORT ORIGIN_PORT ACCESS_LOG
+ *   node bench/support/router-process.ts PORT ORIGIN_PORT ACCESS_LOG [CERTIFICATE KEY]
  */
 import { createLogger, loadConfig, systemClock } from "../../src/kernel/index.ts";
 import {
@@ -13,11 +13,20 @@ import {
 } from "../../src/router/index.ts";
 import { createTable } from "../../src/table/index.ts";
 
-const [port = "0", originPort, accessLogFile = ""] = process.argv.slice(2);
+const [port = "0", originPort, accessLogFile = "", certificate = "", key = ""] = process.argv.slice(2);
 const PROCESS = "2f8c7a4e-5b1d-4c3a-9e6f-0a1b2c3d4e5f";
 
 const log = createLogger({ level: "warn" });
-const flags = { "router.host": "127.0.0.1", "router.port": port, "router.access_log": accessLogFile };
+const listener: Readonly<Record<string, string>> =
+  certificate === ""
+    ? { "router.port": port }
+    : {
+        "router.port": "0",
+        "router.tls_port": port,
+        "router.tls_certificate": certificate,
+        "router.tls_key": key,
+      };
+const flags = { "router.host": "127.0.0.1", "router.access_log": accessLogFile, ...listener };
 const config = routerConfigFrom(loadConfig([routerSection], { flags }).get(routerSection));
 const table = createTable(createRoutePrograms({ config, log }));
 table.apply({
