@@ -55,24 +55,26 @@ class Hash implements Picker {
   /** Flags those that may be picked, and counts them. */
   #flag(candidates: readonly Candidate[], context: PickContext, takesFailed: boolean): number {
     const isWhole = candidates === this.#pool;
+    const pool = this.#pool;
     let count = 0;
-    this.#pool.forEach((candidate, place) => {
+    for (let place = 0; place < pool.length; place++) {
+      const candidate = pool[place] as Candidate;
       const may =
         isEligible(candidate, context) &&
         (takesFailed || !isFailed(candidate, context)) &&
         (isWhole || candidates.includes(candidate));
       this.#flags[place] = may ? 1 : 0;
       if (may) count++;
-    });
+    }
     return count;
   }
 
   /** From `place` on, the first that stays below the bound with one exchange more. */
   #belowBound(place: number, count: number): number {
     let inFlight = 0;
-    this.#pool.forEach(({ load }, i) => {
-      if (this.#flags[i] !== 0) inFlight += load.inFlight;
-    });
+    for (let i = 0; i < this.#pool.length; i++) {
+      if (this.#flags[i] !== 0) inFlight += (this.#pool[i] as Candidate).load.inFlight;
+    }
     // Rounded up, and at least the average: somebody is always below it.
     const bound = Math.ceil((Math.max(1, this.#settings.hashBalance) * (inFlight + 1)) / count);
     let at = place;
