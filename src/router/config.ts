@@ -3,6 +3,7 @@
  * {@link routerConfigFrom}; a gorouter configuration file is mapped onto the same value.
  */
 import { type ConfigOf, configSection, setting } from "../kernel/index.ts";
+import type { ErrorPage } from "./error-page.ts";
 import {
   ROUTE_SERVICES_DEFAULTS,
   type RouteServicesConfig,
@@ -101,6 +102,8 @@ export interface RouterConfig extends RouteServicesConfig {
   /** User agent that is answered with the router's health before any lookup; "" never. */
   readonly healthcheckUserAgent: string;
 
+  /** Bodies of the router's own errors; null sends a line of text. */
+  readonly errorPage: ErrorPage | null;
   /** B3 headers towards endpoints. */
   readonly tracesB3: boolean;
   /** `traceparent` and `tracestate` towards endpoints. */
@@ -241,6 +244,7 @@ export const ROUTER_DEFAULTS = Object.freeze({
   addResponseHeaders: [],
   removeResponseHeaders: [],
   healthcheckUserAgent: "",
+  errorPage: null,
   tracesB3: false,
   tracesW3c: false,
   w3cTenantId: "",

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { ViaductError } from "../kernel/index.ts";
@@ -229,6 +231,37 @@ test("limits of 0 are the hard limits, and larger ones are cut", () => {
   assert.equal(load("max_response_header_bytes: 0").config.maxResponseHeadBytes, 10 * 1_048_576);
   assert.equal(load("max_request_header_bytes: 99999999").config.maxRequestHeadBytes, 1_048_576);
   assert.equal(load("max_request_header_bytes: 4096").config.maxRequestHeadBytes, 4_096);
+});
+
+test("an error page is read and checked with the file that names it", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "viaduct-error-page-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "error.html");
+  const loadIt = () => load(`html_error_template_file: ${path}`);
+  const refused = (problem: string) =>
+    assert.throws(loadIt, ({ message }: Error) => message.includes(`html_error_template_file: ${problem}`));
+  refused("cannot be read: ENOENT");
+  writeFileSync(path, "{{ range .Header }}");
+  refused(`${path}: «{{ range .Header }}» in line 1 is not understood`);
+  writeFileSync(path, "<h1>{{ .Status }}</h1>");
+  const values = { status: 502, statusText: "", message: "", header: () => "" };
+  assert.equal(loadIt().config.errorPage?.(values), "<h1>502</h1>");
+  assert.equal(load("").config.errorPage, null);
+});
+
+test("tracing adds its headers to the access log, and a tenant has to fit into one", () => {
+  const { accessLog, config } = load(
+    "extra_headers_to_log: [accept]\ntracing: {enable_w3c: true, w3c_tenant_id: t1}\ntrace_key: open",
+  );
+  assert.deepEqual(accessLog.extraHeaders, ["accept", "traceparent", "tracestate"]);
+  assert.deepEqual(
+    [config.tracesB3, config.tracesW3c, config.w3cTenantId, config.traceKey],
+    [false, true, "t1", "open"],
+  );
+  assert.throws(
+    () => load('tracing: {w3c_tenant_id: "a=b"}'),
+    /w3c_tenant_id: "a=b" is no tenant; use lower-case/,
+  );
 });
 
 test("an empty list of NATS hosts runs without NATS", () => {

@@ -4,11 +4,13 @@
  * All problems are reported at once, each with its line. Unknown keys are no problem, because gorouter ignores
  * them too, but they are said, with the nearest known name.
  */
+import { readFileSync } from "node:fs";
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
 import { configInvalid } from "../kernel/errors/config.ts";
 import { nearestName } from "../kernel/index.ts";
 import { type AccessLogOptions, EXTRA_ACCESS_LOG_FIELDS, type ExtraAccessLogField } from "./access-log.ts";
 import { ROUTER_DEFAULTS, type RouterConfig } from "./config.ts";
+import { compileErrorPage, type ErrorPage } from "./error-page.ts";
 import type { ClassicFeedConfig } from "./feeds/classic.ts";
 import type { RouteServicesConfig } from "./route-services/settings.ts";
 import {
@@ -272,6 +274,7 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     hopByHopHeadersToFilter: get("hop_by_hop_headers_to_filter").map((name) => name.toLowerCase()),
     addResponseHeaders: get("http_rewrite.responses.add_headers_if_not_present"),
     removeResponseHeaders: get("http_rewrite.responses.remove_headers").map(({ name }) => name.toLowerCase()),
+    errorPage: readErrorPage(file),
     tracesB3: get("tracing.enable_zipkin"),
     tracesW3c: get("tracing.enable_w3c"),
     w3cTenantId: get("tracing.w3c_tenant_id"),
@@ -311,6 +314,23 @@ function mapEndpointCertificate(file: GorouterFile): KeyPair | null {
     file.problem("backends.cert_chain", `Error loading key pair: ${reason}`),
   );
   return { certificate, key };
+}
+
+function readErrorPage(file: GorouterFile): ErrorPage | null {
+  const path = file.get("html_error_template_file");
+  if (path === "") return null;
+  let template: string;
+  try {
+    // Byte for byte, as it will be sent.
+    template = readFileSync(path, "latin1");
+  } catch (error) {
+    file.problem("html_error_template_file", `cannot be read: ${(error as Error).message}`);
+    return null;
+  }
+  const verdict = compileErrorPage(template);
+  if (verdict.ok) return verdict.page;
+  file.problem("html_error_template_file", `${path}: ${verdict.problem}`);
+  return null;
 }
 
 function mapStatus(file: GorouterFile): StatusConfig {

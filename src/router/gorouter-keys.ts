@@ -243,7 +243,11 @@ export const GOROUTER_KEYS = {
     "Added to responses without them.",
   ),
   "http_rewrite.responses.remove_headers": honoured(headers, [], "Removed from responses."),
-  html_error_template_file: accepted("", "Template of error pages; errors are plain text."),
+  html_error_template_file: honoured(
+    text,
+    "",
+    "Template of error pages: `.Status`, `.StatusText`, `.Message` and `.Header.Get`; empty sends plain text.",
+  ),
 
   // === the route table ===
   empty_pool_response_code_503: honoured(

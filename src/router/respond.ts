@@ -1,6 +1,7 @@
 import { versionUnsupported } from "../kernel/errors/wire.ts";
 import { emptyHost, endpointDialFailed, noEndpoints, unknownRoute } from "../kernel/errors/router.ts";
 import type { ViaductError } from "../kernel/index.ts";
+import type { ErrorPageValues } from "./error-page.ts";
 import type { Exchange } from "./exchange.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -48,14 +49,19 @@ export function respond(exchange: Exchange, error: ViaductError): void {
   }
   const isTooLarge = error.status === 431 && routerError !== undefined;
   if (isTooLarge) exchange.persists = false;
-  const body = isTooLarge ? "" : `${statusText(error)}\n`;
+  const text = isTooLarge ? "" : `${statusText(error)}\n`;
+  const page = text === "" ? null : router.config.errorPage;
+  const body = page === null ? text : page(pageValues(exchange, error));
   const isHttp11 = client.head.minorVersion === 1 || exchange.method === "";
   let head = `HTTP/1.${isHttp11 ? 1 : 0} ${error.status} ${REASONS[error.status] ?? "Error"}\r\n`;
   const cacheControl = CACHE_CONTROL[code];
   if (cacheControl !== undefined) head += `Cache-Control: ${cacheControl}\r\n`;
   // A route service that reads it may try again before it gives the client up.
   if (exchange.cameFromRouteService && noEndpoints.is(error)) head += "Retry-After: 1\r\n";
-  if (body !== "") head += "Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n";
+  if (text !== "") {
+    const type = page === null ? "plain" : "html";
+    head += `Content-Type: text/${type}; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n`;
+  }
   if (exchange.routerError !== "") head += `X-Cf-RouterError: ${headerText(exchange.routerError)}\r\n`;
   head += `X-Vcap-Request-Id: ${exchange.requestId}\r\nDate: ${router.ticker.httpDate}\r\n`;
   head += `Content-Length: ${body.length}\r\n`;
@@ -66,7 +72,22 @@ export function respond(exchange: Exchange, error: ViaductError): void {
   if (withBody) exchange.responseBodyBytes = body.length;
   client.socket.write(withBody ? `${head}\r\n${body}` : `${head}\r\n`, "latin1");
   if (error.status !== 404)
-    router.log.info({ status: error.status, body, code, error: error.message }, "status");
+    router.log.info({ status: error.status, body: text, code, error: error.message }, "status");
+}
+
+/** What the operator's page may show: nothing that the text would not. */
+function pageValues(exchange: Exchange, error: ViaductError): ErrorPageValues {
+  const headers: Readonly<Record<string, string | undefined>> = {
+    "cache-control": CACHE_CONTROL[error.definition.code],
+    "x-cf-routererror": headerText(exchange.routerError),
+    "x-vcap-request-id": exchange.requestId,
+  };
+  return {
+    status: error.status,
+    statusText: REASONS[error.status] ?? "Error",
+    message: clientMessage(error),
+    header: (name) => (Object.hasOwn(headers, name) ? (headers[name] ?? "") : ""),
+  };
 }
 
 /** The answer to a load balancer that asks, under the user agent set for it, whether to send traffic here. */
@@ -88,9 +109,13 @@ export function respondHealth(exchange: Exchange): void {
 /** `502 Bad Gateway: Registered endpoint failed to handle the request.`; for TLS failures only the first half. */
 function statusText(error: ViaductError): string {
   const line = `${error.status} ${REASONS[error.status] ?? "Error"}`;
-  if (error.source !== "upstream" || error.definition.routerError !== undefined)
-    return `${line}: ${error.message}`;
-  return error.status === endpointDialFailed.definition.status ? `${line}: ${ENDPOINT_FAILED}` : line;
+  const message = clientMessage(error);
+  return message === "" ? line : `${line}: ${message}`;
+}
+
+function clientMessage(error: ViaductError): string {
+  if (error.source !== "upstream" || error.definition.routerError !== undefined) return error.message;
+  return error.status === endpointDialFailed.definition.status ? ENDPOINT_FAILED : "";
 }
 
 function count(exchange: Exchange): void {
