@@ -79,15 +79,15 @@ export function verdictDetails(exchange: Exchange): VerdictDetails | null {
   const attempts = failures?.attempts ?? [];
   const hasEnded = attempts.length < exchange.attempts && exchange.candidate !== null;
   return {
-    method: kept(exchange.method),
-    host: kept(exchange.rawHost),
-    path: kept(exchange.method === "" ? "" : (client.head.target.split("?", 1)[0] ?? "")),
+    method: kept(exchange, exchange.method),
+    host: kept(exchange, exchange.rawHost),
+    path: kept(exchange, exchange.method === "" ? "" : (client.head.target.split("?", 1)[0] ?? "")),
     clientAddress: client.peer,
     options: route?.options ?? {},
     balancer: route?.attachment.balancer ?? "",
     candidates: exchange.candidates.length,
-    routerError: kept(exchange.routerError),
-    error: kept(finalError(exchange)),
+    routerError: kept(exchange, exchange.routerError),
+    error: kept(exchange, finalError(exchange)),
     attempts: hasEnded ? [...attempts, attemptNow(exchange, null)] : attempts,
     closedFirst: closedFirst(exchange),
     requestBodyBytes: exchange.requestBodyBytes,
@@ -118,7 +118,7 @@ function attemptNow(exchange: Exchange, error: ViaductError | null): AttemptVerd
       error === null && exchange.answeredAtMs !== -1 ? exchange.answeredAtMs : router.ticker.monotonicMs(),
     ),
     errorCode: error?.code ?? exchange.errorCode,
-    error: kept(error?.message ?? finalError(exchange)),
+    error: kept(exchange, error?.message ?? finalError(exchange)),
     connectionWasReused: upstream?.wasReused ?? (exchange.handedOverAtMs !== -1 && exchange.dialTimeMs < 0),
     dnsMs: known(dialed.dnsTimeMs),
     dialMs: known(dialed.dialTimeMs),
@@ -143,6 +143,14 @@ function closedFirst({ tunnelEndedBy, errorCode }: Exchange): ClosedFirst {
 
 /** Clients choose these texts, up to the length of a whole head. */
 const MAX_KEPT_LENGTH = 2_048;
+/** What is read of a connection at first: an ordinary head, perhaps with requests behind it. */
+const ORDINARY_HEAD_LENGTH = 8 * 1024;
 
-/** What a client sent, directly or inside a message, is a slice of its whole head; a copy lets go of that. */
-const kept = (text: string) => Buffer.from(text.slice(0, MAX_KEPT_LENGTH), "utf8").toString("utf8");
+/**
+ * What a client sent, directly or inside a message, is a slice of its whole head. An ordinary head may be kept with it;
+ * of a long one a copy lets go.
+ */
+function kept({ client: { head } }: Exchange, text: string): string {
+  if (head.text.length <= ORDINARY_HEAD_LENGTH) return text;
+  return Buffer.from(text.slice(0, MAX_KEPT_LENGTH), "utf8").toString("utf8");
+}
