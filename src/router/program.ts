@@ -15,6 +15,7 @@ import { compileHooks, honourOptions, type OptionHooks } from "../options/index.
 import { type Endpoint, endpointAddress, type Route } from "../table/index.ts";
 import type { RouterConfig } from "./config.ts";
 import { type EndpointState, EndpointStates } from "./endpoint-state.ts";
+import { flatten } from "./flat-text.ts";
 import { bindService, type BoundService } from "./route-services/service-route.ts";
 import type { ServiceTarget } from "./route-services/target.ts";
 
@@ -90,13 +91,9 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
     const wanted = factOf(hooks, "balancer");
     const balancer = (wanted === undefined ? undefined : byName.get(wanted)) ?? fallback;
     const balancing = hooks.reduce((told, hook) => ({ ...told, ...hook.balancing }), NO_SETTINGS);
-    const candidates = endpointsHere.map((endpoint) => ({
-      endpoint,
-      load: endpoints.acquire(endpoint),
-      address: endpointAddress(endpoint),
-      headerLines: identityLines(endpoint),
-      service: null,
-    }));
+    const candidates = endpointsHere.map(
+      (endpoint) => new EndpointCandidate(endpoint, endpoints.acquire(endpoint)),
+    );
     const service = bindService(route, endpoints);
     // After acquiring: an endpoint that stays must not lose its connections in between.
     if (previous !== undefined) detach(previous);
@@ -153,8 +150,32 @@ const NO_CANDIDATES: readonly RoutedCandidate[] = [];
 /** 0 is none. */
 const lowerLimit = (a: number, b: number): number => (a === 0 || b === 0 ? a + b : Math.min(a, b));
 
-function hooksOf<K extends keyof OptionHooks>(hooks: readonly OptionHooks[], phase: K): Hook<K>[] {
-  return hooks.flatMap((hook) => (hook[phase] === undefined ? [] : [hook[phase] as Hook<K>]));
+const NO_HOOKS: readonly never[] = Object.freeze([]);
+
+function hooksOf<K extends keyof OptionHooks>(hooks: readonly OptionHooks[], phase: K): readonly Hook<K>[] {
+  const found = hooks.flatMap((hook) => (hook[phase] === undefined ? [] : [hook[phase] as Hook<K>]));
+  return found.length === 0 ? NO_HOOKS : found;
+}
+
+/** Most endpoints of a big table are never asked: what only requests need is made at the first one. */
+class EndpointCandidate implements RoutedCandidate {
+  readonly endpoint: Endpoint;
+  readonly load: EndpointState;
+  readonly address: string;
+  readonly service = null;
+  #headerLines = "";
+
+  constructor(endpoint: Endpoint, load: EndpointState) {
+    this.endpoint = endpoint;
+    this.load = load;
+    // The same text, where the key says no more.
+    this.address = endpoint.tls ? endpointAddress(endpoint) : load.key;
+  }
+
+  get headerLines(): string {
+    if (this.#headerLines === "") this.#headerLines = flatten(identityLines(this.endpoint));
+    return this.#headerLines;
+  }
 }
 
 function identityLines(endpoint: Endpoint): string {
