@@ -24,6 +24,8 @@ export { createInspection } from "./inspection.ts";
 export { createHistogram } from "./histogram.ts";
 export { createMetricsPage, REGISTRATION_LATENCY_BUCKETS } from "./metrics.ts";
 export { createRoutePrograms } from "./program.ts";
+export { createSigner } from "./route-services/signature.ts";
+export type { SealedSignature, Signer } from "./route-services/signature.ts";
 export type { RouteProgram, RoutePrograms } from "./program.ts";
 export { createHttpRouter } from "./router.ts";
 export type { HttpRouter, HttpRouterParts } from "./router.ts";
