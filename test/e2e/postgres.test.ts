@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Client } from "pg";
 import { startPostgres } from "../support/postgres.ts";
 import { startFoundation, temporaryHome } from "../support/viaduct.ts";
 
@@ -19,4 +20,26 @@ test("on PostgreSQL everything is as on the embedded database, and survives a ki
   assert.equal((await second.get("shop.localhost")).status, 503);
   await second.ok("start", "shop");
   assert.equal((await second.get("shop.localhost")).status, 200);
+});
+
+test("a PostgreSQL that ends every session costs no request and is used again", async (t) => {
+  const postgres = await startPostgres(t);
+  if (postgres === null) return;
+  const url = await postgres.newDatabase();
+  const foundation = await startFoundation(t, { settings: { "store.url": url } });
+  await foundation.runShop();
+  const admin = new Client(url);
+  admin.on("error", () => {});
+  await admin.connect();
+  for (const verb of ["stop", "start"]) {
+    const { rowCount } = await admin.query(
+      "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and datname = current_database()",
+    );
+    assert.ok((rowCount ?? 0) > 0);
+    assert.equal((await foundation.get("shop.localhost")).status, verb === "stop" ? 200 : 503);
+    await foundation.ok(verb, "shop");
+  }
+  // Before the server goes, which is what the clean-up of this test does first.
+  await admin.end();
+  assert.equal((await foundation.get("shop.localhost")).status, 200);
 });
