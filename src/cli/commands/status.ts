@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { ApiClient } from "../client.ts";
 import { apiFlag, defineCommand, jsonFlag } from "../command.ts";
 import { dataDirectory, readUpFile } from "../data-dir.ts";
-import { listInstances, webProcess } from "../instances.ts";
+import { listInstances } from "../instances.ts";
 
 export default defineCommand({
   usage: "status",
@@ -53,7 +53,9 @@ async function countWhatRuns(api: ApiClient) {
   const instances = { wanted: 0, running: 0 };
   await Promise.all(
     started.map(async (app) => {
-      const process = await webProcess(api, app.text("guid"));
+      const process = await api.getIfThere(`/v3/apps/${app.text("guid")}/processes/web`);
+      // Deleted since the list was made.
+      if (process === null) return;
       instances.wanted += process.number("instances");
       const found = await listInstances(api, process.text("guid"));
       instances.running += found.filter(({ state }) => state === "RUNNING").length;
