@@ -1,10 +1,15 @@
 /** Endpoints with TLS: each way a handshake can fail, what the client is told, and whether the endpoint stays. */
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { createServer, type TlsOptions } from "node:tls";
 import { type Authority, createAuthority } from "../support/authority.ts";
+import { needs } from "../support/needs.ts";
 import { deadPort, Peer, type RouterUnderTest, script, startEndpoint, startRouter } from "./support.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n";
@@ -272,3 +277,52 @@ for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
     assert.match(await client.message(), /ok$/);
   });
 }
+
+/** A server of openssl, because Node's closes where others say why. Null after the test was skipped. */
+async function startOpensslServer(t: TestContext, authority: Authority): Promise<number | null> {
+  const openssl = needs(t, "openssl");
+  if (openssl === null) return null;
+  const folder = mkdtempSync(join(tmpdir(), "viaduct-endpoint-"));
+  const { certificate, key } = authority.issue({ subject: "/CN=instance", alternativeNames: `DNS:${SAN}` });
+  writeFileSync(join(folder, "endpoint.pem"), certificate + key + authority.certificate);
+  const flags = "-cert endpoint.pem -CAfile endpoint.pem -Verify 1 -verify_return_error -accept 127.0.0.1:0";
+  const server = spawn(openssl, ["s_server", ...flags.split(" ")], {
+    cwd: folder,
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  t.after(async () => {
+    server.kill();
+    await once(server, "close");
+    rmSync(folder, { recursive: true });
+  });
+  let said = "";
+  for await (const chunk of server.stdout) {
+    said += String(chunk);
+    const port = /^ACCEPT .*:(\d+)$/m.exec(said)?.[1];
+    if (port !== undefined) return Number(port);
+  }
+  throw new Error(`openssl s_server ended: ${said}`);
+}
+
+script(
+  "an endpoint that refuses our certificate is 496 SSL Certificate Required, and leaves the route",
+  async (t) => {
+    const [authority, stranger] = [createAuthority(t), createAuthority(t, "/CN=Stranger")];
+    if (authority === null || stranger === null) return;
+    const port = await startOpensslServer(t, authority);
+    if (port === null) return;
+    const router = await startRouter(t, {
+      config: {
+        endpointCaCertificates: [authority.certificate],
+        endpointClientCertificate: stranger.issue({ subject: "/CN=router" }),
+      },
+      routes: [routeTo(port)],
+    });
+    const client = await router.connect();
+    client.send(GET);
+    const answer = await client.message();
+    assert.match(answer, /^HTTP\/1\.1 496 SSL Certificate Required\r\n/);
+    assert.match(answer, /endpoint_failure \(remote error: tls: .* refused our certificate: alert \d+\)/);
+    assert.equal(router.log.filter(({ message }) => message === "prune-failed-endpoint").length, 1);
+  },
+);
