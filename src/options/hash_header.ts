@@ -1,7 +1,5 @@
-import { Type } from "typebox";
 import { defineOption } from "./define.ts";
-
-const MAX_CHARACTERS = 128;
+import { tokenOf } from "./token.ts";
 
 /** The request header whose value decides the instance, for `loadbalancing=hash`. */
 export default defineOption({
@@ -11,14 +9,10 @@ export default defineOption({
     "Requests with the same value go to the same instance, on every router, as long as it runs. An instance that " +
     "joins or leaves moves only the values that it gets or had. Requests without the header are spread by the " +
     "router's `balancing_algorithm`.",
-  schema: Type.String({ maxLength: MAX_CHARACTERS, pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" }),
+  ...tokenOf("Hash header", "header"),
   protocols: ["http1", "http2"],
   since: "0.1",
   examples: [{ value: "X-Tenant-Id", effect: "each tenant is served by one instance" }],
-  refusal: (given) =>
-    typeof given === "string" && given.length > MAX_CHARACTERS
-      ? `Hash header must be at most ${MAX_CHARACTERS} characters`
-      : "Hash header must be the name of a header",
   bond: {
     option: "loadbalancing",
     value: "hash",
