@@ -22,12 +22,24 @@ const PROXY_HEADER_LIMIT_MS = 100;
 /** From the end of the header, or from accepting, to the end of the handshake. */
 const HANDSHAKE_LIMIT_MS = 10_000;
 
+/** A client whose handshake has ended well; nothing has been read from it yet. */
+interface SecureClient extends Omit<ClientTransport, "open"> {
+  readonly tls: ClientTls;
+  readonly socket: TLSSocket;
+}
+
 /**
  * What is offered to clients on TLS, best first, and what serves each. A client that negotiates nothing speaks the
  * one that needs no negotiation.
  */
-const PROTOCOLS: Readonly<Record<string, (router: RouterContext, transport: ClientTransport) => void>> = {
-  "http/1.1": (router, transport) => openHttp1(router, transport),
+const PROTOCOLS: Readonly<Record<string, (router: RouterContext, client: SecureClient) => void>> = {
+  "http/1.1": (router, { socket, ...client }) =>
+    openHttp1(router, {
+      ...client,
+      // Measured: the shared buffer of plain connections gains nothing here that could be told from noise, because
+      // TLS hands out its records in memory of their own size; and it would lean on more that is not documented.
+      open: (receive) => socket.on("data", (chunk: Buffer) => receive(chunk, chunk.length)),
+    }),
 };
 export const alpnProtocols: readonly string[] = Object.keys(PROTOCOLS);
 
@@ -136,13 +148,7 @@ export class Opening {
     // The limit may have come between the handshake's end and here.
     if (socket.destroyed) return;
     const open = PROTOCOLS[socket.alpnProtocol || "http/1.1"];
-    open?.(this.#router, {
-      ...this.#source,
-      tls,
-      // Measured: the shared buffer of plain connections gains nothing here that could be told from noise, because
-      // TLS hands out its records in memory of their own size; and it would lean on more that is not documented.
-      open: (receive) => socket.on("data", (chunk: Buffer) => receive(chunk, chunk.length)),
-    });
+    open?.(this.#router, { ...this.#source, tls, socket });
   };
 
   #refuse(reason: string): void {
