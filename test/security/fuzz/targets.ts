@@ -1,18 +1,14 @@
 /** What is fuzzed: each target knows inputs that nearly fit, and what must hold for every one. */
 import assert from "node:assert/strict";
 import { createMemoryBus, SUBJECTS } from "../../../src/bus/index.ts";
-import { routeServiceSignatureInvalid } from "../../../src/kernel/errors/route-services.ts";
 import { createManualClock, loadConfig, silentLogger, ViaductError } from "../../../src/kernel/index.ts";
-
 import {
   type AccessLogRecord,
   createAccessLogFormatter,
   createClassicFeed,
   createRoutePrograms,
-  createSigner,
   routerConfigFrom,
   routerSection,
-  type Signer,
 } from "../../../src/router/index.ts";
 import { createTable } from "../../../src/table/index.ts";
 import {
@@ -24,6 +20,7 @@ import {
 } from "../../../src/wire/http1/index.ts";
 import { MARKER, REQUEST_FRAMINGS } from "../request-framings.ts";
 import type { FuzzTarget } from "./fuzz.ts";
+import { HEADER_TARGETS } from "./header-targets.ts";
 import { cut, mutate, type Random } from "./random.ts";
 
 const NAMES = new HeaderNames([]);
@@ -180,39 +177,7 @@ const accessLog: FuzzTarget = {
   },
 };
 
-const SIGNATURE_WORDS = [
-  "=",
-  "==",
-  "AAAA",
-  "-_",
-  "+/",
-  " ",
-  ", ",
-  "%3D",
-  "e30=",
-  "bnVsbA==",
-  "eyJub25jZSI6IiJ9",
-  "\u00ff",
-];
-let signer: Signer | undefined;
-
-/** Signatures of route services: whatever was changed about one, it is refused with the one error there is for it. */
-const signatures: FuzzTarget = {
-  name: "signatures",
-  run(random, say) {
-    signer ??= createSigner("secret", "the one before");
-    const forwardedUrl = `http://shop.example.com/${random.below(1_000)}`;
-    const good = signer.seal({ forwardedUrl, requestedAtMs: random.below(2 ** 31) * 1_000 });
-    const text = `${good.signature}\r\n${good.metadata}`;
-    const [signature = "", metadata = ""] = mutate(random, text, SIGNATURE_WORDS, [text]).split("\r\n");
-    say([signature, metadata]);
-    if (signature === good.signature && metadata === good.metadata) {
-      assert.equal(signer.open({ signature, metadata }).forwardedUrl, forwardedUrl);
-    } else assert.throws(() => signer?.open({ signature, metadata }), routeServiceSignatureInvalid.is);
-  },
-};
-
-export const TARGETS: readonly FuzzTarget[] = [requests, responses, messages, accessLog, signatures];
+export const TARGETS: readonly FuzzTarget[] = [requests, responses, messages, accessLog, ...HEADER_TARGETS];
 
 // === readers ===
 
