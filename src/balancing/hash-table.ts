@@ -90,32 +90,18 @@ export class HashTable {
     return this.#nexts[place] as number;
   }
 
-  /** Place in the pool of the endpoint that `hash` belongs to. The pool must not be empty. */
-  owner(hash: number): number {
+  /**
+   * Place in the pool, which must not be empty, of the endpoint that `hash` belongs to.
+   * @param flags  As if the endpoints whose flag is 0 were not in the pool; at least one must be.
+   */
+  owner(hash: number, flags: Uint8Array | null = null): number {
+    const count = this.#positions.length;
     let owner = 0;
     let nearest = Number.POSITIVE_INFINITY;
     for (let look = 0; look < LOOKS_PER_KEY; look++) {
       const from = mix(hash + Math.imul(look, STEP));
-      const at = this.#behind(from);
-      const distance = ((this.#positions[at] as number) - from) >>> 0;
-      if (distance >= nearest) continue;
-      nearest = distance;
-      owner = this.#owners[at] as number;
-    }
-    return owner;
-  }
-
-  /** As if the endpoints whose flag is 0 were not in the pool; one flag at least must not be. */
-  ownerAmong(hash: number, flags: Uint8Array): number {
-    const first = this.owner(hash);
-    if (flags[first] !== 0) return first;
-    const count = this.#positions.length;
-    let owner = first;
-    let nearest = Number.POSITIVE_INFINITY;
-    for (let look = 0; look < LOOKS_PER_KEY; look++) {
-      const from = mix(hash + Math.imul(look, STEP));
       let at = this.#behind(from);
-      while (flags[this.#owners[at] as number] === 0) at = (at + 1) % count;
+      if (flags !== null) while (flags[this.#owners[at] as number] === 0) at = (at + 1) % count;
       const distance = ((this.#positions[at] as number) - from) >>> 0;
       if (distance >= nearest) continue;
       nearest = distance;

@@ -48,7 +48,7 @@ class Hash implements Picker {
     // Failed ones only when nothing else is left.
     const count = this.#flag(candidates, context, false) || this.#flag(candidates, context, true);
     if (count === 0) return undefined;
-    const place = this.#table.ownerAmong(hash, this.#flags);
+    const place = this.#table.owner(hash, this.#flags);
     return pool[hashBalance === 0 ? place : this.#belowBound(place, count)];
   }
 

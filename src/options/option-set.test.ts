@@ -202,3 +202,17 @@ test("refuses two options of one name", () => {
     /two route options .*«lim»/,
   );
 });
+
+test("refuses an option that goes with one that there is not", () => {
+  const [first] = set.options;
+  assert.ok(first !== undefined);
+  const bond = { option: "gone", value: 1, refusal: "Limit goes with gone", missing: null };
+  assert.throws(() => createOptionSet([{ ...first, bond }]), /«limit» goes with «gone», which there is not/);
+});
+
+test("takes no text longer than a number can be exact for a number", () => {
+  assert.deepEqual(texts({ limit: "1".padStart(16, "0") }), []);
+  assert.deepEqual(texts({ limit: "1".padStart(17, "0") }), [
+    "Options Limit must be a whole number of at least 1",
+  ]);
+});

@@ -85,21 +85,23 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
   const isBound = ({ bond }: AnyOption, map: Readonly<Record<string, unknown>>) =>
     bond === null || map[bond.option] === bond.value;
 
-  /** The pairs of a map of valid ones that say nothing without another: given without it, or the other without them. */
+  /** What is said without what goes with it: an option without its bond, or the bond without an option it needs. */
   const unboundIn = (map: Readonly<Record<string, unknown>>) => {
-    const problems: (OptionProblem & { readonly isMissing: boolean })[] = [];
+    const found: (OptionProblem & { readonly about: readonly string[]; readonly sentence: string })[] = [];
     for (const option of options) {
       const { name, bond } = option;
       if (bond === null) continue;
-      if (Object.hasOwn(map, name)) {
-        if (!isBound(option, map)) {
-          problems.push({ key: name, value: map[name], text: bond.refusal, isMissing: false });
-        }
-      } else if (bond.missing !== null && isBound(option, map)) {
-        problems.push({ key: bond.option, value: bond.value, text: bond.missing, isMissing: true });
+      const about = [name, bond.option];
+      if (!Object.hasOwn(map, name)) {
+        if (bond.missing === null || !isBound(option, map)) continue;
+        const text = bond.missing;
+        found.push({ about, key: bond.option, value: bond.value, text, sentence: text });
+      } else if (!isBound(option, map)) {
+        const text = bond.refusal;
+        found.push({ about, key: name, value: map[name], text, sentence: `Options ${text}` });
       }
     }
-    return problems;
+    return found;
   };
 
   const set: OptionSet = {
@@ -108,23 +110,16 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
     validateOptions(map, context) {
       const verdict = set.validatePatch(map, context);
       if (!isMap(map)) return verdict;
-      const refused = new Set(verdict.ok ? [] : verdict.problems.map(({ key }) => key));
-      // A pair that is wrong by itself says nothing about what goes with it.
-      const isJudged = ({ name, bond }: AnyOption) =>
-        bond === null || !(refused.has(name) || refused.has(bond.option));
-      const judged = new Set(options.filter(isJudged).map(({ name }) => name));
+      const problems = verdict.ok ? [] : verdict.problems;
+      const refused = new Set(problems.map(({ key }) => key));
       const given = Object.fromEntries(
         Object.entries(map).filter(([key, value]) => value !== null && byName.has(key)),
       );
       const unbound = unboundIn(given)
-        .filter(({ key, isMissing }) => (isMissing ? !refused.has(key) : judged.has(key)))
-        .map(({ key, value, text, isMissing }) => ({
-          key,
-          value,
-          text: isMissing ? text : `Options ${text}`,
-        }));
-      if (unbound.length === 0) return verdict;
-      return { ok: false, problems: [...(verdict.ok ? [] : verdict.problems), ...unbound] };
+        // A pair that is wrong by itself says nothing about what goes with it.
+        .filter(({ about }) => !about.some((name) => refused.has(name)))
+        .map(({ key, value, sentence }) => ({ key, value, text: sentence }));
+      return unbound.length === 0 ? verdict : { ok: false, problems: [...problems, ...unbound] };
     },
 
     validatePatch(map, { operator }) {
