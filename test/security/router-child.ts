@@ -10,6 +10,7 @@ import {
   routerSection,
 } from "../../src/router/index.ts";
 import { createTable } from "../../src/table/index.ts";
+import { registrationOf } from "./registration.ts";
 
 export interface Report {
   readonly port: number;
@@ -23,32 +24,7 @@ const flags = { "router.host": "127.0.0.1", "router.port": "0" };
 const config = routerConfigFrom(loadConfig([routerSection], { flags }).get(routerSection));
 const log = silentLogger;
 const table = createTable(createRoutePrograms({ config, log }));
-table.register(
-  {
-    uri: "shop.example.com",
-    endpoint: {
-      processGuid: "",
-      instanceId: "instance-0",
-      instanceIndex: "0",
-      appGuid: "11111111-2222-3333-4444-555555555555",
-      host: "127.0.0.1",
-      port: Number(process.argv[2]),
-      tls: false,
-      serverCertDomainSan: "",
-      appPort: 0,
-      instanceAddress: "",
-      protocol: "http1",
-      availabilityZone: "",
-      isolationSegment: "",
-      tags: {},
-      updatedAtNs: "",
-    },
-    options: {},
-    routeServiceUrl: null,
-    staleAfterMs: 0,
-  },
-  0,
-);
+table.register(registrationOf(Number(process.argv[2])), 0);
 const router = createHttpRouter({ config, table, log, clock: systemClock, accessLog: { write() {} } });
 await router.start();
 process.on("message", report).once("disconnect", () => process.exit());

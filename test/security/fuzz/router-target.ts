@@ -14,6 +14,7 @@ import {
   routerSection,
 } from "../../../src/router/index.ts";
 import { createTable } from "../../../src/table/index.ts";
+import { registrationOf } from "../registration.ts";
 import { MARKER } from "../request-framings.ts";
 import type { FuzzTarget } from "./fuzz.ts";
 import { mutate } from "./random.ts";
@@ -84,30 +85,4 @@ async function converse(port: number, text: string): Promise<string> {
   socket.end(text, "latin1");
   await once(socket, "close");
   return received;
-}
-
-function registrationOf(port: number) {
-  return {
-    uri: HOST,
-    endpoint: {
-      processGuid: "",
-      instanceId: "instance-0",
-      instanceIndex: "0",
-      appGuid: "11111111-2222-3333-4444-555555555555",
-      host: "127.0.0.1",
-      port,
-      tls: false,
-      serverCertDomainSan: "",
-      appPort: 0,
-      instanceAddress: "",
-      protocol: "http1",
-      availabilityZone: "",
-      isolationSegment: "",
-      tags: {},
-      updatedAtNs: "",
-    },
-    options: {},
-    routeServiceUrl: null,
-    staleAfterMs: 0,
-  } as const;
 }
