@@ -14,8 +14,8 @@ import { registrationOf } from "./registration.ts";
 
 export interface Report {
   readonly port: number;
-  /** After a garbage collection. */
-  readonly rssBytes: number;
+  /** What is held after a garbage collection: objects, strings and buffers. RSS also has what the runtime keeps for later. */
+  readonly heldBytes: number;
   readonly activeConnections: number;
   readonly activeExchanges: number;
 }
@@ -33,6 +33,7 @@ report();
 function report(): void {
   globalThis.gc?.();
   const { activeConnections, activeExchanges } = router.counters;
-  const rssBytes = process.memoryUsage.rss();
-  process.send?.({ port: router.port, rssBytes, activeConnections, activeExchanges } satisfies Report);
+  const { heapUsed, external } = process.memoryUsage();
+  const heldBytes = heapUsed + external;
+  process.send?.({ port: router.port, heldBytes, activeConnections, activeExchanges } satisfies Report);
 }
