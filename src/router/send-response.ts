@@ -7,7 +7,7 @@ import { traceKeyLines } from "./trace-key.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
 /** Up to here a piece of body is copied as text into the same write as what is before it. */
-const SMALL_BYTES = 8 * 1024;
+const SMALL_BYTES = 16 * 1024;
 /** The same in a longer read, which may be all pieces of a few bytes. */
 const SMALL_PIECE_BYTES = 1024;
 /** They frame the message, whatever the endpoint says of them. */
