@@ -6,6 +6,7 @@
 import { connectNats } from "../../src/bus/index.ts";
 import { createLogger, loadConfig, systemClock } from "../../src/kernel/index.ts";
 import {
+  CLASSIC_FEED_DEFAULTS,
   createClassicFeed,
   createHttpRouter,
   createRoutePrograms,
@@ -36,17 +37,7 @@ const feed = createClassicFeed({
   table,
   log,
   clock,
-  config: {
-    index: 0,
-    localAddress: "127.0.0.1",
-    startResponseDelayIntervalMs: 5_000,
-    dropletStaleThresholdMs: 120_000,
-    pruneStaleDropletsIntervalMs: 30_000,
-    suspendPruningIfNatsUnavailable: false,
-    routingTableShardingMode: "all",
-    isolationSegments: [],
-    enableHttp2: true,
-  },
+  config: CLASSIC_FEED_DEFAULTS,
 });
 const router = createHttpRouter({ config, table, log, clock, accessLog: { write() {} } });
 await feed.start();

@@ -2,7 +2,7 @@
  * `viaduct up`: every role in one process, on an embedded database and an in-process bus.
  *
  *   data folder → store → route table → diego → emitter → cloud controller, routing API, dashboard
- *     → router's feeds (table filled) → router, dns (ports open) → registrar (our own API behind our own router)
+ *     → router's feeds and registrar (table filled, our own API in it) → router, dns (ports open)
  *
  * Ports for clients open last, so that whoever gets a connection gets a filled table behind it.
  */
@@ -26,6 +26,7 @@ import {
 } from "../kernel/index.ts";
 import { createRegistrar, type RegistrarRoute } from "../registrar/index.ts";
 import {
+  CLASSIC_FEED_DEFAULTS,
   createClassicFeed,
   createHttpRouter,
   createNativeFeed,
@@ -52,16 +53,10 @@ const REGISTRATION_INTERVAL_MS = 20_000;
 
 /** The classic feed of a router whose bus is in its own process. */
 const CLASSIC_FEED = Object.freeze({
-  index: 0,
-  localAddress: LOOPBACK,
+  ...CLASSIC_FEED_DEFAULTS,
   startResponseDelayIntervalMs: REGISTRATION_INTERVAL_MS,
-  dropletStaleThresholdMs: 120_000,
-  pruneStaleDropletsIntervalMs: 30_000,
   suspendPruningIfNatsUnavailable: true,
-  routingTableShardingMode: "all",
-  isolationSegments: [],
-  enableHttp2: true,
-} as const);
+});
 
 /** Where a running foundation is reached; what `up.json` holds. */
 export interface UpAddresses {
@@ -204,7 +199,7 @@ async function composeRoles(
   });
 
   const programs = createRoutePrograms({ config: routerConfig, log: roleLog("router") });
-  const table = createTable({ attach: programs.attach, detach: programs.detach });
+  const table = createTable(programs);
   const nativeFeed = createNativeFeed({
     reader: routeTable,
     readerName: "router/0",

@@ -10,6 +10,7 @@ import {
   type PickContext,
   type Picker,
 } from "./index.ts";
+import { endpoint } from "../table/samples.ts";
 
 interface TestCandidate extends Candidate {
   readonly name: string;
@@ -18,23 +19,7 @@ interface TestCandidate extends Candidate {
 const candidate = (name: string, inFlight = 0, failedUntilMs = 0, instanceId = name): TestCandidate => ({
   name,
   load: { inFlight, failedUntilMs },
-  endpoint: {
-    processGuid: "",
-    instanceId,
-    instanceIndex: "0",
-    appGuid: "",
-    host: name,
-    port: 80,
-    tls: false,
-    serverCertDomainSan: "",
-    appPort: 0,
-    instanceAddress: "",
-    protocol: "http1",
-    availabilityZone: "",
-    isolationSegment: "",
-    tags: {},
-    updatedAtNs: "",
-  },
+  endpoint: endpoint({ instanceId, instanceIndex: "0", host: name, port: 80 }),
 });
 const pool = (count: number) => Array.from({ length: count }, (_, i) => candidate(`e${i}`));
 const context = (given: Partial<PickContext> = {}): PickContext => ({

@@ -9,7 +9,7 @@ export type { AccessLogRecord } from "./access-record.ts";
 export { BALANCING_ALGORITHMS, ROUTER_DEFAULTS, routerConfigFrom, routerSection } from "./config.ts";
 export type { BalancingAlgorithm, RouterConfig } from "./config.ts";
 export type { RouterCounters } from "./counters.ts";
-export { createClassicFeed } from "./feeds/classic.ts";
+export { CLASSIC_FEED_DEFAULTS, createClassicFeed } from "./feeds/classic.ts";
 export type { ClassicFeed, ClassicFeedConfig, ClassicFeedCounts, ShardingMode } from "./feeds/classic.ts";
 export { createNativeFeed } from "./feeds/native.ts";
 export type { NativeFeed } from "./feeds/native.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Logger, silentLogger } from "../kernel/index.ts";
 import { createTable, type Endpoint, type RouteOptions } from "../table/index.ts";
+import { endpoint } from "../table/samples.ts";
 import { createRoutePrograms, type RouteProgramParts } from "./program.ts";
 
 const CONFIG = {
@@ -17,34 +18,22 @@ function start(given: Partial<RouteProgramParts["config"]> = {}) {
   const log: Logger = { ...silentLogger, warn: (fields) => void warnings.push(fields) };
   const programs = createRoutePrograms({ config: { ...CONFIG, ...given }, log });
   const table = createTable(programs);
-  const endpoint = (port: number, given: Partial<Endpoint> = {}): Endpoint => ({
-    processGuid: "",
-    instanceId: "",
-    instanceIndex: "",
-    appGuid: "app",
-    host: "10.0.0.1",
-    port,
-    tls: false,
-    serverCertDomainSan: "",
-    appPort: 0,
-    instanceAddress: "",
-    protocol: "http1",
-    availabilityZone: "",
-    isolationSegment: "",
-    tags: {},
-    updatedAtNs: "",
-    ...given,
-  });
   return {
     programs,
     table,
     warnings,
     register: (uri: string, port: number, options: RouteOptions = {}, given: Partial<Endpoint> = {}) =>
       table.register(
-        { uri, endpoint: endpoint(port, given), options, routeServiceUrl: null, staleAfterMs: 0 },
+        {
+          uri,
+          endpoint: endpoint({ appGuid: "app", port, ...given }),
+          options,
+          routeServiceUrl: null,
+          staleAfterMs: 0,
+        },
         0,
       ),
-    unregister: (uri: string, port: number) => table.unregister({ uri, endpoint: endpoint(port) }),
+    unregister: (uri: string, port: number) => table.unregister({ uri, endpoint: endpoint({ port }) }),
     program(host: string) {
       const route = table.lookup(host, "/");
       assert.ok(route !== null);

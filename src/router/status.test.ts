@@ -6,6 +6,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { test, type TestContext } from "node:test";
 import { createManualClock, silentLogger } from "../kernel/index.ts";
 import { createTable, type Endpoint } from "../table/index.ts";
+import { endpoint } from "../table/samples.ts";
 import { selfSigned } from "../../test/support/certificate.ts";
 import { createCounters } from "./counters.ts";
 import type { StatusConfig } from "./gorouter-config.ts";
@@ -25,23 +26,7 @@ const CONFIG: StatusConfig = {
   metricsPort: 0,
 };
 
-const endpoint: Endpoint = {
-  processGuid: "",
-  instanceId: "",
-  instanceIndex: "",
-  appGuid: "",
-  host: "10.0.1.5",
-  port: 61_001,
-  tls: false,
-  serverCertDomainSan: "",
-  appPort: 0,
-  instanceAddress: "",
-  protocol: "http1",
-  availabilityZone: "",
-  isolationSegment: "",
-  tags: {},
-  updatedAtNs: "",
-};
+const plainEndpoint = endpoint({ host: "10.0.1.5", port: 61_001 });
 
 async function startStatus(t: TestContext, changes: Partial<StatusConfig> = {}) {
   const health = createHealth();
@@ -115,7 +100,7 @@ test("routes are shown with the endpoint's fields, the empty ones left out", asy
     table.register(
       {
         uri,
-        endpoint: { ...endpoint, ...changes },
+        endpoint: { ...plainEndpoint, ...changes },
         options: {},
         routeServiceUrl: null,
         staleAfterMs: 1,
@@ -177,7 +162,13 @@ test("a table of many pieces is one JSON object, and so is an empty one", async 
   assert.deepEqual(await read(), {});
   for (let n = 0; n < 1_001; n++) {
     table.register(
-      { uri: `r${n}.example.com`, endpoint, options: {}, routeServiceUrl: null, staleAfterMs: 1 },
+      {
+        uri: `r${n}.example.com`,
+        endpoint: plainEndpoint,
+        options: {},
+        routeServiceUrl: null,
+        staleAfterMs: 1,
+      },
       0,
     );
   }

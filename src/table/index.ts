@@ -11,7 +11,6 @@ export type {
   Destination,
   Endpoint,
   EndpointProtocol,
-  PoolMember,
   RegisterOutcome,
   Registration,
   Reservation,

@@ -115,13 +115,6 @@ export function endpointAddress(endpoint: { readonly host: string; readonly port
   return `${endpoint.host}:${endpoint.port}`;
 }
 
-/** What the table keeps of one endpoint in one pool. */
-export interface PoolMember {
-  readonly endpoint: Endpoint;
-  /** Which feed it came from; the same address may not come twice, the native feed wins. */
-  readonly feed: "native" | "classic";
-}
-
 /**
  * One route as readers see it: immutable, replaced as a whole when anything about it changes.
  * @template A what the reader attaches (see {@link TableOptions.attach}), for instance a compiled program.

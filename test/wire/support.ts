@@ -15,6 +15,7 @@ import {
   routerSection,
 } from "../../src/router/index.ts";
 import { createTable, type Endpoint, type Registration, type RouteOptions } from "../../src/table/index.ts";
+import { endpoint } from "../../src/table/samples.ts";
 
 /** A script that waits for bytes that never come fails after this, instead of hanging; a busy machine is no reason. */
 const TIMEOUT_MS = 60_000;
@@ -288,24 +289,15 @@ export function requestToEndpoint(
 export const OWN_RESPONSE_LINES = "X-Vcap-Request-Id: <id>\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n";
 
 function endpointOf(port: number, index: number, given: Partial<Endpoint> = {}): Endpoint {
-  return {
-    processGuid: "",
+  return endpoint({
     instanceId: `instance-${index}`,
     instanceIndex: String(index),
     appGuid: APP,
     host: "127.0.0.1",
     port,
-    tls: false,
-    serverCertDomainSan: "",
     appPort: 0,
-    instanceAddress: "",
-    protocol: "http1",
-    availabilityZone: "",
-    isolationSegment: "",
-    tags: {},
-    updatedAtNs: "",
     ...given,
-  };
+  });
 }
 
 function emptyReservation(route: RouteGiven) {

@@ -10,19 +10,9 @@ import {
 } from "../../bus/index.ts";
 import { createLogger, createManualClock } from "../../kernel/index.ts";
 import { createTable, endpointAddress } from "../../table/index.ts";
-import { type ClassicFeedConfig, createClassicFeed } from "./classic.ts";
+import { CLASSIC_FEED_DEFAULTS, type ClassicFeedConfig, createClassicFeed } from "./classic.ts";
 
-const CONFIG: ClassicFeedConfig = {
-  index: 3,
-  localAddress: "10.0.0.1",
-  startResponseDelayIntervalMs: 5_000,
-  dropletStaleThresholdMs: 120_000,
-  pruneStaleDropletsIntervalMs: 30_000,
-  suspendPruningIfNatsUnavailable: false,
-  routingTableShardingMode: "all",
-  isolationSegments: [],
-  enableHttp2: true,
-};
+const CONFIG: ClassicFeedConfig = { ...CLASSIC_FEED_DEFAULTS, index: 3, localAddress: "10.0.0.1" };
 
 async function startFeed(t: TestContext, changes: Partial<ClassicFeedConfig> = {}) {
   const lines: Record<string, unknown>[] = [];

@@ -47,6 +47,19 @@ export interface ClassicFeedConfig {
   readonly enableHttp2: boolean;
 }
 
+/** gorouter's own defaults. */
+export const CLASSIC_FEED_DEFAULTS: ClassicFeedConfig = Object.freeze({
+  index: 0,
+  localAddress: "127.0.0.1",
+  startResponseDelayIntervalMs: 5_000,
+  dropletStaleThresholdMs: 120_000,
+  pruneStaleDropletsIntervalMs: 30_000,
+  suspendPruningIfNatsUnavailable: false,
+  routingTableShardingMode: "all",
+  isolationSegments: [],
+  enableHttp2: true,
+});
+
 /** What the feed has done since it started, for metrics. Components are the `component` tags of messages. */
 export interface ClassicFeedCounts {
   /** Registrations of a URI, by component. */

@@ -5,6 +5,7 @@ import { createManualClock, loadConfig, silentLogger, ViaductError } from "../..
 import {
   type AccessLogRecord,
   createAccessLogFormatter,
+  CLASSIC_FEED_DEFAULTS,
   createClassicFeed,
   createRoutePrograms,
   routerConfigFrom,
@@ -102,17 +103,7 @@ const messages: FuzzTarget = {
       table,
       log,
       clock,
-      config: {
-        index: 0,
-        localAddress: "127.0.0.1",
-        startResponseDelayIntervalMs: 5_000,
-        dropletStaleThresholdMs: 120_000,
-        pruneStaleDropletsIntervalMs: 30_000,
-        suspendPruningIfNatsUnavailable: false,
-        routingTableShardingMode: "all",
-        isolationSegments: [],
-        enableHttp2: true,
-      },
+      config: CLASSIC_FEED_DEFAULTS,
     });
     await feed.start();
     const sent: string[] = [];
