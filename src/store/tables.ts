@@ -89,12 +89,25 @@ export interface OrganizationsTable extends Row {
   name: string;
   suspended: FlagWithDefault;
   quota_guid: string | null;
+  /** Of spaces that have none of their own; null for the shared segment. */
+  isolation_segment_guid: string | null;
 }
 
 export interface SpacesTable extends Row {
   name: string;
   organization_guid: string;
   quota_guid: string | null;
+  isolation_segment_guid: string | null;
+}
+
+export interface IsolationSegmentsTable extends Row {
+  name: string;
+}
+
+/** Organizations whose spaces may be put into a segment. */
+export interface EntitlementsTable {
+  isolation_segment_guid: string;
+  organization_guid: string;
 }
 
 /** Exactly one of `organization_guid` and `space_guid` is set. */
@@ -326,6 +339,8 @@ export interface Tables {
   revoked_tokens: RevokedTokensTable;
   organizations: OrganizationsTable;
   spaces: SpacesTable;
+  isolation_segments: IsolationSegmentsTable;
+  entitlements: EntitlementsTable;
   roles: RolesTable;
   domains: DomainsTable;
   domain_shares: DomainSharesTable;
