@@ -10,21 +10,21 @@ import { parseArgs } from "node:util";
 import { findProgram } from "../test/support/needs.ts";
 import { writeCertificate } from "./support/certificate.ts";
 import { type Child, type Children, createChildren, freePort } from "./support/children.ts";
+import { CASES, type Case } from "./support/cases.ts";
+import { applyLoad, missingFor } from "./support/load.ts";
 import { cpuUsOf, residentBytesOf } from "./support/process-tree.ts";
 import { prepareOrigin, proxies, type Proxy } from "./support/proxies.ts";
 import { perRequest, renderTable, type Round, type Series, summarize } from "./support/report.ts";
-import { parseWrk, wrkArguments } from "./support/wrk.ts";
 
 /** The origin without a proxy: shows that the load generator is not what limits the others. */
 const DIRECT = "direct";
-const CASES = ["small-get", "10k", "1m", "tls-small-get", "tls-10k", "tls-1m"] as const;
-/** Before the name of a case: clients come over TLS. */
-const TLS = "tls-";
-type Case = (typeof CASES)[number];
+const CASE_NAMES = CASES.map(({ name }) => name);
 const NAMES = [...proxies.map(({ name }) => name), DIRECT];
 
 const PROXY_CORE = 0;
 const LOAD_CORE = 1;
+/** How long each is loaded to find its peak. */
+const PEAK_SECONDS = 3;
 
 const HELP = `Compares the router with nginx, HAProxy and Caddy.
 
@@ -35,7 +35,9 @@ Usage: npm run bench -- [flags]
   --warm-up N        seconds of load before the first round (default 3)
   --connections N    keep-alive client connections (default 64)
   --only NAMES       of ${NAMES.join(",")} (default: all)
-  --cases NAMES      of ${CASES.join(",")} (default: small-get)
+  --cases NAMES      of ${CASE_NAMES.join(",")} (default: small-get)
+  --at-share X       a fixed rate for all: X (0.1 to 0.9) times the peak of the slowest of them, found first;
+                     what counts then is p50 and p99
   --json             print JSON instead of the table
   -h, --help         show this text
 
@@ -43,6 +45,7 @@ Examples:
   npm run bench
   npm run bench -- --only viaduct,nginx --rounds 2 --seconds 2
   npm run bench -- --cases small-get,10k,1m --json > result.json
+  npm run bench -- --only viaduct,nginx,haproxy --at-share 0.7
 
 Every result is also written to bench/results/.
 `;
@@ -54,6 +57,8 @@ interface Plan {
   readonly connections: number;
   readonly only: readonly string[];
   readonly cases: readonly Case[];
+  /** Of the slowest peak; null: no limit. */
+  readonly atShare: number | null;
   readonly isJson: boolean;
 }
 
@@ -77,11 +82,11 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
-  const wrk = findProgram("wrk");
   const nginx = findProgram("nginx");
-  if (wrk === null || nginx === null) {
+  const missing = missingFor(plan.cases, plan.atShare !== null, findProgram);
+  if (missing !== null || nginx === null) {
     console.error(
-      `bench: needs wrk as load generator and nginx as origin; missing: ${wrk === null ? "wrk " : ""}${nginx === null ? "nginx" : ""}`,
+      `bench: needs ${[missing, nginx === null ? "nginx (the origin)" : null].filter(Boolean).join(", ")}`,
     );
     return 1;
   }
@@ -97,12 +102,12 @@ async function main(argv: readonly string[]): Promise<number> {
   const children = createChildren();
   try {
     const series: Series[] = [];
-    for (const caseName of plan.cases)
-      series.push(...(await runCase(plan, caseName, { children, present, wrk, nginx, arePinned })));
+    for (const one of plan.cases)
+      series.push(...(await runCase(plan, one, { children, present, nginx, arePinned })));
     const result = {
       ...describeMachine(),
       loadBefore,
-      plan: { ...plan, cases: [...plan.cases] },
+      plan: { ...plan, cases: plan.cases.map(({ name }) => name) },
       versions: Object.fromEntries(present.map((p) => [p.name, p.version(p.program() ?? "")])),
       summary: summarize(series),
       series,
@@ -116,7 +121,10 @@ async function main(argv: readonly string[]): Promise<number> {
           .map(([name, version]) => `${name} ${version}`)
           .join(" · "),
       );
-      console.log(`${plan.connections} connections, ${plan.rounds} rounds of ${plan.seconds} s, medians\n`);
+      const rate = plan.atShare === null ? "" : `, at ${plan.atShare} of the slowest peak`;
+      console.log(
+        `${plan.connections} connections, ${plan.rounds} rounds of ${plan.seconds} s, medians${rate}\n`,
+      );
       console.log(renderTable(result.summary));
     }
     console.error(`\nraw numbers: ${file}`);
@@ -133,21 +141,20 @@ async function main(argv: readonly string[]): Promise<number> {
 interface Ground {
   readonly children: Children;
   readonly present: readonly Proxy[];
-  readonly wrk: string;
   readonly nginx: string;
   readonly arePinned: boolean;
 }
 
 /** Fresh processes for each case; all stay up during its rounds, the idle ones cost nothing. */
-async function runCase(plan: Plan, caseName: Case, ground: Ground): Promise<readonly Series[]> {
-  const { children, present, wrk, nginx, arePinned } = ground;
-  const tls = caseName.startsWith(TLS) ? writeCertificate(children.folder) : null;
-  const path = tls === null ? caseName : caseName.slice(TLS.length);
+async function runCase(plan: Plan, one: Case, ground: Ground): Promise<readonly Series[]> {
+  const { children, present, nginx, arePinned } = ground;
+  const caseName = one.name;
+  const tls = one.isTls ? writeCertificate(children.folder) : null;
   const core = (which: number) => (arePinned ? which : null);
   const originPort = await freePort();
   await children.start(
     "origin",
-    prepareOrigin(nginx, children.folder, originPort),
+    prepareOrigin(one, nginx, children.folder, originPort),
     core(LOAD_CORE),
     originPort,
   );
@@ -155,7 +162,13 @@ async function runCase(plan: Plan, caseName: Case, ground: Ground): Promise<read
   const contestants: Contestant[] = [];
   for (const proxy of present) {
     const port = await freePort();
-    const command = proxy.prepare(proxy.program() ?? "", { folder: children.folder, port, originPort, tls });
+    const command = proxy.prepare(proxy.program() ?? "", {
+      folder: children.folder,
+      port,
+      originPort,
+      tls,
+      upgrades: one.generator === "websocket",
+    });
     contestants.push({
       name: proxy.name,
       port,
@@ -164,13 +177,15 @@ async function runCase(plan: Plan, caseName: Case, ground: Ground): Promise<read
   }
   if (plan.only.includes(DIRECT)) contestants.push({ name: DIRECT, port: originPort, child: null });
 
-  const load = async (contestant: Contestant, seconds: number): Promise<Round> => {
-    const { child } = contestant;
-    const scheme = tls === null || child === null ? "http" : "https";
-    const url = `${scheme}://127.0.0.1:${contestant.port}/${path}`;
+  const load = async (contestant: Contestant, seconds: number, rate: number | null): Promise<Round> => {
+    const { child, port } = contestant;
+    const { connections } = plan;
+    const isTls = one.isTls && child !== null;
     const beforeUs = child === null ? 0 : cpuUsOf(child.pid);
-    const result = parseWrk(
-      await children.run([wrk, ...wrkArguments(url, seconds, plan.connections)], core(LOAD_CORE)),
+    const result = await applyLoad(
+      { case: one, port, isTls, seconds, connections, rate, folder: children.folder },
+      findProgram,
+      (command) => children.run(command, core(LOAD_CORE)),
     );
     const afterUs = child === null ? 0 : cpuUsOf(child.pid);
     return {
@@ -182,12 +197,14 @@ async function runCase(plan: Plan, caseName: Case, ground: Ground): Promise<read
   const rounds = new Map<string, Round[]>(contestants.map(({ name }) => [name, []]));
   for (const contestant of contestants) {
     console.error(`${caseName}: warming up ${contestant.name}`);
-    if (plan.warmUpSeconds > 0) await load(contestant, plan.warmUpSeconds);
+    if (plan.warmUpSeconds > 0) await load(contestant, plan.warmUpSeconds, null);
   }
+  const rate = plan.atShare === null ? null : plan.atShare * (await slowestPeak(contestants, load));
+  if (rate !== null) console.error(`${caseName}: ${rate.toFixed(0)} requests per second for each`);
   for (let number = 0; number < plan.rounds; number++) {
     const order = number % 2 === 0 ? contestants : contestants.toReversed();
     for (const contestant of order) {
-      const round = await load(contestant, plan.seconds);
+      const round = await load(contestant, plan.seconds, rate);
       rounds.get(contestant.name)?.push(round);
       const cpu = round.cpuUsPerRequest === null ? "" : `, ${round.cpuUsPerRequest.toFixed(1)} CPU µs/req`;
       console.error(
@@ -205,6 +222,16 @@ async function runCase(plan: Plan, caseName: Case, ground: Ground): Promise<read
   return series;
 }
 
+async function slowestPeak(
+  contestants: readonly Contestant[],
+  load: (contestant: Contestant, seconds: number, rate: null) => Promise<Round>,
+): Promise<number> {
+  const peaks: number[] = [];
+  for (const contestant of contestants)
+    peaks.push((await load(contestant, PEAK_SECONDS, null)).requestsPerSecond);
+  return Math.min(...peaks);
+}
+
 /** Null when help is wanted. @throws with a sentence about the flag that is wrong */
 function readPlan(argv: readonly string[]): Plan | null {
   const { values } = parseArgs({
@@ -216,6 +243,7 @@ function readPlan(argv: readonly string[]): Plan | null {
       connections: { type: "string", default: "64" },
       only: { type: "string", default: NAMES.join(",") },
       cases: { type: "string", default: "small-get" },
+      "at-share": { type: "string" },
       json: { type: "boolean", default: false },
       help: { type: "boolean", short: "h", default: false },
     },
@@ -227,7 +255,8 @@ function readPlan(argv: readonly string[]): Plan | null {
     warmUpSeconds: count("warm-up", values["warm-up"], 0),
     connections: count("connections", values.connections, 1),
     only: choose("only", values.only, NAMES),
-    cases: choose("cases", values.cases, CASES),
+    cases: choose("cases", values.cases, CASE_NAMES).flatMap((name) => CASES.filter((c) => c.name === name)),
+    atShare: values["at-share"] === undefined ? null : share("at-share", values["at-share"]),
     isJson: values.json,
   };
 }
@@ -236,6 +265,12 @@ function count(flag: string, text: string, least: number): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= least) return value;
   throw new Error(`--${flag} «${text}» is no whole number of at least ${least}`);
+}
+
+function share(flag: string, text: string): number {
+  const value = Number(text);
+  if (value >= 0.1 && value <= 0.9) return value;
+  throw new Error(`--${flag} «${text}» is no number from 0.1 to 0.9`);
 }
 
 function choose<N extends string>(flag: string, text: string, known: readonly N[]): readonly N[] {

@@ -5,6 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Case } from "./cases.ts";
 import type { CertificateFiles } from "./certificate.ts";
 import { findProgram } from "../../test/support/needs.ts";
 
@@ -15,6 +16,8 @@ export interface Site {
   readonly originPort: number;
   /** Null: clients come without TLS. */
   readonly tls: CertificateFiles | null;
+  /** Clients upgrade to WebSockets. */
+  readonly upgrades: boolean;
 }
 
 export interface Proxy {
@@ -59,6 +62,18 @@ export const proxies: readonly Proxy[] = [
     ],
   },
   {
+    name: "nginx-full",
+    program: () => findProgram("nginx"),
+    version: (program) => firstMatch(program, ["-v"], /nginx\/(\S+)/),
+    prepare: (program, site) => [
+      program,
+      "-p",
+      site.folder,
+      "-c",
+      write(site, "nginx-full.conf", nginxProxy(site, FULL)),
+    ],
+  },
+  {
     name: "haproxy",
     program: () => findProgram("haproxy"),
     version: (program) => firstMatch(program, ["-v"], /version (\S+)/),
@@ -79,8 +94,17 @@ export const proxies: readonly Proxy[] = [
   },
 ];
 
-/** The origin: nginx again, without a log, on the core of the load generator. */
-export function prepareOrigin(program: string, folder: string, port: number): readonly string[] {
+/** What the proxies stand in front of, on the core of the load generator: nginx again, without a log, where it will do. */
+export function prepareOrigin(
+  { generator, uploadBytes }: Case,
+  nginx: string,
+  folder: string,
+  port: number,
+): readonly string[] {
+  if (generator === "websocket")
+    return [process.execPath, join(import.meta.dirname, "websocket-origin.ts"), String(port)];
+  // nginx would answer before it has read the body.
+  if (uploadBytes > 0) return [process.execPath, join(import.meta.dirname, "upload-origin.ts"), String(port)];
   writeFileSync(join(folder, "10k"), "x".repeat(10 * 1024));
   writeFileSync(join(folder, "1m"), "x".repeat(1024 * 1024));
   const text = `${nginxHead("origin")}
@@ -92,7 +116,7 @@ export function prepareOrigin(program: string, folder: string, port: number): re
   }
 }
 `;
-  return [program, "-p", folder, "-c", write({ folder }, "origin.conf", text)];
+  return [nginx, "-p", folder, "-c", write({ folder }, "origin.conf", text)];
 }
 
 // One process and no master: a worker whose master is killed lives on, and CPU time is that of one process anyway.
@@ -111,26 +135,62 @@ http {
   tcp_nopush on;
   keepalive_requests ${MANY_REQUESTS};`;
 
+interface NginxJob {
+  readonly name: string;
+  /** Of the access log, and what declares it. */
+  readonly format: string;
+  readonly formatDeclaration: string;
+  readonly headers: readonly string[];
+}
+
+const GUID = "2f8c7a4e-5b1d-4c3a-9e6f-0a1b2c3d4e5f";
+const FORWARDED = [
+  "X-Forwarded-For $proxy_add_x_forwarded_for",
+  "X-Forwarded-Proto $scheme",
+  "X-Request-Id $request_id",
+];
+const NGINX: NginxJob = { name: "nginx", format: "combined", formatDeclaration: "", headers: FORWARDED };
+
+/** The router's own job: the same headers for the endpoint, the same fields in the log. */
+const FULL: NginxJob = {
+  name: "nginx-full",
+  format: "classic",
+  formatDeclaration: `log_format classic '$http_host - [$time_iso8601] "$request" $status $request_length $body_bytes_sent '
+    '"$http_referer" "$http_user_agent" "$remote_addr:$remote_port" "$upstream_addr" '
+    'x_forwarded_for:"$proxy_add_x_forwarded_for" x_forwarded_proto:"$scheme" vcap_request_id:"$request_id" '
+    'response_time:$request_time gorouter_time:$upstream_response_time app_id:"${GUID}" app_index:"0" '
+    'instance_id:"${GUID}" x_cf_routererror:"-"';`,
+  headers: [
+    ...FORWARDED,
+    "X-Request-Start $msec",
+    "X-Vcap-Request-Id $request_id",
+    `X-CF-ApplicationID ${GUID}`,
+    `X-CF-InstanceID ${GUID}`,
+    "X-CF-InstanceIndex 0",
+  ],
+};
+
 // The log is buffered because ours is: unbuffered, nginx would pay one more system call per request than we do.
-const nginxProxy = ({ port, originPort, tls }: Site) => `${nginxHead("nginx")}
-  access_log nginx.access.log combined buffer=64k flush=1s;
+const nginxProxy = ({ port, originPort, tls, upgrades }: Site, job = NGINX) => `${nginxHead(job.name)}
+  ${job.formatDeclaration}
+  access_log ${job.name}.access.log ${job.format} buffer=64k flush=1s;
   upstream origin {
     server 127.0.0.1:${originPort};
     keepalive ${IDLE_UPSTREAMS};
     keepalive_requests ${MANY_REQUESTS};
   }
   server {
-    listen 127.0.0.1:${port}${tls === null ? "" : " ssl"} backlog=4096;
+    listen 127.0.0.1:${port}${tls === null ? "" : " ssl http2"} backlog=4096;
+    client_max_body_size 0;
+    proxy_request_buffering off;
     ${tls === null ? "" : `ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key}; ssl_session_cache shared:tls:1m;`}
     location / {
       proxy_pass http://origin;
       proxy_http_version 1.1;
-      proxy_set_header Connection "";
+      proxy_set_header Connection ${upgrades ? "upgrade" : '""'};
+      ${upgrades ? "proxy_set_header Upgrade $http_upgrade;" : ""}
       proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Request-Id $request_id;
-    }
+${job.headers.map((header) => `      proxy_set_header ${header};\n`).join("")}    }
   }
 }
 `;
@@ -149,7 +209,7 @@ defaults
   timeout client 60s
   timeout server 60s
 frontend front
-  bind 127.0.0.1:${port} backlog 4096${tls === null ? "" : ` ssl crt ${tls.both}`}
+  bind 127.0.0.1:${port} backlog 4096${tls === null ? "" : ` ssl crt ${tls.both} alpn h2,http/1.1`}
   http-request set-header X-Forwarded-Proto ${tls === null ? "http" : "https"}
   unique-id-format %{+X}o%ci%cp%rt%pid
   unique-id-header X-Request-Id

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { cpuUsOf, parseStat, treeOf } from "./process-tree.ts";
 import { median, perRequest, renderTable, summarize } from "./report.ts";
+import { parseH2load, percentiles } from "./load.ts";
 import { parseWrk } from "./wrk.ts";
 
 const REPORT = `Running 2s test @ http://127.0.0.1:8080/small-get
@@ -45,6 +46,21 @@ test("a run of wrk without a report is an error that shows what it said", () => 
     () => parseWrk("unable to connect to 127.0.0.1:1 Connection refused"),
     /no report:\nunable to connect/,
   );
+});
+
+const H2LOAD = `finished in 2.00s, 41234.50 req/s, 8.12MB/s
+requests: 82469 total, 82533 started, 82469 done, 82460 succeeded, 9 failed, 3 errored, 1 timeout
+status codes: 82460 2xx, 0 3xx, 0 4xx, 6 5xx
+`;
+
+test("the report of h2load is read; what errored or was late is part of what failed", () => {
+  assert.deepEqual(parseH2load(H2LOAD), { requests: 82_460, requestsPerSecond: 41_234.5, failures: 9 });
+  assert.throws(() => parseH2load("the connection was refused"), /no report:\nthe connection/);
+});
+
+test("percentiles come from every request of the log", () => {
+  const log = Array.from({ length: 100 }, (_, i) => `1700000000000000\t200\t${(100 - i) * 1_000}\n`).join("");
+  assert.deepEqual(percentiles(log), { p50Ms: 51, p99Ms: 100 });
 });
 
 const statLine = (pid: number, name: string, parent: number, utime: number, stime: number) =>
@@ -135,7 +151,8 @@ test("--help explains the flags; a wrong one is named with what there is", () =>
   assert.equal(wrong.status, 2);
   assert.match(
     wrong.stderr,
-    /bench: --only knows viaduct, nginx, haproxy, caddy, direct, not «apache»; see --help/,
+    /bench: --only knows viaduct, nginx, nginx-full, haproxy, caddy, direct, not «apache»; see --help/,
   );
+  assert.match(run("--at-share", "2").stderr, /--at-share «2» is no number from 0\.1 to 0\.9/);
   assert.match(run("--rounds", "0").stderr, /--rounds «0» is no whole number of at least 1/);
 });

@@ -1,31 +1,10 @@
-/** Drives one proxy with wrk and reads what it prints. */
-
-export interface WrkResult {
-  readonly requests: number;
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** Answers other than 2xx and 3xx, and connections that failed: a run with any is no measurement. */
-  readonly failures: number;
-}
+/** Reads what wrk prints. */
+import type { LoadResult } from "./load.ts";
 
 const UNIT_MS: Readonly<Record<string, number>> = { us: 1e-3, ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-export function wrkArguments(url: string, seconds: number, connections: number): readonly string[] {
-  return [
-    "--threads",
-    "1",
-    "--connections",
-    String(connections),
-    "--duration",
-    `${seconds}s`,
-    "--latency",
-    url,
-  ];
-}
-
 /** @param text  What `wrk --latency` printed. @throws when it is not the report of a finished run */
-export function parseWrk(text: string): WrkResult {
+export function parseWrk(text: string): LoadResult {
   const number = (pattern: RegExp): number | null => {
     const match = pattern.exec(text);
     return match === null ? null : Number(match[1]);
