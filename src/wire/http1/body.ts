@@ -233,15 +233,18 @@ export class BodyReader {
   }
 }
 
+/** A name in lower case that no trailer may have, in any version of HTTP. */
+export function isForbiddenTrailer(name: string): boolean {
+  return FORBIDDEN_TRAILERS.has(name) || FORBIDDEN_TRAILER_PREFIXES.some((prefix) => name.startsWith(prefix));
+}
+
 function checkTrailer(line: string): void {
   const first = line.charCodeAt(0);
   if (first === SP || first === HTAB) throw headerFolded({});
   let at = 0;
   while (((CLASS[line.charCodeAt(at)] as number) & TOKEN) !== 0) at++;
   if (at === 0 || line.charCodeAt(at) !== COLON) throw headerNameInvalid({});
-  const name = line.slice(0, at).toLowerCase();
-  if (FORBIDDEN_TRAILERS.has(name)) throw trailerForbidden({});
-  if (FORBIDDEN_TRAILER_PREFIXES.some((prefix) => name.startsWith(prefix))) throw trailerForbidden({});
+  if (isForbiddenTrailer(line.slice(0, at).toLowerCase())) throw trailerForbidden({});
   for (let i = at + 1; i < line.length - 2; i++) {
     if (((CLASS[line.charCodeAt(i)] as number) & VALUE) === 0) throw headerValueInvalid({});
   }

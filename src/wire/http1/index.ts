@@ -2,7 +2,8 @@
  * HTTP/1.1 messages as bytes: strict readers of heads and bodies. No sockets, no clock, no buffers of their own:
  * a caller hands in what it received and is told what it means and where it ends.
  */
-export { BodyReader } from "./body.ts";
+export { BodyReader, isForbiddenTrailer } from "./body.ts";
+export { CLASS, DIGIT, HOST, HTAB, SP, TARGET, TOKEN, VALUE } from "./chars.ts";
 export {
   absoluteForm,
   type HeadLimits,
