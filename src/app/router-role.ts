@@ -25,18 +25,17 @@ import {
   createClassicFeed,
   createGorouterLogger,
   createHealth,
-  createHistogram,
   createHttpRouter,
   createInspection,
   createMetricsPage,
   createRoutePrograms,
   createStatusServer,
+  FeedCounts,
   type GorouterConfig,
   type GorouterLogger,
   type Health,
   type HttpRouter,
   loadGorouterConfig,
-  REGISTRATION_LATENCY_BUCKETS,
 } from "../router/index.ts";
 import { createTable } from "../table/index.ts";
 
@@ -150,9 +149,9 @@ function assemble(
   { log, clock, signals, bus, health }: Surroundings & { readonly bus: Bus | null; readonly health: Health },
 ): { readonly router: HttpRouter; readonly parts: readonly Part[] } {
   const { config, feed: feedConfig } = loaded;
-  const { attach, detach } = createRoutePrograms({ config, log: log.session("registry") });
-  const table = createTable({ attach, detach, emptyPoolTimeoutMs: loaded.emptyPoolTimeoutMs });
-  const registrationLatency = createHistogram(REGISTRATION_LATENCY_BUCKETS);
+  const programs = createRoutePrograms({ config, log: log.session("registry") });
+  const table = createTable({ ...programs, emptyPoolTimeoutMs: loaded.emptyPoolTimeoutMs });
+  const feeds = new FeedCounts(config.histogramBuckets);
   const feed =
     bus === null
       ? null
@@ -162,7 +161,7 @@ function assemble(
           config: { ...feedConfig, localAddress: localAddress() },
           log: log.session("subscriber"),
           clock,
-          onRegistrationLatency: registrationLatency.observe,
+          counts: feeds,
         });
   const router = createHttpRouter({
     config,
@@ -183,8 +182,7 @@ function assemble(
       counters: router.counters,
       exchanges: router.metrics,
       table,
-      feed: feed?.counts ?? null,
-      registrationLatency,
+      feeds,
       clock,
     }),
     log: log.session("status"),

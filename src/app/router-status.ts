@@ -2,14 +2,12 @@
 import { randomBytes } from "node:crypto";
 import type { Clock, Logger } from "../kernel/index.ts";
 import {
-  type ClassicFeed,
   createHealth,
-  createHistogram,
   createInspection,
   createMetricsPage,
   createStatusServer,
+  type FeedCounts,
   type HttpRouter,
-  REGISTRATION_LATENCY_BUCKETS,
   type StatusServer,
 } from "../router/index.ts";
 import type { Table } from "../table/index.ts";
@@ -27,12 +25,13 @@ export interface RouterStatus {
 export function createRouterStatus(given: {
   readonly router: HttpRouter;
   readonly table: Table;
-  readonly feed: Pick<ClassicFeed, "counts">;
+  /** Of all its feeds. */
+  readonly feeds: FeedCounts;
   readonly dropletStaleThresholdMs: number;
   readonly clock: Clock;
   readonly log: Logger;
 }): RouterStatus {
-  const { router, table, feed, clock } = given;
+  const { router, table, feeds, clock } = given;
   const password = randomBytes(18).toString("base64url");
   const part = createStatusServer({
     config: {
@@ -53,8 +52,7 @@ export function createRouterStatus(given: {
       counters: router.counters,
       exchanges: router.metrics,
       table,
-      feed: feed.counts,
-      registrationLatency: createHistogram(REGISTRATION_LATENCY_BUCKETS),
+      feeds,
       clock,
     }),
     log: given.log,

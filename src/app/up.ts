@@ -31,6 +31,7 @@ import {
   createHttpRouter,
   createNativeFeed,
   createRoutePrograms,
+  FeedCounts,
   routerConfigFrom,
   routerSection,
 } from "../router/index.ts";
@@ -200,6 +201,7 @@ async function composeRoles(
 
   const programs = createRoutePrograms({ config: routerConfig, log: roleLog("router") });
   const table = createTable(programs);
+  const feeds = new FeedCounts(routerConfig.histogramBuckets);
   const nativeFeed = createNativeFeed({
     reader: routeTable,
     readerName: "router/0",
@@ -207,7 +209,14 @@ async function composeRoles(
     log: roleLog("router"),
     clock,
   });
-  const classicFeed = createClassicFeed({ bus, table, config: CLASSIC_FEED, log: roleLog("router"), clock });
+  const classicFeed = createClassicFeed({
+    bus,
+    table,
+    config: CLASSIC_FEED,
+    counts: feeds,
+    log: roleLog("router"),
+    clock,
+  });
   const router = createHttpRouter({
     config: routerConfig,
     table,
@@ -218,7 +227,7 @@ async function composeRoles(
   const routerStatus = createRouterStatus({
     router,
     table,
-    feed: classicFeed,
+    feeds,
     dropletStaleThresholdMs: CLASSIC_FEED.dropletStaleThresholdMs,
     clock,
     log: roleLog("router"),

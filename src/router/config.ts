@@ -4,6 +4,7 @@
  */
 import { type ConfigOf, configSection, setting } from "../kernel/index.ts";
 import type { ErrorPage } from "./error-page.ts";
+import { METRICS_DEFAULTS, type MetricsConfig } from "./metrics-config.ts";
 import {
   ROUTE_SERVICES_DEFAULTS,
   type RouteServicesConfig,
@@ -19,7 +20,7 @@ export const AZ_PREFERENCES = ["none", "locally-optimistic"] as const;
 export type BalancingAlgorithm = (typeof BALANCING_ALGORITHMS)[number];
 
 /** Units are in the names; a limit or timeout of 0 is none, unless the comment says otherwise. */
-export interface RouterConfig extends RouteServicesConfig {
+export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
   /** Address to listen on. */
   readonly host: string;
   readonly port: number;
@@ -223,6 +224,7 @@ export const routerSection = configSection("router", {
 /** What `viaduct.yml` does not offer, because nobody needs it there. */
 export const ROUTER_DEFAULTS = Object.freeze({
   ...ROUTE_SERVICES_DEFAULTS,
+  ...METRICS_DEFAULTS,
   portSetting: "router.port",
   endpointKeepAliveProbeIntervalMs: 1_000,
   maxResponseHeadBytes: 1024 * 1024,

@@ -1,14 +1,14 @@
 /** What the metrics know of exchanges, beyond plain counts: how long they took, for whom, and what went wrong. */
 import type { Exchange } from "./exchange.ts";
 import { createHistogram, type Histogram } from "./histogram.ts";
+import { METRICS_DEFAULTS, type MetricsConfig } from "./metrics-config.ts";
 
-/** Milliseconds; gorouter's buckets. */
-const TIME_BUCKETS = [1, 2, 4, 6, 8, 10, 20, 40, 50, 100, 500, 1_000] as const;
-/** Nanoseconds; gorouter's buckets. */
-const LOOKUP_BUCKETS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((n) => n * 10_000);
-/** Names of components come from registrations, which anybody on the bus may send: so many are told apart. */
+/** Names of components and apps come from registrations, which anybody on the bus may send: so many are told apart. */
 const MAX_COMPONENTS = 256;
-const OTHER_COMPONENTS = "(others)";
+const MAX_APPS = 10_000;
+const OTHERS = "(others)";
+/** Whose latency it is when no endpoint was asked; gorouter's name. */
+const OURSELVES = "gorouter";
 
 export interface ComponentMetrics {
   requests: number;
@@ -20,16 +20,27 @@ export class ExchangeMetrics {
   /** By the `component` tag of the endpoint that was asked last; "" without one. */
   readonly components = new Map<string, ComponentMetrics>();
   /** Milliseconds: `latency` less the time spent waiting for the endpoint. */
-  readonly routerTime = createHistogram(TIME_BUCKETS);
+  readonly routerTime: Histogram;
   /** Nanoseconds. */
-  readonly lookupTime = createHistogram(LOOKUP_BUCKETS);
+  readonly lookupTime: Histogram;
   /** Exchanges that failed, by the code of their error. */
   readonly failures = new Map<string, number>();
+  /** Seconds, by `source_id` tag or app GUID; null when nobody wants to know. */
+  readonly apps: Map<string, Histogram> | null;
+  readonly #config: MetricsConfig;
+
+  constructor(config = METRICS_DEFAULTS) {
+    this.#config = config;
+    this.routerTime = createHistogram(config.histogramBuckets.gorouterTime);
+    this.lookupTime = createHistogram(config.histogramBuckets.routeLookupTime);
+    this.apps = config.countsLatencyPerApp ? new Map() : null;
+  }
 
   /** Once per exchange, when it has ended. */
   ended(exchange: Exchange): void {
     const { candidate, errorCode, startedAtMs, handedOverAtMs, answeredAtMs, endedAtMs } = exchange;
     if (errorCode !== "") this.failures.set(errorCode, (this.failures.get(errorCode) ?? 0) + 1);
+    if (this.apps !== null) this.#countApp(this.apps, exchange);
     if (candidate === null) return;
     const component = this.#component(candidate.endpoint.tags["component"] ?? "");
     component.requests++;
@@ -41,13 +52,29 @@ export class ExchangeMetrics {
   }
 
   #component(name: string): ComponentMetrics {
-    let component = this.components.get(name);
-    if (component === undefined) {
-      if (this.components.size >= MAX_COMPONENTS && name !== OTHER_COMPONENTS)
-        return this.#component(OTHER_COMPONENTS);
-      component = { requests: 0, latency: createHistogram(TIME_BUCKETS) };
-      this.components.set(name, component);
-    }
-    return component;
+    return oneOfMany(this.components, name, MAX_COMPONENTS, () => ({
+      requests: 0,
+      latency: createHistogram(this.#config.histogramBuckets.responseLatency),
+    }));
   }
+
+  #countApp(apps: Map<string, Histogram>, { candidate, startedAtMs, endedAtMs, isTunnel }: Exchange): void {
+    if (isTunnel) return;
+    const app = candidate?.endpoint.tags["source_id"] || candidate?.endpoint.appGuid || OURSELVES;
+    const { httpLatency } = this.#config.histogramBuckets;
+    oneOfMany(apps, app, MAX_APPS, () => createHistogram(httpLatency)).observe(
+      (endedAtMs - startedAtMs) / 1_000,
+    );
+  }
+}
+
+/** The value under `name`; beyond `limit` names the one that all others share. */
+function oneOfMany<V>(map: Map<string, V>, name: string, limit: number, create: () => V): V {
+  let value = map.get(name);
+  if (value === undefined) {
+    if (map.size >= limit && name !== OTHERS) return oneOfMany(map, OTHERS, limit, create);
+    value = create();
+    map.set(name, value);
+  }
+  return value;
 }

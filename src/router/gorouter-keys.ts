@@ -8,7 +8,7 @@
  */
 import { QUERY_REDACTIONS } from "./access-log.ts";
 import { AZ_PREFERENCES, BALANCING_ALGORITHMS } from "./config.ts";
-import { SHARDING_MODES } from "./feeds/classic.ts";
+import { SHARDING_MODES } from "./feeds/sharding.ts";
 import { allowlistProblem } from "./route-services/allowlist.ts";
 import { networkProblem } from "./route-services/egress.ts";
 import { certificateRules, keyPairs } from "./tls/gorouter-tls.ts";

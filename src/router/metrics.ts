@@ -8,30 +8,25 @@ import {
   endpointNameMismatch,
   endpointTlsFailed,
 } from "../kernel/errors/router.ts";
+import { contentLengthEmpty } from "../kernel/errors/wire.ts";
 import type { Clock } from "../kernel/index.ts";
 import type { Table } from "../table/index.ts";
 import type { RouterCounters, StatusCounts } from "./counters.ts";
 import type { ExchangeMetrics } from "./exchange-metrics.ts";
-import type { ClassicFeedCounts } from "./feeds/classic.ts";
-import type { Histogram } from "./histogram.ts";
-
-/** Milliseconds; gorouter's buckets. */
-export const REGISTRATION_LATENCY_BUCKETS = [0.1, 0.5, 1, 1.5, 2, 2.5, 3, 3.5, 4] as const;
+import type { FeedCounts } from "./feeds/feed-counts.ts";
 
 export interface MetricsSources {
   readonly counters: Readonly<RouterCounters>;
   readonly exchanges: ExchangeMetrics;
   readonly table: Pick<Table, "size">;
-  /** Null without NATS. */
-  readonly feed: ClassicFeedCounts | null;
-  readonly registrationLatency: Histogram;
+  readonly feeds: FeedCounts;
   readonly clock: Clock;
 }
 
 /** @returns what `/metrics` answers, made when it is asked for. */
 export function createMetricsPage(sources: MetricsSources): () => string {
   return () => {
-    const { counters, feed } = sources;
+    const { counters } = sources;
     const page: string[] = [];
     const add = (type: string, name: string, help: string, lines: readonly string[]) =>
       page.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines);
@@ -75,15 +70,15 @@ export function createMetricsPage(sources: MetricsSources): () => string {
       "Lines that the access log's file was too slow for.",
     );
     gauge("total_routes", sources.table.size, "Routes in the table.");
-    if (feed !== null) addFeed(feed, sources, add);
+    addFeeds(sources, add);
     const files = openFiles();
     if (files !== null) gauge("file_descriptors", files, "Open files and sockets.");
     return `${page.join("\n")}\n`;
   };
 }
 
-/** gorouter's names of what went wrong with endpoints, and the errors that count. */
-const BACKEND_FAILURES = [
+/** gorouter's names of what went wrong, and the errors that count. */
+const NAMED_FAILURES = [
   [
     "backend_exhausted_conns",
     connectionLimitReached,
@@ -92,10 +87,15 @@ const BACKEND_FAILURES = [
   ["backend_invalid_id", endpointNameMismatch, "Endpoints whose certificate was for another name."],
   ["backend_invalid_tls_cert", endpointCertificateInvalid, "Endpoints whose certificate is not trusted."],
   ["backend_tls_handshake_failed", endpointTlsFailed, "Failed TLS handshakes with endpoints."],
+  [
+    "empty_content_length_header",
+    contentLengthEmpty,
+    "Requests refused for a Content-Length without a value.",
+  ],
 ] as const;
 
 function addExchanges(
-  { components, routerTime, lookupTime, failures }: ExchangeMetrics,
+  { components, routerTime, lookupTime, failures, apps }: ExchangeMetrics,
   add: (type: string, name: string, help: string, lines: readonly string[]) => void,
 ): void {
   const byComponent = [...components].map(([name, of]) => ({ labels: `component="${label(name)}"`, of }));
@@ -123,7 +123,15 @@ function addExchanges(
     "Finding the route, nanoseconds; every 64th request.",
     lookupTime.lines("route_lookup_time"),
   );
-  for (const [name, error, help] of BACKEND_FAILURES) {
+  if (apps !== null) {
+    add(
+      "histogram",
+      "http_latency_seconds",
+      "From the first byte of a request to the last of its answer, by app.",
+      [...apps].flatMap(([app, times]) => times.lines("http_latency_seconds", `source_id="${label(app)}"`)),
+    );
+  }
+  for (const [name, error, help] of NAMED_FAILURES) {
     add("counter", name, help, [`${name} ${failures.get(error.definition.code) ?? 0}`]);
   }
   add(
@@ -134,38 +142,62 @@ function addExchanges(
   );
 }
 
-function addFeed(
-  feed: ClassicFeedCounts,
-  { registrationLatency, clock }: MetricsSources,
+function addFeeds(
+  { feeds, clock }: MetricsSources,
   add: (type: string, name: string, help: string, lines: readonly string[]) => void,
 ): void {
-  const registered = [...feed.registered].flatMap(([component, outcomes]) => {
+  const registered = [...feeds.registered].flatMap(([component, outcomes]) => {
     const labels = `component="${label(component)}"`;
     return [
       `registry_message{${labels},action="endpoint-added"} ${outcomes.new}`,
       `registry_message{${labels},action="endpoint-updated"} ${outcomes.updated + outcomes.unchanged}`,
     ];
   });
-  add("counter", "registry_message", "Registrations of a URI over NATS.", registered);
+  add("counter", "registry_message", "Registrations of a URI.", registered);
   add(
     "counter",
     "unregistry_message",
-    "Unregistrations of a URI over NATS.",
-    [...feed.unregistered].map(
+    "Unregistrations of a URI.",
+    [...feeds.unregistered].map(
       ([component, count]) => `unregistry_message{component="${label(component)}"} ${count}`,
     ),
   );
-  add("counter", "routes_pruned", "Endpoints removed for their age.", [`routes_pruned ${feed.pruned}`]);
-  const sinceUpdate = feed.lastUpdateAtMs === null ? -1 : clock.nowMs() - feed.lastUpdateAtMs;
-  add("gauge", "ms_since_last_registry_update", "Milliseconds since the table changed; -1 before.", [
-    `ms_since_last_registry_update ${sinceUpdate}`,
-  ]);
+  const sinceUpdate = feeds.lastUpdateAtMs === null ? -1 : clock.nowMs() - feeds.lastUpdateAtMs;
+  const numbers = [
+    ["counter", "routes_pruned", feeds.pruned, "Endpoints removed for their age."],
+    [
+      "gauge",
+      "ms_since_last_registry_update",
+      sinceUpdate,
+      "Milliseconds since the table changed; -1 before.",
+    ],
+    ["gauge", "buffered_messages", feeds.waitingMessages, "Messages of registrars that wait for their turn."],
+    [
+      "counter",
+      "total_dropped_messages",
+      feeds.droppedMessages,
+      "Those that came while too many waited, and are lost.",
+    ],
+    [
+      "counter",
+      "token_fetch_errors",
+      feeds.tokenFetchErrors,
+      "Failed tries to get a token for the Routing API.",
+    ],
+    [
+      "counter",
+      "subscribe_events_errors",
+      feeds.subscribeErrors,
+      "Failed tries to hear the Routing API's events.",
+    ],
+  ] as const;
+  for (const [type, name, value, help] of numbers) add(type, name, help, [`${name} ${value}`]);
   const latency = "route_registration_latency";
   add(
     "histogram",
     latency,
     "From an instance's start to its registration, milliseconds.",
-    registrationLatency.lines(latency),
+    feeds.registrationLatency.lines(latency),
   );
 }
 

@@ -70,7 +70,7 @@ export function createHttpRouter(parts: HttpRouterParts): HttpRouter {
 class RouterPart implements HttpRouter {
   readonly name = "router";
   readonly counters = createCounters();
-  readonly metrics = new ExchangeMetrics();
+  readonly metrics: ExchangeMetrics;
   readonly #parts: HttpRouterParts;
   readonly #router: RouterContext;
   readonly #server: Server;
@@ -83,6 +83,7 @@ class RouterPart implements HttpRouter {
 
   constructor(parts: HttpRouterParts) {
     this.#parts = parts;
+    this.metrics = new ExchangeMetrics(parts.config);
     let endpointTls: SecureContext | undefined;
     this.#router = {
       config: parts.config,

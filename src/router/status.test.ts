@@ -11,6 +11,7 @@ import { selfSigned } from "../../test/support/certificate.ts";
 import { createCounters } from "./counters.ts";
 import type { StatusConfig } from "./gorouter-config.ts";
 import { ExchangeMetrics } from "./exchange-metrics.ts";
+import { FeedCounts } from "./feeds/feed-counts.ts";
 import { createHealth } from "./health.ts";
 import { createHistogram } from "./histogram.ts";
 import { createMetricsPage } from "./metrics.ts";
@@ -28,6 +29,21 @@ const CONFIG: StatusConfig = {
 
 const plainEndpoint = endpoint({ host: "10.0.1.5", port: 61_001 });
 
+function createCounts(nowMs: number): FeedCounts {
+  const counts = new FeedCounts();
+  for (const [outcome, times] of [
+    ["new", 1],
+    ["updated", 2],
+    ["unchanged", 3],
+  ] as const) {
+    for (let i = 0; i < times; i++) counts.countRegistered('a"b', outcome);
+  }
+  for (let i = 0; i < 4; i++) counts.countUnregistered("");
+  counts.pruned = 5;
+  counts.lastUpdateAtMs = nowMs - 250;
+  return counts;
+}
+
 async function startStatus(t: TestContext, changes: Partial<StatusConfig> = {}) {
   const health = createHealth();
   const table = createTable({ attach: () => null });
@@ -43,13 +59,7 @@ async function startStatus(t: TestContext, changes: Partial<StatusConfig> = {}) 
       exchanges: new ExchangeMetrics(),
       table,
       clock,
-      registrationLatency: createHistogram([1, 10]),
-      feed: {
-        registered: new Map([['a"b', { new: 1, updated: 2, unchanged: 3 }]]),
-        unregistered: new Map([["", 4]]),
-        pruned: 5,
-        lastUpdateAtMs: clock.nowMs() - 250,
-      },
+      feeds: createCounts(clock.nowMs()),
     }),
     log: silentLogger,
   });

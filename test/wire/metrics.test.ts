@@ -1,7 +1,7 @@
 /** What the metrics page says after exchanges of each kind. */
 import assert from "node:assert/strict";
 import { systemClock } from "../../src/kernel/index.ts";
-import { createHistogram, createMetricsPage } from "../../src/router/index.ts";
+import { createMetricsPage, FeedCounts, HISTOGRAM_BUCKETS } from "../../src/router/index.ts";
 import { type RouterUnderTest, script, startEndpoint, startRouter } from "./support.ts";
 
 function pageOf({ router }: RouterUnderTest): readonly string[] {
@@ -9,8 +9,7 @@ function pageOf({ router }: RouterUnderTest): readonly string[] {
     counters: router.counters,
     exchanges: router.metrics,
     table: { size: 0 },
-    feed: null,
-    registrationLatency: createHistogram([]),
+    feeds: new FeedCounts(),
     clock: systemClock,
   });
   return page().split("\n");
@@ -73,4 +72,60 @@ script("every 64th lookup is timed", async (t) => {
     await client.message();
   }
   assert.ok(pageOf(under).includes("route_lookup_time_count 2"));
+});
+
+script("with the switch on, each app has its latency, and what no app was asked has ours", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const under = await startRouter(t, {
+    routes: [
+      { uri: "shop.example.com", ports: [endpoint.port], endpoint: { tags: { source_id: "shop-guid" } } },
+    ],
+    config: { countsLatencyPerApp: true },
+  });
+  const client = await under.connect();
+  client.send(GET);
+  const app = await endpoint.accept();
+  await app.message();
+  under.clock.advance(300);
+  app.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  await client.message();
+  client.send("GET / HTTP/1.1\r\nHost: unknown.example.com\r\n\r\n");
+  await client.message();
+  const page = pageOf(under);
+  for (const line of [
+    'http_latency_seconds_bucket{source_id="shop-guid",le="0.2"} 0',
+    'http_latency_seconds_bucket{source_id="shop-guid",le="0.4"} 1',
+    'http_latency_seconds_sum{source_id="shop-guid"} 0.3',
+    'http_latency_seconds_count{source_id="gorouter"} 1',
+  ]) {
+    assert.ok(page.includes(line), `${line}\n${page.join("\n")}`);
+  }
+});
+
+script("without the switch no app has a latency of its own", async (t) => {
+  const under = await startRouter(t);
+  const client = await under.connect();
+  client.send(GET);
+  await client.message();
+  assert.ok(!pageOf(under).some((line) => line.includes("http_latency_seconds")));
+});
+
+script("a Content-Length without a value is refused and counted", async (t) => {
+  const under = await startRouter(t);
+  const client = await under.connect();
+  client.send("POST / HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length:\r\n\r\n");
+  assert.match(await client.message(), /^HTTP\/1\.1 400 /);
+  assert.ok(pageOf(under).includes("empty_content_length_header 1"));
+});
+
+script("buckets are the operator's", async (t) => {
+  const under = await startRouter(t, {
+    config: { histogramBuckets: { ...HISTOGRAM_BUCKETS, gorouterTime: [3, 7] } },
+  });
+  const page = pageOf(under).filter((line) => line.startsWith("gorouter_time_bucket"));
+  assert.deepEqual(page, [
+    'gorouter_time_bucket{le="3"} 0',
+    'gorouter_time_bucket{le="7"} 0',
+    'gorouter_time_bucket{le="+Inf"} 0',
+  ]);
 });

@@ -45,6 +45,7 @@ export const headerFolded = malformed(
 );
 export const hostRepeated = malformed("host_repeated", "there is more than one Host header");
 export const hostInvalid = malformed("host_invalid", "the Host header is not «host» or «host:port»");
+export const contentLengthEmpty = malformed("content_length_empty", "Content-Length has no value");
 export const contentLengthInvalid = malformed(
   "content_length_invalid",
   "Content-Length is not one decimal number below 10^15",

@@ -8,9 +8,10 @@ import {
   type RouterStartMessage,
   SUBJECTS,
 } from "../../bus/index.ts";
-import { createLogger, createManualClock } from "../../kernel/index.ts";
+import { createLogger, createManualClock, silentLogger } from "../../kernel/index.ts";
 import { createTable, endpointAddress } from "../../table/index.ts";
 import { CLASSIC_FEED_DEFAULTS, type ClassicFeedConfig, createClassicFeed } from "./classic.ts";
+import { FeedCounts } from "./feed-counts.ts";
 
 const CONFIG: ClassicFeedConfig = { ...CLASSIC_FEED_DEFAULTS, index: 3, localAddress: "10.0.0.1" };
 
@@ -23,7 +24,6 @@ async function startFeed(t: TestContext, changes: Partial<ClassicFeedConfig> = {
   const clock = createManualClock();
   const bus = createMemoryBus({ log, clock });
   const table = createTable({ attach: () => null });
-  const latencies: number[] = [];
   const starts: RouterStartMessage[] = [];
   bus.subscribe(SUBJECTS.routerStart, ({ data }) => {
     const decoded = decodeRouterStart(data);
@@ -35,7 +35,6 @@ async function startFeed(t: TestContext, changes: Partial<ClassicFeedConfig> = {
     log,
     clock,
     config: { ...CONFIG, ...changes },
-    onRegistrationLatency: (ms) => latencies.push(ms),
   });
   await feed.start();
   t.after(() => feed.stop());
@@ -47,7 +46,6 @@ async function startFeed(t: TestContext, changes: Partial<ClassicFeedConfig> = {
     clock,
     feed,
     table,
-    latencies,
     starts,
     lines,
     said,
@@ -317,10 +315,9 @@ test("the registration latency is measured for new endpoints that say since when
   await router.register({ ...shop, endpointUpdatedAtNs });
   await router.register({ ...shop, port: 61_002 });
   // A double holds nanoseconds since 1970 to 256 of them.
-  assert.deepEqual(
-    router.latencies.map((ms) => Math.round(ms)),
-    [250],
-  );
+  const [sum, count] = router.feed.counts.registrationLatency.lines("l").slice(-2);
+  assert.equal(Math.round(Number(sum?.split(" ")[1])), 250);
+  assert.equal(count, "l_count 1");
 });
 
 test("components that senders make up share one counter after the first hundred", async (t) => {
@@ -340,3 +337,39 @@ test("after stop it neither listens nor prunes", async (t) => {
   assert.equal(router.endpoints("late.example.com"), null);
   assert.notEqual(router.endpoints("shop.example.com"), null);
 });
+
+const oneUri = { ...shop, uris: ["shop.example.com"] };
+for (const { limit, message, lost } of [
+  { limit: "number", message: encodeRegister(oneUri), lost: 2 },
+  {
+    limit: "number of bytes",
+    message: encodeRegister({ ...oneUri, tags: { long: "x".repeat(1_400) } }),
+    lost: 3,
+  },
+]) {
+  test(`messages wait their turn up to a ${limit}; what comes then is lost and counted`, async (t) => {
+    // Each look at it takes longer than a slice, so that only the first message is not to wait.
+    let nowMs = 0;
+    const clock = { ...createManualClock(), monotonicMs: () => (nowMs += 10) };
+    const bus = createMemoryBus({ log: silentLogger, clock });
+    const table = createTable({ attach: () => null });
+    const counts = new FeedCounts();
+    const feed = createClassicFeed({
+      bus,
+      table,
+      clock,
+      counts,
+      log: silentLogger,
+      config: CONFIG,
+      maxWaitingMessages: 3,
+    });
+    await feed.start();
+    t.after(() => feed.stop());
+    for (let i = 0; i < 6; i++) bus.publish(SUBJECTS.routerRegister, message);
+    await bus.flush();
+    assert.equal(counts.droppedMessages, lost);
+    assert.equal(counts.waitingMessages, 5 - lost);
+    while (counts.waitingMessages > 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(counts.registered.get(""), { new: 1, updated: 0, unchanged: 5 - lost });
+  });
+}

@@ -17,19 +17,13 @@ import {
   SUBJECTS,
 } from "../../bus/index.ts";
 import { type Clock, type Logger, newGuid, type Part, type Timer } from "../../kernel/index.ts";
-import {
-  type Endpoint,
-  endpointAddress,
-  type RegisterOutcome,
-  type RouteOptions,
-  type Table,
-} from "../../table/index.ts";
+import { type Endpoint, endpointAddress, type RouteOptions, type Table } from "../../table/index.ts";
+import { FeedCounts } from "./feed-counts.ts";
+import { prune } from "./prune.ts";
+import { createShard, type Sharding } from "./sharding.ts";
 import { createSlices } from "./slices.ts";
 
-export const SHARDING_MODES = ["all", "segments", "shared-and-segments"] as const;
-export type ShardingMode = (typeof SHARDING_MODES)[number];
-
-export interface ClassicFeedConfig {
+export interface ClassicFeedConfig extends Sharding {
   /** This router's number in its deployment; the beginning of its id. */
   readonly index: number;
   /** Address of this machine, for `router.start`. */
@@ -41,8 +35,6 @@ export interface ClassicFeedConfig {
   readonly pruneStaleDropletsIntervalMs: number;
   /** True: nothing is pruned while the bus is away, and all endpoints count as just seen when it is back. */
   readonly suspendPruningIfNatsUnavailable: boolean;
-  readonly routingTableShardingMode: ShardingMode;
-  readonly isolationSegments: readonly string[];
   /** False turns `http2` endpoints into `http1` ones. */
   readonly enableHttp2: boolean;
 }
@@ -60,23 +52,13 @@ export const CLASSIC_FEED_DEFAULTS: ClassicFeedConfig = Object.freeze({
   enableHttp2: true,
 });
 
-/** What the feed has done since it started, for metrics. Components are the `component` tags of messages. */
-export interface ClassicFeedCounts {
-  /** Registrations of a URI, by component. */
-  readonly registered: ReadonlyMap<string, Readonly<Record<RegisterOutcome, number>>>;
-  /** Unregistrations of a URI, by component. */
-  readonly unregistered: ReadonlyMap<string, number>;
-  readonly pruned: number;
-  /** When the table changed last, wall clock; null before the first change. */
-  readonly lastUpdateAtMs: number | null;
-}
-
 export interface ClassicFeed extends Part {
-  readonly counts: ClassicFeedCounts;
+  readonly counts: FeedCounts;
 }
 
-/** Components come from messages; a sender that makes them up must not fill the memory. */
-const MAX_COMPONENTS = 100;
+/** As many messages as gorouter lets wait, of so many bytes on average; those that come then are lost. */
+const MAX_WAITING_MESSAGES = 131_072;
+const WAITING_BYTES_PER_MESSAGE = 1_024;
 /** Longest piece of a bad message in the log. */
 const LOGGED_PAYLOAD_BYTES = 4_096;
 /** Option problems are logged once per route, until this many are remembered. */
@@ -90,44 +72,44 @@ export function createClassicFeed(given: {
   readonly config: ClassicFeedConfig;
   readonly log: Logger;
   readonly clock: Clock;
-  /** Told once per new endpoint: from the instance's last change to now. */
-  readonly onRegistrationLatency?: (ms: number) => void;
+  /** Its own when it is left out. */
+  readonly counts?: FeedCounts;
+  readonly maxWaitingMessages?: number;
 }): ClassicFeed {
-  const { bus, table, config, log, clock } = given;
+  const { bus, table, config, log, clock, counts = new FeedCounts() } = given;
+  const { maxWaitingMessages = MAX_WAITING_MESSAGES } = given;
+  const maxWaitingBytes = maxWaitingMessages * WAITING_BYTES_PER_MESSAGE;
   const startMessage = encodeRouterStart({
     id: `${config.index}-${newGuid()}`,
     hosts: [config.localAddress],
     minimumRegisterIntervalInSeconds: Math.trunc(config.startResponseDelayIntervalMs / 1_000),
     pruneThresholdInSeconds: Math.trunc(config.dropletStaleThresholdMs / 1_000),
   });
-  const segments = new Set(config.isolationSegments);
-  const counts = createCounts();
+  const isInShard = createShard(config);
   const rememberProblem = createMemory(MAX_REMEMBERED_PROBLEMS);
   const subscriptions: BusSubscription[] = [];
   let pruneTimer: Timer | null = null;
   let stopStatus = () => {};
 
-  const isInShard = (segment: string): boolean => {
-    switch (config.routingTableShardingMode) {
-      case "all":
-        return true;
-      case "segments":
-        return segments.has(segment);
-      case "shared-and-segments":
-        return segment === "" || segments.has(segment);
-      default:
-        return config.routingTableShardingMode satisfies never;
-    }
-  };
-
   // A socket hands over up to two megabytes in one turn of the event loop. What does not fit in a slice waits, in
   // order, so that traffic has its turn in between.
-  const slices = createSlices<Heard>(clock, (message) => onMessage(message));
+  let waitingBytes = 0;
+  const slices = createSlices<Heard>(clock, (message) => {
+    counts.waitingMessages--;
+    waitingBytes -= message.data.length;
+    onMessage(message);
+  });
   const hear = ({ subject, data }: BusMessage) => {
     if (subject !== SUBJECTS.routerRegister && subject !== SUBJECTS.routerUnregister) return;
+    if (slices.mayRun()) return onMessage({ subject, data });
+    if (counts.waitingMessages >= maxWaitingMessages || waitingBytes + data.length > maxWaitingBytes) {
+      counts.droppedMessages++;
+      return;
+    }
+    counts.waitingMessages++;
+    waitingBytes += data.length;
     // The data is the bus's again when we return.
-    if (slices.mayRun()) onMessage({ subject, data });
-    else slices.add({ subject, data: data.slice() });
+    slices.add({ subject, data: data.slice() });
   };
 
   const onMessage = (message: Heard) => {
@@ -170,9 +152,7 @@ export function createClassicFeed(given: {
       isNew ||= outcome === "new";
       if (outcome !== "unchanged") counts.lastUpdateAtMs = clock.nowMs();
     }
-    if (isNew && endpoint.updatedAtNs !== "") {
-      given.onRegistrationLatency?.(clock.nowMs() - Number(endpoint.updatedAtNs) / 1e6);
-    }
+    if (isNew) counts.countLatency(endpoint.updatedAtNs, clock.nowMs());
   };
 
   const unregister = (message: RegisterMessage) => {
@@ -200,25 +180,15 @@ export function createClassicFeed(given: {
     return options;
   };
 
-  const prune = () => {
+  const pruneUnlessSuspended = () => {
     if (config.suspendPruningIfNatsUnavailable && bus.status === "disconnected") {
       log.info({}, "prune-suspended");
       return;
     }
-    const pruned = table.prune(clock.monotonicMs());
-    if (pruned.length === 0) return;
-    counts.pruned += pruned.length;
+    const pruned = prune(table, clock.monotonicMs(), log);
+    if (pruned === 0) return;
+    counts.pruned += pruned;
     counts.lastUpdateAtMs = clock.nowMs();
-    for (const [uri, endpoints] of Map.groupBy(pruned, ({ route }) => route)) {
-      log.info(
-        {
-          uri,
-          endpoints: endpoints.map(({ endpoint }) => endpointAddress(endpoint)),
-          isolation_segment: endpoints[0]?.endpoint.isolationSegment || "-",
-        },
-        "pruned-route",
-      );
-    }
   };
 
   const onReconnected = () => {
@@ -244,7 +214,7 @@ export function createClassicFeed(given: {
       // it subscribes when it is back, and then `router.start` goes out as well.
       await bus.flush().catch(() => {});
       bus.publish(SUBJECTS.routerStart, startMessage);
-      pruneTimer = clock.setInterval(prune, config.pruneStaleDropletsIntervalMs);
+      pruneTimer = clock.setInterval(pruneUnlessSuspended, config.pruneStaleDropletsIntervalMs);
       log.info({}, "subscriber-started");
     },
     async stop() {
@@ -252,6 +222,7 @@ export function createClassicFeed(given: {
       stopStatus();
       for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
       slices.stop();
+      counts.waitingMessages = 0;
     },
   };
 }
@@ -301,32 +272,6 @@ function describe(message: RegisterMessage): object {
 
 function payloadOf(message: Heard): string {
   return Buffer.from(message.data.subarray(0, LOGGED_PAYLOAD_BYTES)).toString("utf8");
-}
-
-function createCounts() {
-  const registered = new Map<string, Record<RegisterOutcome, number>>();
-  const unregistered = new Map<string, number>();
-  const known = (component: string, map: ReadonlyMap<string, unknown>) =>
-    map.has(component) || map.size < MAX_COMPONENTS ? component : "other";
-  return {
-    registered,
-    unregistered,
-    pruned: 0,
-    lastUpdateAtMs: null as number | null,
-    countRegistered(component: string, outcome: RegisterOutcome) {
-      const label = known(component, registered);
-      let outcomes = registered.get(label);
-      if (outcomes === undefined) {
-        outcomes = { new: 0, updated: 0, unchanged: 0 };
-        registered.set(label, outcomes);
-      }
-      outcomes[outcome]++;
-    },
-    countUnregistered(component: string) {
-      const label = known(component, unregistered);
-      unregistered.set(label, (unregistered.get(label) ?? 0) + 1);
-    },
-  };
 }
 
 /** True the first time it is told something; forgets everything when it knows too much. */

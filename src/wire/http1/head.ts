@@ -11,6 +11,7 @@ import {
   bareLineFeed,
   connectUnsupported,
   contentLengthConflict,
+  contentLengthEmpty,
   contentLengthInvalid,
   framingAmbiguous,
   headerFolded,
@@ -229,7 +230,8 @@ class Head {
   }
 
   #readLength(start: number, end: number): number {
-    if (end === start || end - start > MAX_LENGTH_DIGITS) throw contentLengthInvalid({});
+    if (end === start) throw contentLengthEmpty({});
+    if (end - start > MAX_LENGTH_DIGITS) throw contentLengthInvalid({});
     let length = 0;
     for (let i = start; i < end; i++) {
       const code = this.text.charCodeAt(i);
