@@ -10,12 +10,12 @@
  * Bytes that came early (a body before its endpoint is connected, pipelined requests) wait in `held`; reading
  * pauses when they are many, so that memory per connection is bounded.
  */
-import type { Socket } from "node:net";
 import { BodyReader, RequestHead } from "../wire/http1/index.ts";
+import type { Carrier } from "./carrier.ts";
 import type { ClientTransport } from "./client-transport.ts";
 import type { RouterContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
-import { readHead } from "./read-head.ts";
+import { readHead, readHeadText } from "./read-head.ts";
 import { type ClientCertHeader, clientCertHeader } from "./xfcc.ts";
 
 /** Reading stops while more than this waits to be used. */
@@ -36,13 +36,15 @@ const HALF_CLOSED_GRACE_MS = 1_000;
 type State = "head" | "exchange" | "skipping" | "tunnel" | "lingering" | "closed";
 
 export class ClientConnection {
-  readonly socket: Socket;
+  /** Of its own, or a stream of an HTTP/2 session. */
+  readonly socket: Carrier;
   readonly router: RouterContext;
   /** The client's IP; an IPv4 address never in its IPv6 form. */
   readonly address: string;
   /** `address:port`, `[address]:port` for IPv6. */
   readonly peer: string;
   readonly usesTls: boolean;
+  readonly isHttp2: boolean;
   readonly certHeader: ClientCertHeader;
   readonly head = new RequestHead();
   readonly body = new BodyReader();
@@ -64,20 +66,21 @@ export class ClientConnection {
 
   constructor(router: RouterContext, transport: ClientTransport) {
     this.router = router;
-    const { address, port, tls } = transport;
+    const { address, port, tls, isHttp2 } = transport;
     this.address = address;
     this.peer = address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
     this.usesTls = tls !== null;
+    this.isHttp2 = isHttp2;
     this.certHeader = clientCertHeader(router.config.forwardedClientCert, tls?.certificate ?? "");
     this.#quietSinceMs = router.ticker.nowMs;
     this.exchange = new Exchange(router, this);
-    this.socket = transport
-      .open(this.#receive)
-      .on("drain", this.#onDrain)
-      .on("end", this.#onEnd)
-      .on("error", ignore) // «close» follows and decides
-      .on("close", this.#onClose);
-    router.counters.activeConnections++;
+    this.socket = transport.open({
+      received: this.#receive,
+      drained: this.#onDrain,
+      ended: this.#onEnd,
+      closed: this.#onClose,
+    });
+    if (!isHttp2) router.counters.activeConnections++;
   }
 
   get isIdle(): boolean {
@@ -91,7 +94,7 @@ export class ClientConnection {
 
   /** The connection can be used again, even if the request body is not complete. */
   get mayPersist(): boolean {
-    if (this.router.isDraining) return false;
+    if (this.router.isLeaving) return false;
     if (this.body.done) return true;
     return !this.head.expectsContinue && !this.body.isChunked && this.body.remaining <= MAX_SKIPPED_BYTES;
   }
@@ -129,6 +132,26 @@ export class ClientConnection {
   /** Bytes that were read before there was this connection. */
   receiveEarly(bytes: Buffer): void {
     if (bytes.length > 0) this.#receive(bytes, bytes.length);
+  }
+
+  /** A whole head at once; only when {@link isIdle}. @param lineCount  of its header lines */
+  receiveHead(text: string, lineCount: number): void {
+    this.#quietSinceMs = this.router.ticker.nowMs;
+    this.#state = "exchange";
+    try {
+      readHeadText(this, text, lineCount);
+    } catch (error) {
+      this.exchange.refuse(error);
+      return;
+    }
+    this.exchange.begin();
+  }
+
+  /** A head came that is none; only when {@link isIdle}. */
+  refuse(error: unknown): void {
+    this.headStartedAtMs = this.router.ticker.monotonicMs();
+    this.#state = "exchange";
+    this.exchange.refuse(error);
   }
 
   startTunnel(): void {
@@ -303,9 +326,7 @@ export class ClientConnection {
     this.#state = "closed";
     this.held = null;
     this.router.clients.delete(this);
-    this.router.counters.activeConnections--;
+    if (!this.isHttp2) this.router.counters.activeConnections--;
     if (wasExchanging) this.exchange.clientGone();
   };
 }
-
-const ignore = () => {};

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
-import { type OnBytes, readInto } from "./receive-buffer.ts";
+import { attach, type Carrier, type CarrierListener } from "./carrier.ts";
+import { readInto } from "./receive-buffer.ts";
 import type { ClientTls } from "./tls/tls-handshakes.ts";
 
 /** A client's connection when everything that comes before HTTP has come. */
@@ -9,13 +10,20 @@ export interface ClientTransport {
   readonly port: number;
   /** Null without TLS. */
   readonly tls: ClientTls | null;
+  /** It is a stream of an HTTP/2 session, told to us as HTTP/1.1. */
+  readonly isHttp2: boolean;
   /** Begins to read; what it returns is written to. Called once. */
-  open(receive: OnBytes): Socket;
+  open(listener: CarrierListener): Carrier;
 }
 
 /** A connection without TLS. @param source  who it belongs to, when that is not its other end */
 export function plainTransport(accepted: Socket, source = peerOf(accepted)): ClientTransport {
-  return { ...source, tls: null, open: (receive) => readInto(accepted, receive) };
+  return {
+    ...source,
+    tls: null,
+    isHttp2: false,
+    open: (listener) => attach(readInto(accepted, listener.received), listener),
+  };
 }
 
 /** The other end; an IPv4 address never in its IPv6 form. */

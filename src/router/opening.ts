@@ -9,6 +9,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { ViaductError } from "../kernel/index.ts";
 import { type ProxySource, readProxyHeader } from "../wire/proxy-protocol/index.ts";
+import { attach } from "./carrier.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { type ClientTransport, peerOf, plainTransport } from "./client-transport.ts";
 import type { RouterContext } from "./context.ts";
@@ -23,7 +24,7 @@ const PROXY_HEADER_LIMIT_MS = 100;
 const HANDSHAKE_LIMIT_MS = 10_000;
 
 /** A client whose handshake has ended well; nothing has been read from it yet. */
-interface SecureClient extends Omit<ClientTransport, "open"> {
+interface SecureClient extends Omit<ClientTransport, "open" | "isHttp2"> {
   readonly tls: ClientTls;
   readonly socket: TLSSocket;
 }
@@ -36,9 +37,11 @@ const PROTOCOLS: Readonly<Record<string, (router: RouterContext, client: SecureC
   "http/1.1": (router, { socket, ...client }) =>
     openHttp1(router, {
       ...client,
+      isHttp2: false,
       // Measured: the shared buffer of plain connections gains nothing here that could be told from noise, because
       // TLS hands out its records in memory of their own size; and it would lean on more that is not documented.
-      open: (receive) => socket.on("data", (chunk: Buffer) => receive(chunk, chunk.length)),
+      open: (listener) =>
+        attach(socket, listener).on("data", (chunk: Buffer) => listener.received(chunk, chunk.length)),
     }),
 };
 export const alpnProtocols: readonly string[] = Object.keys(PROTOCOLS);

@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { mayDecideHead } from "../wire/http1/index.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import { NAMES } from "./header-names.ts";
@@ -42,4 +43,15 @@ export function readHead(client: ClientConnection, bytes: Buffer, size: number):
   client.text = isComplete ? "" : text;
   client.textEnd = isComplete ? "" : text.slice(-3);
   return isComplete ? client.head.end - before.length : size;
+}
+
+/**
+ * The same for a whole head that was never bytes. @param lineCount  how many header lines were put into it: another
+ * number than that of the reader means that a name or value held a line of its own, and would smuggle it in.
+ */
+export function readHeadText(client: ClientConnection, text: string, lineCount: number): void {
+  client.headStartedAtMs = client.router.ticker.monotonicMs();
+  const { head } = client;
+  const isWhole = head.parse(text, 0, 0, NAMES, LIMITS) && head.end === text.length;
+  assert(isWhole && head.lineCount === lineCount, "the text is one head of so many lines");
 }

@@ -45,7 +45,9 @@ export class ExchangeRecord implements AccessLogRecord {
     return this.#exchange.client.head.target;
   }
   get protocol() {
-    return this.#exchange.client.head.minorVersion === 1 ? "HTTP/1.1" : "HTTP/1.0";
+    const { isHttp2, head } = this.#exchange.client;
+    if (isHttp2) return "HTTP/2.0";
+    return head.minorVersion === 1 ? "HTTP/1.1" : "HTTP/1.0";
   }
   get status() {
     return this.#exchange.status;

@@ -1,0 +1,51 @@
+/**
+ * What carries the bytes of a connection: a socket, or one stream of an HTTP/2 session that reads and writes as if it
+ * were a connection of its own. The part of `net.Socket` that exchanges use, under its names.
+ */
+import type { Socket } from "node:net";
+
+export interface Carrier {
+  /** Ours; undefined when it is not known. */
+  readonly localAddress?: string | undefined;
+  /** Written bytes wait in our memory; the listener hears `drained` when they have gone. */
+  readonly writableNeedDrain: boolean;
+  /** The bytes must stay as they are until they have gone. @returns false when {@link writableNeedDrain} */
+  write(bytes: Buffer): boolean;
+  /** A character per byte. */
+  write(text: string, encoding: "latin1"): boolean;
+  cork(): void;
+  uncork(): void;
+  pause(): unknown;
+  resume(): unknown;
+  /** After what is written: nothing more from us. */
+  end(): unknown;
+  /** After what is written: over. */
+  destroySoon(): void;
+  /** Over, in the middle of whatever it is. */
+  destroy(): unknown;
+  /** The same so that the other end cannot take it for an end. */
+  resetAndDestroy(): unknown;
+}
+
+/** The reading end of a carrier. */
+export interface CarrierListener {
+  /** The bytes are valid during the call only. */
+  readonly received: (bytes: Buffer, size: number) => void;
+  readonly drained: () => void;
+  /** The other end says no more. */
+  readonly ended: () => void;
+  /** Over. Always the last call. */
+  readonly closed: () => void;
+}
+
+/** @returns the socket, whose events now go to the listener; reading is the caller's affair. */
+export function attach<S extends Socket>(socket: S, { drained, ended, closed }: CarrierListener): S {
+  socket
+    .on("drain", drained)
+    .on("end", ended)
+    .on("error", ignore) // «close» follows and decides
+    .on("close", closed);
+  return socket;
+}
+
+const ignore = () => {};
