@@ -23,9 +23,23 @@ export interface LineSink {
 export function createLogger(options: { level: LogLevel; sink?: LineSink }): Logger {
   const sink = options.sink ?? process.stdout;
   return pino(
-    { level: options.level, base: null, timestamp: pino.stdTimeFunctions.isoTime, messageKey: "message" },
+    { level: options.level, base: null, timestamp: isoTime, messageKey: "message" },
     { write: (line: string) => void sink.write(line) },
   );
+}
+
+// 100,000 routes that register at once are 200,000 lines, and writing the time was the dearest part of each.
+let lastMs = -1;
+let lastTime = "";
+
+/** As pino's own, made once per millisecond. */
+function isoTime(): string {
+  const nowMs = Date.now();
+  if (nowMs !== lastMs) {
+    lastMs = nowMs;
+    lastTime = `,"time":"${new Date(nowMs).toISOString()}"`;
+  }
+  return lastTime;
 }
 
 /** Says nothing; for tests and for tools that print by themselves. */

@@ -50,19 +50,40 @@ test("routes that share an address share its load", () => {
 });
 
 test("an address with TLS is another one than without, and than under another name", () => {
-  const { register, programs } = start();
+  const { register, program, programs } = start();
   register("a.example.com", 80);
   register("b.example.com", 80, {}, { tls: true, serverCertDomainSan: "one" });
   register("c.example.com", 80, {}, { tls: true, serverCertDomainSan: "two" });
+  for (const name of "abc") program(`${name}.example.com`);
   assert.equal(programs.endpoints.size, 3);
 });
 
-test("what is known of an address lives as long as any route has it", () => {
+test("a route without options costs no program before its first request, and keeps it current from then on", () => {
+  const { register, unregister, program, programs, table } = start();
+  register("a.example.com", 80);
+  const early = table.lookup("a.example.com", "/");
+  register("a.example.com", 81);
+  assert.equal(programs.endpoints.size, 0);
+  // Whoever has looked up a route may still use it, and leaves nothing behind.
+  assert.deepEqual(
+    early?.attachment.candidates.map(({ address }) => address),
+    ["10.0.0.1:80"],
+  );
+  assert.equal(programs.endpoints.size, 0);
+  assert.equal(program("a.example.com").candidates.length, 2);
+  register("a.example.com", 82);
+  assert.equal(programs.endpoints.size, 3);
+  for (const port of [80, 81, 82]) unregister("a.example.com", port);
+  assert.equal(programs.endpoints.size, 0);
+});
+
+test("what is known of an address lives as long as any route that has had requests has it", () => {
   const { register, unregister, program, programs } = start();
   register("a.example.com", 80);
   register("b.example.com", 80);
   register("b.example.com", 81);
   const load = program("a.example.com").candidates[0]?.load;
+  program("b.example.com");
   assert.equal(programs.endpoints.size, 2);
   unregister("a.example.com", 80);
   assert.equal(program("b.example.com").candidates[0]?.load, load);

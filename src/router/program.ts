@@ -54,11 +54,14 @@ export interface RouteProgram {
   readonly responseHead: readonly Hook<"responseHead">[];
 }
 
-/** Attaches programs to routes; give {@link attach} and {@link detach} to the table. */
+/** Attaches programs to routes; give it to the table. */
 export interface RoutePrograms {
   readonly attach: (route: Omit<Route<RouteProgram>, "attachment">, previous?: RouteProgram) => RouteProgram;
+  /** A route without options is compiled at its first request: a program is half of what a route takes. */
+  readonly attachesLate: (route: Pick<Route, "options">) => boolean;
   /** The route is gone: connections to endpoints that no other route has are closed. */
   readonly detach: (program: RouteProgram) => void;
+  /** Those of compiled routes. */
   readonly endpoints: EndpointStates;
 }
 
@@ -123,7 +126,14 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
     for (const candidate of program.candidates) endpoints.release(candidate.load);
     if (program.service !== null) endpoints.release(program.service.candidate.load);
   };
-  return { attach, detach, endpoints };
+  // With options it is compiled at once, so that what is wrong with them is said while somebody looks.
+  const attachesLate: RoutePrograms["attachesLate"] = ({ options }) => isEmpty(options);
+  return { attach, attachesLate, detach, endpoints };
+}
+
+function isEmpty(map: object): boolean {
+  for (const _key in map) return false;
+  return true;
 }
 
 type Fact = "balancer" | "maxInFlightPerEndpoint" | "sessionCookie";

@@ -10,6 +10,7 @@ import {
   endpointAddress,
   type Registration,
   type Reservation,
+  type Route,
   type RouteOptions,
   type Snapshot,
   type TableEvent,
@@ -458,12 +459,19 @@ test("is empty again after everything has been taken back, and has detached what
           attached.add(attachment);
           return attachment;
         },
+        attachesLate: ({ endpoints }) => endpoints.length === 1,
         detach: (attachment) => assert.ok(attached.delete(attachment)),
         emptyPoolTimeoutMs: EMPTY_POOL_TIMEOUT_MS,
       });
       const registered: Registration[] = [];
+      let found: Route<object>[] = [];
       for (const step of steps) {
         if (step.do === "apply") table.apply(step.event);
+        if (step.do === "snapshot") {
+          // Read after the table may have replaced them.
+          for (const route of found) assert.equal(route.attachment, route.attachment);
+          found = [...table.routes(), ...table.internalRoutes(), ...table.tcpRoutes()];
+        }
         if (step.do !== "register") continue;
         table.register(step.registration, 0);
         registered.push(step.registration);

@@ -10,6 +10,7 @@ import { sameEndpoint, sameEndpoints, sameRecord, sameReservation } from "./equa
 import { RouteIndex } from "./route-index.ts";
 import { parseRouteKey } from "./route-key.ts";
 import { SharedStrings } from "./shared-strings.ts";
+import { type AttachmentMaker, TableRoute } from "./table-route.ts";
 import {
   type Destination,
   type Endpoint,
@@ -56,7 +57,7 @@ interface Pool<A> {
   members: readonly Member[];
   /** Set while an empty classic pool is still known; since when is null until the next prune tells the time. */
   lingering: { sinceMs: number | null } | null;
-  route: Route<A> | null;
+  route: TableRoute<A> | null;
 }
 
 /** Endpoints of one process, and the pools that are to have them. */
@@ -78,8 +79,9 @@ export function createTable<A>(options: TableOptions<A>): Table<A> {
   return new RouteTable(options);
 }
 
-class RouteTable<A> implements Table<A> {
+class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
   readonly #attach: TableOptions<A>["attach"];
+  readonly #attachesLate: NonNullable<TableOptions<A>["attachesLate"]>;
   readonly #detach: TableOptions<A>["detach"];
   readonly #emptyPoolTimeoutMs: number;
   readonly #index = new RouteIndex<A>();
@@ -106,6 +108,7 @@ class RouteTable<A> implements Table<A> {
 
   constructor(options: TableOptions<A>) {
     this.#attach = options.attach;
+    this.#attachesLate = options.attachesLate ?? (() => false);
     this.#detach = options.detach;
     this.#emptyPoolTimeoutMs = options.emptyPoolTimeoutMs ?? 0;
   }
@@ -318,10 +321,12 @@ class RouteTable<A> implements Table<A> {
 
   register(registration: Registration, nowMs: number): RegisterOutcome {
     const pool = this.#poolOf("http", registration.uri);
+    // Whole, because a fraction would be an object of its own in each of them; upwards, so that nobody is pruned early.
+    const seenAtMs = Math.ceil(nowMs);
     const { endpoint, options, routeServiceUrl, staleAfterMs } = registration;
     const known = pool.members.find((member) => compareAddress(member.endpoint, endpoint) === 0);
     if (known !== undefined) {
-      known.seenAtMs = nowMs;
+      known.seenAtMs = seenAtMs;
       known.staleAfterMs = staleAfterMs;
       if (
         sameEndpoint(known.endpoint, endpoint) &&
@@ -343,7 +348,7 @@ class RouteTable<A> implements Table<A> {
       options,
       routeServiceUrl,
       staleAfterMs,
-      seenAtMs: nowMs,
+      seenAtMs,
       order,
     };
     pool.members =
@@ -422,7 +427,7 @@ class RouteTable<A> implements Table<A> {
       this.#pools[pool.protocol].delete(pool.key);
       if (previous === null) return;
       this.#index.remove(pool.protocol, previous);
-      this.#detach?.(previous.attachment);
+      if (previous.isAttached) this.#detach?.(previous.attachment);
       return;
     }
     // A reservation decides everything it can say, even by saying nothing: `{}` and null are answers.
@@ -443,12 +448,23 @@ class RouteTable<A> implements Table<A> {
     }
     const { key, protocol } = pool;
     const { host } = parseRouteKey(key);
-    const content = { key, host, path, reservation, options, routeServiceUrl, endpoints };
-    const attachment = this.#attach(content, previous?.attachment);
-    // Not `{ ...content, attachment }`: a spread object takes a third more memory.
-    const route = { key, host, path, reservation, options, routeServiceUrl, endpoints, attachment };
+    const route = new TableRoute<A>(
+      { key, host, path, reservation, options, routeServiceUrl, endpoints },
+      this,
+    );
+    if (previous?.isAttached === true) route.attach(this.#attach(route, previous.attachment));
+    else if (!this.#attachesLate(route)) route.attach(this.#attach(route, undefined));
     pool.route = route;
     this.#index.put(protocol, route, previous);
+  }
+
+  /** For {@link TableRoute} only. */
+  attachLate(route: TableRoute<A>): A {
+    const attachment = this.#attach(route, undefined);
+    // A reader may hold a route that has left the table meanwhile, and that nothing would detach later.
+    const pool = this.#pools[route.reservation?.protocol ?? "http"].get(route.key);
+    if (pool?.route !== route) this.#detach?.(attachment);
+    return attachment;
   }
 
   #endpointsOf(pool: Pool<A>, reservation: Reservation | null): readonly Endpoint[] {

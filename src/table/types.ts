@@ -140,10 +140,15 @@ export interface Route<A = unknown> {
 
 export interface TableOptions<A> {
   /**
-   * Called when a route appears or changes, never per lookup. `previous` is the attachment it replaces. Routes of
+   * Called when a route appears or changes, never per lookup, but see {@link attachesLate}. `previous` is the attachment it replaces. Routes of
    * every protocol come here. Must not throw and must not write to the table.
    */
   readonly attach: (route: Omit<Route<A>, "attachment">, previous: A | undefined) => A;
+  /**
+   * True when the attachment of this route may wait until it is first read, which for most routes of a big table is
+   * never. Not asked while a route changes that has one: what it has is handed on at once. Absent: nothing waits.
+   */
+  readonly attachesLate?: (route: Omit<Route<A>, "attachment">) => boolean;
   /** Called when a route disappears, with what was attached to it. */
   readonly detach?: (attachment: A) => void;
   /** A classic pool that becomes empty stays known (503) for this long; 0 removes it at once (404). Milliseconds. */
