@@ -74,6 +74,7 @@ function register(api: HttpApi, endpoint: Endpoint, context: Context, verifier: 
         path: request.url.split("?", 1)[0] ?? "",
         params: readParams(request),
         query: readQuery(request, endpoint),
+        ifMatch: request.headers["if-match"],
         body: (await readBody(request, endpoint, context)) as never,
       };
       const answer = await endpoint.handle(call);

@@ -16,6 +16,8 @@ export interface Call<B = unknown> {
   readonly path: string;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;
+  /** The header of that name: the change is wanted only while the resource is the one with this tag. */
+  readonly ifMatch: string | undefined;
   /** Checked against the endpoint's schema. */
   readonly body: B;
 }

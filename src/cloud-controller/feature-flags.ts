@@ -39,10 +39,17 @@ export async function isEnabled(db: Database, flag: FeatureFlag): Promise<boolea
 
 /**
  * Administrators may what a flag forbids.
- * @throws featureDisabled with the flag's own words, when it has some.
+ * @throws featureDisabled
  */
 export async function demandFeature(db: Database, caller: Caller, flag: FeatureFlag): Promise<void> {
-  if (caller.isAdmin) return;
+  if (!caller.isAdmin) await demandEnabled(db, flag);
+}
+
+/**
+ * For what nobody may do as long as the flag is off.
+ * @throws featureDisabled with the flag's own words, when it has some
+ */
+export async function demandEnabled(db: Database, flag: FeatureFlag): Promise<void> {
   const row = await db
     .selectFrom("feature_flags")
     .select(["enabled", "error_message"])

@@ -39,6 +39,8 @@ export interface Listing<T extends ListedTable> {
   /** Parameters that the presenter looks at by itself. */
   readonly otherParameters?: readonly string[];
   readonly visible: (call: Call<unknown>) => Condition;
+  /** The header `ETag` of a single resource; read before the row. */
+  readonly tag?: (call: Call<unknown>, guid: string) => Promise<string>;
   /** All rows of a page at once, so that what they refer to is read once. */
   readonly present: (call: Call<unknown>, rows: readonly RowOf<T>[]) => Promise<readonly object[]>;
 }
@@ -90,9 +92,14 @@ export function showEndpoint<T extends ListedTable>(
       const problems: string[] = [];
       const includes = readIncludes(call.query, listing, problems);
       if (problems.length > 0) throw badQueryParameter({ problems });
-      const row = await findRow(call, listing, call.params["guid"] ?? "");
+      const guid = call.params["guid"] ?? "";
+      const etag = await listing.tag?.(call, guid);
+      const row = await findRow(call, listing, guid);
       const included = await loadIncludes(call, includes, [row]);
-      return ok({ ...(await presentRow(call, listing, row)), ...(includes.length > 0 && { included }) });
+      return {
+        ...ok({ ...(await presentRow(call, listing, row)), ...(includes.length > 0 && { included }) }),
+        ...(etag !== undefined && { headers: { etag } }),
+      };
     },
   });
 }

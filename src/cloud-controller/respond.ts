@@ -11,6 +11,8 @@ import {
   notAuthenticated,
   notAuthorized,
   notUnique,
+  parametersNotSupported,
+  resourceChanged,
   resourceNotFound,
   unknownRequest,
   unprocessable,
@@ -40,6 +42,8 @@ const NUMBERS: ReadonlyMap<string, readonly [code: number, title: string]> = new
   [resourceNotFound.definition.code, [10010, "CF-ResourceNotFound"]],
   [notUnique.definition.code, [10016, "CF-UniquenessError"]],
   [unknownRequest.definition.code, [10000, "CF-NotFound"]],
+  [resourceChanged.definition.code, [10_412, "CF-PreconditionFailed"]],
+  [parametersNotSupported.definition.code, [120_004, "CF-ServiceFetchInstanceParametersNotSupported"]],
   [featureDisabled.definition.code, [330002, "CF-FeatureDisabled"]],
 ] as const);
 

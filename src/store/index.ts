@@ -12,4 +12,11 @@ export type { Store, StoreLocation, StoreOptions } from "./store.ts";
 export { decodeJson, encodeJson, toTimestamp } from "./values.ts";
 export type { JsonText } from "./values.ts";
 export type { Outbox, OutboxEntry, OutboxNews } from "./outbox.ts";
-export type { HealthCheckDocument, NewRow, RowChange, RowOf, Tables } from "./tables.ts";
+export type {
+  HealthCheckDocument,
+  NewRow,
+  QuotaLimitsDocument,
+  RowChange,
+  RowOf,
+  Tables,
+} from "./tables.ts";

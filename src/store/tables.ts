@@ -249,7 +249,26 @@ export interface QuotasTable extends Row {
   name: string;
   /** The organization a space quota belongs to. */
   organization_guid: string | null;
-  limits: JsonText<Readonly<Record<string, unknown>>>;
+  limits: JsonText<QuotaLimitsDocument>;
+}
+
+/** What may be had at most; null for any number. */
+export interface QuotaLimitsDocument {
+  readonly apps: {
+    readonly total_memory_in_mb: number | null;
+    readonly per_process_memory_in_mb: number | null;
+    readonly log_rate_limit_in_bytes_per_second: number | null;
+    readonly total_instances: number | null;
+    readonly per_app_tasks: number | null;
+  };
+  readonly services: {
+    readonly paid_services_allowed: boolean;
+    readonly total_service_instances: number | null;
+    readonly total_service_keys: number | null;
+  };
+  readonly routes: { readonly total_routes: number | null; readonly total_reserved_ports: number | null };
+  /** Private domains; of an organization only. */
+  readonly domains: { readonly total_domains: number | null };
 }
 
 export interface FeatureFlagsTable {

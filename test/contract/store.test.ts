@@ -29,6 +29,7 @@ import {
   type NewRow,
   type OutboxEntry,
   openStore,
+  type QuotaLimitsDocument,
   type Store,
   type StoreLocation,
   type Tables,
@@ -850,7 +851,18 @@ const FULL_ROWS = {
     kind: "organization",
     name: "small",
     organization_guid: null,
-    limits: encodeJson({ routes: null }),
+    limits: encodeJson<QuotaLimitsDocument>({
+      apps: {
+        total_memory_in_mb: null,
+        per_process_memory_in_mb: null,
+        log_rate_limit_in_bytes_per_second: null,
+        total_instances: null,
+        per_app_tasks: null,
+      },
+      services: { paid_services_allowed: true, total_service_instances: null, total_service_keys: null },
+      routes: { total_routes: 10, total_reserved_ports: 0 },
+      domains: { total_domains: null },
+    }),
   },
   isolation_segments: { ...row("segment"), name: "apart" },
   organizations: {

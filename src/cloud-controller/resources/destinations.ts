@@ -9,6 +9,7 @@ import { findRow } from "../list.ts";
 import { spaceVisible } from "../permissions.ts";
 import { link } from "../present.ts";
 import { refuse } from "../refuse.ts";
+import { demandRouteRevision } from "../route-revision.ts";
 import { message } from "../schema.ts";
 import { demandRouteWrite, loadDestinations, presentDestination, routeListing } from "./routes.ts";
 
@@ -176,11 +177,12 @@ async function demandApps(
 
 /** Runs `change` on the stored destinations; when it says it changed any, whoever was or is pointed to hears of it. */
 async function changeDestinations(
-  context: Context,
+  call: Call<unknown>,
   route: RowOf<"routes">,
   change: (db: Writer, stored: readonly RowOf<"destinations">[]) => Promise<boolean>,
 ): Promise<void> {
-  await context.write(async (db, news) => {
+  await call.context.write(async (db, news) => {
+    await demandRouteRevision(db, call, route.guid);
     const stored = (await loadDestinations(db, [route.guid]))(route.guid);
     const before = await processesOfRoutes(db, [route.guid]);
     if (!(await change(db, stored))) return;
@@ -193,7 +195,7 @@ async function changeDestinations(
 /** Adds what is not there yet; a destination that is there with another protocol takes the new one. */
 async function addDestinations(call: Call<DestinationsBody>, route: RowOf<"routes">): Promise<void> {
   const wanted = await readWanted(call, route);
-  await changeDestinations(call.context, route, async (db, stored) => {
+  await changeDestinations(call, route, async (db, stored) => {
     if (stored.some((each) => each.weight !== null)) {
       refuse("Destinations cannot be inserted when there are weighted destinations already configured.");
     }
@@ -207,7 +209,7 @@ async function addDestinations(call: Call<DestinationsBody>, route: RowOf<"route
 async function replaceDestinations(call: Call<DestinationsBody>, route: RowOf<"routes">): Promise<void> {
   const wanted = await readWanted(call, route);
   const kept = new Set(wanted.map(identity));
-  await changeDestinations(call.context, route, async (db, stored) => {
+  await changeDestinations(call, route, async (db, stored) => {
     const staying = stored.filter((each) => kept.has(identity(each)));
     const obsolete = stored.filter((each) => !kept.has(identity(each)));
     for (const { guid } of obsolete) await db.deleteFrom("destinations").where("guid", "=", guid).execute();
@@ -251,7 +253,7 @@ async function converge(
 }
 
 async function deleteDestination(call: Call<unknown>, route: RowOf<"routes">, guid: string): Promise<void> {
-  await changeDestinations(call.context, route, async (db, stored) => {
+  await changeDestinations(call, route, async (db, stored) => {
     const destination = findStored(stored, guid);
     if (destination.weight !== null) refuse("Weighted destinations cannot be deleted individually.");
     await db.deleteFrom("destinations").where("guid", "=", guid).execute();
@@ -266,7 +268,7 @@ async function updateDestination(
 ): Promise<void> {
   const { protocol } = call.body;
   if (protocol !== undefined) demandProtocol(route, protocol);
-  await changeDestinations(call.context, route, async (db, stored) => {
+  await changeDestinations(call, route, async (db, stored) => {
     const destination = findStored(stored, guid);
     if (protocol === undefined || destination.protocol === protocol) return false;
     await db

@@ -228,10 +228,38 @@ test("a domain of a TCP router group takes ports of that group, and nothing else
   for (const [more, detail] of [
     [{ port: 1025 }, "Route already exists with port '1025' for domain 'tcp.example.com'."],
     [{ port: 1027 }, "Port '1027' is not available. Try a different port or use a different domain."],
-    [{}, "Routes with protocol 'tcp' must specify a port."],
+    [{ port: null }, "Routes with protocol 'tcp' must specify a port."],
+    [{ port: 0 }, "Routes with protocol 'tcp' must specify a port."],
     [{ port: 1024, host: "a" }, "Hosts are not supported for TCP routes."],
     [{ port: 1024, path: "/a" }, "Paths are not supported for TCP routes."],
   ] as const) {
     assert.deepEqual((await post(more)).details, [detail]);
   }
+});
+
+test("a TCP route that asks for no port gets a free one, until the router group has none left", async (t) => {
+  const api = await startApi(t);
+  const domain = await tcpDomain(api);
+  const { guid: group } = (await api.get(`/v3/domains/${domain}`)).body.router_group ?? {};
+  const sibling = await api.create("/v3/domains", {
+    name: "tcp2.example.com",
+    router_group: { guid: String(group) },
+  });
+  const post = (guid: string, more: object = {}) =>
+    api.post("/v3/routes", {
+      ...more,
+      relationships: { space: { data: { guid: api.space } }, domain: { data: { guid } } },
+    });
+  const ports: number[] = [];
+  for (const guid of [domain, sibling, domain, sibling]) {
+    const made = await post(guid);
+    assert.equal(made.status, 201);
+    ports.push(Number(made.body.port));
+  }
+  assert.deepEqual(ports.toSorted(), [1024, 1025, 1026, 2000]);
+  assert.deepEqual((await post(domain)).details, ["There are no more ports available for this domain."]);
+  const [ofSibling] = await api.list(`/v3/routes?domain_guids=${sibling}`);
+  assert.deepEqual((await post(domain, { port: ofSibling?.port })).details, [
+    `Port '${ofSibling?.port}' is not available. Try a different port or use a different domain.`,
+  ]);
 });

@@ -22,6 +22,7 @@ import {
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, domainVisible, organizationVisible } from "../permissions.ts";
 import { groupBy, head, link, toManyData, toOneData, withMetadata } from "../present.ts";
+import { demandRoomForDomain } from "../quotas.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toMany, toOneOrNone } from "../schema.ts";
 import { organizationListing } from "./organizations.ts";
@@ -93,6 +94,7 @@ async function createDomain(call: Call<Static<typeof CreateDomain>>): Promise<st
   await unlessTaken(
     context.write(async (db) => {
       await refuseTakenNames(db, name, owner);
+      if (owner !== null) await demandRoomForDomain(db, owner);
       if (body.router_group !== undefined) await demandRouterGroup(db, body.router_group.guid);
       const now = context.now();
       await db

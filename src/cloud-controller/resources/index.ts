@@ -9,6 +9,7 @@ import { jobs } from "./jobs.ts";
 import { organizations } from "./organizations.ts";
 import { processes } from "./processes.ts";
 import { roles } from "./roles.ts";
+import { routeSharing } from "./route-sharing.ts";
 import { routes } from "./routes.ts";
 import { spaces } from "./spaces.ts";
 import { users } from "./users.ts";
@@ -22,6 +23,7 @@ export const endpoints: readonly Endpoint[] = [
   ...users,
   ...domains,
   ...routes,
+  ...routeSharing,
   ...destinations,
   ...apps,
   ...processes,

@@ -1,19 +1,22 @@
 /** Routes: a host and path (or a port) of a domain, held by a space, with options and destinations. */
+import { randomInt } from "node:crypto";
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
-import { mergeOptions, validateOptions, validatePatch } from "../../options/index.ts";
+import { findOption, mergeOptions, validateOptions, validatePatch } from "../../options/index.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import type { RouteOptions } from "../../table/index.ts";
-import type { Context, Database } from "../context.ts";
+import type { Context, Database, Writer } from "../context.ts";
 import { deleteRoutes, processesOfRoutes } from "../deletions.ts";
-import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
-import { demandFeature } from "../feature-flags.ts";
+import { type Answer, type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { demandFeature, isEnabled } from "../feature-flags.ts";
 import { asJob } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, domainVisible, may, routeVisible } from "../permissions.ts";
+import { demandRoomForRoute } from "../quotas.ts";
+import { demandRouteRevision, routeRevision } from "../route-revision.ts";
 import { groupBy, head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { routeUrl } from "../route-address.ts";
@@ -81,6 +84,22 @@ function validOptions(options: unknown, context: Context): RouteOptions {
   throw unprocessable({ problems: verdict.problems.map((problem) => problem.text) });
 }
 
+/** Upstream's: without the flag there is no balancer `hash`, and nothing that goes with it. */
+async function demandHashFeature(db: Database, options: unknown): Promise<void> {
+  const isHash = ([name, value]: [string, unknown]) =>
+    value !== null &&
+    ((name === "loadbalancing" && value === "hash") || findOption(name)?.bond?.value === "hash");
+  const hashed = Object.entries((options ?? {}) as object).filter(isHash);
+  if (hashed.length === 0 || (await isEnabled(db, "hash_based_routing"))) return;
+  throw unprocessable({
+    problems: hashed.map(([name]) =>
+      name === "loadbalancing"
+        ? "Options Loadbalancing must be one of 'round-robin, least-connection' if present"
+        : `Options Unknown field(s): '${name}'`,
+    ),
+  });
+}
+
 // --- actions ---
 
 interface Target {
@@ -106,12 +125,16 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
       "You do not have sufficient permissions to create a route with a wildcard host on a domain not scoped to an organization.",
     );
   }
+  await demandHashFeature(db, body.options);
   const guid = newGuid();
-  const address = { host, path: body.path ?? "", port: body.port ?? null };
+  const protocol = domain.router_group_guid === null ? "http" : "tcp";
+  const wanted = { host, path: body.path ?? "", port: body.port };
   const options = validOptions(body.options, context);
+  let address: Address = { ...wanted, port: wanted.port ?? null };
   await unlessTaken(
     context.write(async (db, news) => {
-      await demandUsableAddress(db, context, target, address);
+      address = await demandUsableAddress(db, context, target, wanted);
+      await demandRoomForRoute(db, space, { guid, protocol });
       const now = context.now();
       await db
         .insertInto("routes")
@@ -122,7 +145,7 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
           space_guid: space.guid,
           domain_guid: domain.guid,
           ...address,
-          protocol: domain.router_group_guid === null ? "http" : "tcp",
+          protocol,
           options: encodeJson(options),
         })
         .execute();
@@ -160,14 +183,22 @@ interface Address {
   readonly path: string;
   readonly port: number | null;
 }
+/** Left out, the port of a TCP route is ours to choose. */
+interface WantedAddress extends Omit<Address, "port"> {
+  readonly port: number | null | undefined;
+}
 
-/** What the domain allows; upstream's texts in upstream's order. */
+/**
+ * What the domain allows; upstream's texts in upstream's order.
+ * @returns the address, with a port where a TCP route left the choice to us
+ */
 async function demandUsableAddress(
-  db: Database,
+  db: Writer,
   context: Context,
   { space, domain, organizationName }: Target,
-  { host, path, port }: Address,
-): Promise<void> {
+  wanted: WantedAddress,
+): Promise<Address> {
+  const { host, path, port = null } = wanted;
   const isUsable = await db
     .selectFrom("domains")
     .select("guid")
@@ -180,9 +211,8 @@ async function demandUsableAddress(
   if (domain.router_group_guid !== null) {
     if (host !== "") refuse("Hosts are not supported for TCP routes.");
     if (path !== "") refuse("Paths are not supported for TCP routes.");
-    if (port === null || port === 0) refuse("Routes with protocol 'tcp' must specify a port.");
-    await demandReservablePort(db, domain.router_group_guid, port);
-    return;
+    if (wanted.port === null || wanted.port === 0) refuse("Routes with protocol 'tcp' must specify a port.");
+    return { host, path, port: await reservePort(db, domain, domain.router_group_guid, port) };
   }
   if (port !== null) refuse("Routes with protocol 'http' do not support ports.");
   const name = host === "" ? domain.name : `${host}.${domain.name}`;
@@ -210,21 +240,58 @@ async function demandUsableAddress(
     .where(sql`lower(path)`, "=", path.toLowerCase())
     .executeTakeFirst();
   if (twin !== undefined) refuse(alreadyExists({ host, path, port }, domain.name));
+  return { host, path, port };
 }
 
-async function demandReservablePort(db: Database, routerGroup: string, port: number): Promise<void> {
+/**
+ * A port of the domain's router group that no route of any domain of that group has.
+ * @param wanted  Null for a random one.
+ */
+async function reservePort(
+  db: Writer,
+  domain: RowOf<"domains">,
+  routerGroup: string,
+  wanted: number | null,
+): Promise<number> {
   const group = await db
     .selectFrom("router_groups")
     .select("reservable_ports")
     .where("guid", "=", routerGroup)
     .executeTakeFirst();
-  const isReservable = (group?.reservable_ports ?? "").split(",").some((range) => {
-    const [first = Number.NaN, last = first] = range.split("-").map(Number);
-    return port >= first && port <= last;
-  });
-  if (!isReservable) {
-    refuse(`Port '${port}' is not available. Try a different port or use a different domain.`);
+  const ranges = portRanges(group?.reservable_ports ?? "");
+  const taken = await db
+    .selectFrom("routes")
+    .innerJoin("domains", "domains.guid", "routes.domain_guid")
+    .select(["routes.port", "routes.domain_guid"])
+    .where("domains.router_group_guid", "=", routerGroup)
+    .$if(wanted !== null, (query) => query.where("routes.port", "=", wanted))
+    .execute();
+  if (wanted !== null) {
+    const isReservable = ranges.some(([first, last]) => wanted >= first && wanted <= last);
+    if (isReservable && taken.length === 0) return wanted;
+    if (taken.some((route) => route.domain_guid === domain.guid)) {
+      refuse(alreadyExists({ host: "", path: "", port: wanted }, domain.name));
+    }
+    refuse(`Port '${wanted}' is not available. Try a different port or use a different domain.`);
   }
+  const held = new Set(taken.map((route) => route.port));
+  const free = ranges
+    .flatMap(([first, last]) => Array.from({ length: last - first + 1 }, (_, i) => first + i))
+    .filter((port) => !held.has(port));
+  return (
+    free[randomInt(Math.max(1, free.length))] ?? refuse("There are no more ports available for this domain.")
+  );
+}
+
+/** `1024-1123,2000` */
+function portRanges(text: string): readonly (readonly [first: number, last: number])[] {
+  return text
+    .split(",")
+    .filter((range) => range.trim() !== "")
+    .map((range) => {
+      const [first = Number.NaN, last = first] = range.split("-").map(Number);
+      return [first, last] as const;
+    });
 }
 
 function alreadyExists({ host, path, port }: Address, domain: string): string {
@@ -237,7 +304,9 @@ function alreadyExists({ host, path, port }: Address, domain: string): string {
 async function updateRoute(call: Call<Static<typeof UpdateRoute>>, route: RowOf<"routes">): Promise<void> {
   const { context, body } = call;
   await demandRouteWrite(call, route);
+  await demandHashFeature(context.store.db, body.options);
   await context.write(async (db, news) => {
+    await demandRouteRevision(db, call, route.guid);
     // The row again, inside the transaction: two updates of different options at once must both stay.
     const current = await db
       .selectFrom("routes")
@@ -375,8 +444,12 @@ export const routeListing: Listing<"routes"> = {
         call,
       ),
     paths: column("routes.path"),
-    ports: (values) =>
-      sql<boolean>`routes.port in (${sql.join(values.map((value) => (/^\d{1,5}$/.test(value) ? Number(value) : -1)))})`,
+    // «ports=» asks for routes that have none: the cf CLI sends it when it looks for an HTTP route.
+    ports: (values) => {
+      const numbers = values.map((value) => (/^\d{0,5}$/.test(value) ? Number(value) : -1));
+      const having = sql<boolean>`routes.port in (${sql.join(numbers)})`;
+      return numbers.includes(0) ? sql<boolean>`(${having} or routes.port is null)` : having;
+    },
     app_guids: (values) =>
       sql<boolean>`routes.guid in (select route_guid from destinations where app_guid in (${sql.join(values)}))`,
     // A route is also «in» the spaces it is shared with.
@@ -402,7 +475,10 @@ export const routeListing: Listing<"routes"> = {
     },
     space: spaceOf,
     "space.organization": organizationOf,
+    // Upstream's newest; there are none here.
+    route_policies: { key: "route_policies", load: async () => [] },
   },
+  tag: ({ context }, guid) => routeRevision(context.store.db, guid),
   visible: ({ caller }) => routeVisible(caller),
   present: ({ context }, rows) => presentRoutes(context, rows),
 };
@@ -410,6 +486,11 @@ export const routeListing: Listing<"routes"> = {
 // --- endpoints ---
 
 const guidOf = (call: Call<unknown>) => call.params["guid"] ?? "";
+
+async function answerWith(status: number, call: Call<unknown>, guid: string): Promise<Answer> {
+  const etag = await routeRevision(call.context.store.db, guid);
+  return { status, headers: { etag }, body: await presentNow(call, routeListing, guid) };
+}
 
 export const routes: readonly Endpoint[] = [
   listEndpoint("/v3/routes", "Lists routes.", routeListing),
@@ -447,7 +528,7 @@ export const routes: readonly Endpoint[] = [
     access: "write",
     body: CreateRoute,
     check: createProblems,
-    handle: async (call) => created(await presentNow(call, routeListing, await createRoute(call))),
+    handle: async (call) => answerWith(201, call, await createRoute(call)),
   }),
   defineEndpoint({
     method: "PATCH",
@@ -459,7 +540,7 @@ export const routes: readonly Endpoint[] = [
     handle: async (call) => {
       const route = await findRow(call, routeListing, guidOf(call));
       await updateRoute(call, route);
-      return ok(await presentNow(call, routeListing, route.guid));
+      return answerWith(200, call, route.guid);
     },
   }),
   defineEndpoint({
@@ -471,7 +552,10 @@ export const routes: readonly Endpoint[] = [
       const route = await findRow(call, routeListing, guidOf(call));
       await demandRouteWrite(call, route);
       const job = { operation: "route.delete", resourceType: "route", resourceGuid: route.guid };
-      return asJob(call.context, job, (db, news) => deleteRoutes(db, news, [route.guid]));
+      return asJob(call.context, job, async (db, news) => {
+        await demandRouteRevision(db, call, route.guid);
+        await deleteRoutes(db, news, [route.guid]);
+      });
     },
   }),
   defineEndpoint({

@@ -52,6 +52,21 @@ export const unprocessable = refuse<{ problems: readonly string[] }>("unprocessa
 
 export const notUnique = refuse<{ problem: string }>("uniqueness_error", 422, (d) => d.problem);
 
+/** Not upstream's: its clients never send `If-Match`. */
+export const resourceChanged = refuse<{ resource: string; guid: string; current: string }>(
+  "resource_changed",
+  412,
+  (d) =>
+    `${d.resource} '${d.guid}' was changed meanwhile: its tag is now ${d.current}. Read it again and repeat the change with that tag, or without If-Match.`,
+);
+
+/** What only a broker could tell. */
+export const parametersNotSupported = refuse<{ of: "instance" | "binding" }>(
+  "service_parameters_not_supported",
+  400,
+  (d) => `This service does not support fetching service ${d.of} parameters.`,
+);
+
 export const featureDisabled = refuse<{ flag: string }>(
   "feature_disabled",
   403,

@@ -1,0 +1,102 @@
+/**
+ * Quotas, as far as routes and private domains feel them: what an organization or a space may have at most. Counted
+ * inside the transaction that adds one more, so that of two who want the last place one gets it.
+ */
+import { sql } from "kysely";
+import { decodeJson, type QuotaLimitsDocument, type RowOf } from "../store/index.ts";
+import type { Condition } from "./condition.ts";
+import type { Writer } from "./context.ts";
+import { refuse } from "./refuse.ts";
+
+/** Name of the quota that organizations have until an administrator applies another. */
+export const DEFAULT_QUOTA = "default";
+
+export const UNLIMITED: QuotaLimitsDocument = {
+  apps: {
+    total_memory_in_mb: null,
+    per_process_memory_in_mb: null,
+    log_rate_limit_in_bytes_per_second: null,
+    total_instances: null,
+    per_app_tasks: null,
+  },
+  services: { paid_services_allowed: true, total_service_instances: null, total_service_keys: null },
+  routes: { total_routes: null, total_reserved_ports: null },
+  domains: { total_domains: null },
+};
+
+/**
+ * Lets pass when the space and its organization may have this route besides the ones they have.
+ * @param route  Not counted, for a route that moves within its organization.
+ */
+export async function demandRoomForRoute(
+  db: Writer,
+  space: Pick<RowOf<"spaces">, "guid" | "name" | "organization_guid" | "quota_guid">,
+  route: { readonly guid: string; readonly protocol: RowOf<"routes">["protocol"] },
+): Promise<void> {
+  const organization = await db
+    .selectFrom("organizations")
+    .select(["guid", "name", "quota_guid"])
+    .where("guid", "=", space.organization_guid)
+    .executeTakeFirstOrThrow();
+  const ofSpace = sql<boolean>`space_guid = ${space.guid}`;
+  const ofOrganization = sql<boolean>`space_guid in (
+    select guid from spaces where organization_guid = ${organization.guid})`;
+  const places = [
+    { name: `space '${space.name}'`, condition: ofSpace, limits: await limitsOf(db, space.quota_guid) },
+    {
+      name: `organization '${organization.name}'`,
+      condition: ofOrganization,
+      limits: await limitsOf(db, organization.quota_guid),
+    },
+  ];
+  const count = async (condition: Condition, isTcp: boolean) => {
+    const { total } = await db
+      .selectFrom("routes")
+      .select((eb) => eb.fn.countAll<number | string>().as("total"))
+      .where(condition)
+      .where("guid", "<>", route.guid)
+      .$if(isTcp, (query) => query.where("protocol", "=", "tcp"))
+      .executeTakeFirstOrThrow();
+    return Number(total);
+  };
+  for (const { name, condition, limits } of places) {
+    const limit = limits.routes.total_routes;
+    if (limit !== null && (await count(condition, false)) >= limit) {
+      refuse(`Routes quota exceeded for ${name}.`);
+    }
+  }
+  if (route.protocol !== "tcp") return;
+  for (const { name, condition, limits } of places) {
+    const limit = limits.routes.total_reserved_ports;
+    if (limit !== null && (await count(condition, true)) >= limit) {
+      refuse(`Reserved route ports quota exceeded for ${name}.`);
+    }
+  }
+}
+
+export async function demandRoomForDomain(db: Writer, organizationGuid: string): Promise<void> {
+  const organization = await db
+    .selectFrom("organizations")
+    .select(["name", "quota_guid"])
+    .where("guid", "=", organizationGuid)
+    .executeTakeFirstOrThrow();
+  const limit = (await limitsOf(db, organization.quota_guid)).domains.total_domains;
+  if (limit === null) return;
+  const { total } = await db
+    .selectFrom("domains")
+    .select((eb) => eb.fn.countAll<number | string>().as("total"))
+    .where("organization_guid", "=", organizationGuid)
+    .executeTakeFirstOrThrow();
+  if (Number(total) < limit) return;
+  refuse(`The number of private domains exceeds the quota for organization "${organization.name}"`);
+}
+
+async function limitsOf(db: Writer, quotaGuid: string | null): Promise<QuotaLimitsDocument> {
+  if (quotaGuid === null) return UNLIMITED;
+  const quota = await db
+    .selectFrom("quotas")
+    .select("limits")
+    .where("guid", "=", quotaGuid)
+    .executeTakeFirst();
+  return quota === undefined ? UNLIMITED : decodeJson(quota.limits);
+}

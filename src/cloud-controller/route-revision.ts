@@ -1,0 +1,38 @@
+/** Tags of routes, for `ETag` and `If-Match`: any change of a route or of its destinations gives another one. */
+import { createHash } from "node:crypto";
+import { resourceChanged } from "../kernel/errors/cloud-controller.ts";
+import type { Database } from "./context.ts";
+import type { Call } from "./endpoint.ts";
+
+/** Read it before the route that it goes with: a tag that is too old is refused, one that is too new hides a change. */
+export async function routeRevision(db: Database, guid: string): Promise<string> {
+  const route = await db
+    .selectFrom("routes")
+    .select("updated_at")
+    .where("guid", "=", guid)
+    .executeTakeFirst();
+  const destinations = await db
+    .selectFrom("destinations")
+    .select(["guid", "updated_at"])
+    .where("route_guid", "=", guid)
+    .orderBy("guid")
+    .execute();
+  const state = JSON.stringify([route?.updated_at, destinations.map((each) => [each.guid, each.updated_at])]);
+  return `"${createHash("sha256").update(state).digest("base64url").slice(0, 16)}"`;
+}
+
+/**
+ * For the transaction that changes the route.
+ * @throws resourceChanged when the request asks for another state of the route
+ */
+export async function demandRouteRevision(
+  db: Database,
+  { ifMatch }: Pick<Call, "ifMatch">,
+  guid: string,
+): Promise<void> {
+  if (ifMatch === undefined) return;
+  const current = await routeRevision(db, guid);
+  const wanted = ifMatch.split(",").map((tag) => tag.trim());
+  if (wanted.includes("*") || wanted.includes(current)) return;
+  throw resourceChanged({ resource: "Route", guid, current });
+}
