@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -108,4 +108,40 @@ test("closing waits for the last line, bytes above 0x7f included", async (t) => 
   writer.add("last");
   await writer.close();
   assert.equal(readFileSync(path, "utf8"), "GET /ä\nlast\n");
+});
+
+test("after its file was moved away, the log goes on in a new one, and what was on its way is in the old one", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "viaduct-access-log-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "access.log");
+  const writer = new AccessLogWriter(
+    fileBatchSink(path, (error) => assert.ifError(error)),
+    () => {},
+  );
+  writer.add("before");
+  writer.flush();
+  renameSync(path, `${path}.1`);
+  writer.reopen();
+  writer.add("after");
+  await writer.close();
+  assert.equal(readFileSync(`${path}.1`, "utf8"), "before\n");
+  assert.equal(readFileSync(path, "utf8"), "after\n");
+});
+
+test("a log that cannot be begun anew stays in the file it has, and says so", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "viaduct-access-log-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, "log", "access.log");
+  mkdirSync(join(folder, "log"));
+  const problems: Error[] = [];
+  const writer = new AccessLogWriter(
+    fileBatchSink(path, (error) => problems.push(error)),
+    () => {},
+  );
+  renameSync(join(folder, "log"), join(folder, "moved"));
+  writer.reopen();
+  writer.add("kept");
+  await writer.close();
+  assert.match(problems.map(String).join(), /^Error: ENOENT/);
+  assert.equal(readFileSync(join(folder, "moved", "access.log"), "utf8"), "kept\n");
 });

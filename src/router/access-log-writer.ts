@@ -18,6 +18,8 @@ const MAX_FULL_PAGES = 64;
 export interface BatchSink {
   /** Takes some whole lines; calls back when it may be given more, and is through with the bytes. */
   write(lines: Buffer, done: () => void): void;
+  /** Not called while it writes. */
+  reopen(): void;
   close(): void;
 }
 
@@ -31,6 +33,7 @@ export class AccessLogWriter {
   /** Written and free again: two pages are all that a sink that keeps up needs. */
   #spare: Buffer | null = null;
   #isWriting = false;
+  #mustReopen = false;
   #whenIdle: (() => void) | null = null;
 
   constructor(sink: BatchSink, onDrop: (lines: number) => void) {
@@ -65,9 +68,17 @@ export class AccessLogWriter {
     this.#isWriting = true;
     this.#sink.write(lines, () => {
       this.#isWriting = false;
+      if (this.#mustReopen) this.#sink.reopen();
+      this.#mustReopen = false;
       if (lines.buffer.byteLength === PAGE_BYTES) this.#spare = Buffer.from(lines.buffer);
       if (this.#whenIdle !== null || this.#full.length > 0) this.flush();
     });
+  }
+
+  /** What is written after the batch that is on its way goes to a file of the name that the log has now. */
+  reopen(): void {
+    if (this.#isWriting) this.#mustReopen = true;
+    else this.#sink.reopen();
   }
 
   /** Resolves when everything added before has been written. */
@@ -102,13 +113,15 @@ export function lineBatchSink(sink: LineSink): BatchSink {
       sink.write(lines.toString("latin1"));
       done();
     },
+    reopen() {},
     close() {},
   };
 }
 
-/** Appends to a file; created when it is missing. */
+/** Appends whole lines to a file, which other processes may do too; created when it is missing. */
 export function fileBatchSink(path: string, onError: (error: Error) => void): BatchSink {
-  const file = openSync(path, "a", 0o640);
+  const open = () => openSync(path, "a", 0o640);
+  let file = open();
   return {
     write(lines, done) {
       const writeFrom = (at: number) => {
@@ -119,6 +132,16 @@ export function fileBatchSink(path: string, onError: (error: Error) => void): Ba
         });
       };
       writeFrom(0);
+    },
+    reopen() {
+      const old = file;
+      try {
+        file = open();
+        closeSync(old);
+      } catch (error) {
+        // The file that was moved away is better than none.
+        onError(error as Error);
+      }
     },
     close: () => closeSync(file),
   };

@@ -41,6 +41,8 @@ export interface RouterContext {
   readonly openings: Set<Opening>;
   readonly clients: Set<ClientConnection>;
   readonly upstreams: Set<UpstreamConnection>;
+  /** Answers end their connections, so that clients go elsewhere; new ones are still taken. */
+  isLeaving: boolean;
   /** No new exchanges after the present ones. */
   isDraining: boolean;
   /** Null when nobody says otherwise: healthy while it does not drain. */

@@ -31,7 +31,7 @@ export { createSigner } from "./route-services/signature.ts";
 export type { SealedSignature, Signer } from "./route-services/signature.ts";
 export type { RouteProgram, RoutePrograms } from "./program.ts";
 export { createHttpRouter } from "./router.ts";
-export type { HttpRouter, HttpRouterParts } from "./router.ts";
+export type { BoundSockets, HttpRouter, HttpRouterParts } from "./router.ts";
 export { createStatusServer } from "./status.ts";
 export type { StatusServer } from "./status.ts";
 export type { VerdictEntry } from "./verdict-ring.ts";

@@ -37,8 +37,20 @@ export interface HttpRouterParts {
   /** Gets batches of access-log lines; null leaves it to `config.accessLogFile`. */
   readonly accessLog: LineSink | null;
   readonly formatAccessLog?: AccessLogFormatter;
+  /** Sockets that somebody else has bound, instead of `config`'s host and ports. */
+  readonly boundSockets?: BoundSockets;
+  /** Of {@link HttpRouter.setTicketKeys}; random ones when left out. */
+  readonly ticketKeys?: Buffer;
   /** What load balancers are told that ask under `config.healthcheckUserAgent`. */
   readonly health?: Pick<Health, "state">;
+}
+
+/** File descriptors. */
+export interface BoundSockets {
+  /** Null without a plain listener. */
+  readonly plain: number | null;
+  /** Null without a TLS listener. */
+  readonly tls: number | null;
 }
 
 export interface HttpRouter extends Part {
@@ -50,7 +62,14 @@ export interface HttpRouter extends Part {
    * Other certificates, suites, versions and client authorities for handshakes from now on; connections stay.
    * @throws what `node:tls` says of them; nothing has changed then
    */
-  reloadTls(config: TlsListenerConfig): void;
+  reloadTls(config: TlsListenerConfig, ticketKeys?: Buffer): void;
+  /**
+   * What the tickets are sealed with that TLS sessions are resumed by, 48 random bytes: routers that share them resume
+   * each other's sessions. Those sealed before are resumed no more.
+   */
+  setTicketKeys(keys: Buffer): void;
+  /** Begins the access log's file anew, after somebody has moved it away. */
+  reopenAccessLog(): void;
   readonly counters: Readonly<RouterCounters>;
   readonly metrics: ExchangeMetrics;
   /** The last exchanges, newest first. */
@@ -59,6 +78,12 @@ export interface HttpRouter extends Part {
   findVerdict(requestId: string): VerdictEntry | null;
   /** What would become of a request that came now. */
   explain(question: Question): Promise<Explanation>;
+  /** Answers end their connections from now on, so that clients come back elsewhere; idle connections stay. */
+  leave(): void;
+  /** Takes no further connections. */
+  stopListening(): void;
+  /** Resolves when no client is connected any more, at the latest after `deadlineMs`. */
+  whenQuiet(deadlineMs: number): Promise<void>;
   drain(deadlineMs: number): Promise<void>;
 }
 
@@ -78,8 +103,8 @@ class RouterPart implements HttpRouter {
   #port = 0;
   #tlsPort = 0;
   #lastFlushMs = 0;
-  /** Called when the last client has gone, while draining. */
-  #whenQuiet: (() => void) | null = null;
+  /** Called when the last client has gone. */
+  #onQuiet: (() => void) | null = null;
 
   constructor(parts: HttpRouterParts) {
     this.#parts = parts;
@@ -102,10 +127,11 @@ class RouterPart implements HttpRouter {
         return endpointTls;
       },
       routeServices: createRouteServices(parts.config),
-      tls: parts.config.tls === null ? null : this.#createHandshakes(parts.config.tls),
+      tls: parts.config.tls === null ? null : this.#createHandshakes(parts.config.tls, parts.ticketKeys),
       openings: new Set(),
       clients: new Set(),
       upstreams: new Set(),
+      isLeaving: false,
       isDraining: false,
       health: parts.health ?? null,
     };
@@ -122,8 +148,16 @@ class RouterPart implements HttpRouter {
     return this.#tlsPort;
   }
 
-  reloadTls(config: TlsListenerConfig): void {
-    this.#router.tls = this.#createHandshakes(config);
+  reloadTls(config: TlsListenerConfig, ticketKeys?: Buffer): void {
+    this.#router.tls = this.#createHandshakes(config, ticketKeys);
+  }
+
+  setTicketKeys(keys: Buffer): void {
+    this.#router.tls?.setTicketKeys(keys);
+  }
+
+  reopenAccessLog(): void {
+    this.#router.accessLog?.reopen();
   }
 
   lastVerdicts(): VerdictEntry[] {
@@ -142,8 +176,11 @@ class RouterPart implements HttpRouter {
     const { config } = this.#parts;
     this.#router.accessLog = this.#openAccessLog();
     const { listensPlain, tls } = config;
-    if (listensPlain) this.#port = await this.#listen(this.#server, config);
-    if (tls !== null) this.#tlsPort = await this.#listen(this.#tlsServer, { ...tls, host: config.host });
+    const bound = this.#parts.boundSockets;
+    if (listensPlain) this.#port = await this.#listen(this.#server, config, bound?.plain);
+    if (tls !== null) {
+      this.#tlsPort = await this.#listen(this.#tlsServer, { ...tls, host: config.host }, bound?.tls);
+    }
     this.#router.ticker.start(() => this.#tick());
     const { log } = this.#router;
     if (listensPlain) log.info({ host: config.host, port: this.#port }, "tcp-listener-started");
@@ -152,22 +189,34 @@ class RouterPart implements HttpRouter {
     else log.info({}, "tls-listener-not-enabled");
   }
 
+  leave(): void {
+    this.#router.isLeaving = true;
+  }
+
+  stopListening(): void {
+    for (const server of [this.#server, this.#tlsServer]) if (server.listening) server.close();
+  }
+
+  async whenQuiet(deadlineMs: number): Promise<void> {
+    if (this.#isQuiet) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onQuiet = resolve;
+    const timer = this.#router.clock.setTimeout(resolve, deadlineMs);
+    await promise;
+    timer.clear();
+    this.#onQuiet = null;
+  }
+
   /** Stops listening, closes idle connections, and waits for exchanges in flight. */
   async drain(deadlineMs: number): Promise<void> {
-    const { clients, clock } = this.#router;
+    const { clients } = this.#router;
+    this.leave();
     this.#router.isDraining = true;
-    this.#server.close();
-    this.#tlsServer.close();
+    this.stopListening();
     for (const opening of this.#router.openings) opening.destroy();
     for (const client of clients) if (client.isIdle) client.linger();
     for (const upstream of this.#router.upstreams) if (upstream.exchange === null) upstream.close();
-    if (clients.size === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#whenQuiet = resolve;
-    const timer = clock.setTimeout(resolve, deadlineMs);
-    await promise;
-    timer.clear();
-    this.#whenQuiet = null;
+    await this.whenQuiet(deadlineMs);
   }
 
   async stop(): Promise<void> {
@@ -177,10 +226,14 @@ class RouterPart implements HttpRouter {
     for (const upstream of this.#router.upstreams) upstream.close();
     // Closed clients are told of after this turn; their exchanges are to be in the log.
     await new Promise((resolve) => setImmediate(resolve));
-    for (const server of [this.#server, this.#tlsServer]) if (server.listening) server.close();
+    this.stopListening();
     this.#router.ticker.stop();
     await this.#router.accessLog?.close();
     this.#router.accessLog = null;
+  }
+
+  get #isQuiet(): boolean {
+    return this.#router.clients.size === 0 && this.#router.openings.size === 0;
   }
 
   async #listen(
@@ -190,9 +243,11 @@ class RouterPart implements HttpRouter {
       port,
       portSetting,
     }: { readonly host: string; readonly port: number; readonly portSetting: string },
+    fd: number | null = null,
   ): Promise<number> {
     try {
-      server.listen({ host, port, backlog: BACKLOG });
+      if (fd === null) server.listen({ host, port, backlog: BACKLOG });
+      else server.listen({ fd }, BACKLOG);
       await once(server, "listening");
     } catch (error) {
       throw listenError({ role: this.name, host, port, setting: portSetting }, error);
@@ -202,11 +257,13 @@ class RouterPart implements HttpRouter {
     return (server.address() as AddressInfo).port;
   }
 
-  #createHandshakes(config: TlsListenerConfig): TlsHandshakes {
+  #createHandshakes(config: TlsListenerConfig, ticketKeys?: Buffer): TlsHandshakes {
     const { log } = this.#parts;
-    return createTlsHandshakes(config, alpnProtocols, (error, client) =>
+    const handshakes = createTlsHandshakes(config, alpnProtocols, (error, client) =>
       log.debug({ client, error }, "tls-handshake-failed"),
     );
+    if (ticketKeys !== undefined) handshakes.setTicketKeys(ticketKeys);
+    return handshakes;
   }
 
   #openAccessLog(): AccessLogWriter | null {
@@ -233,6 +290,6 @@ class RouterPart implements HttpRouter {
       this.#lastFlushMs = nowMs;
       accessLog?.flush();
     }
-    if (clients.size === 0) this.#whenQuiet?.();
+    if (this.#isQuiet) this.#onQuiet?.();
   }
 }

@@ -19,6 +19,8 @@ export interface TlsHandshakes {
    * connection is closed then.
    */
   begin(accepted: Socket, done: Done): void;
+  /** What tickets for resuming sessions are sealed with from now on: 48 random bytes. */
+  setTicketKeys(keys: Buffer): void;
 }
 type Done = (socket: TLSSocket, tls: ClientTls) => void;
 
@@ -84,5 +86,6 @@ export function createTlsHandshakes(
       waiting.set(accepted, done);
       server.emit("connection", accepted);
     },
+    setTicketKeys: (keys) => void server.setTicketKeys(keys),
   };
 }
