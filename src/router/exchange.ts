@@ -48,7 +48,7 @@ import type { EndpointState } from "./endpoint-state.ts";
 import type { RoutedCandidate, RouteProgram } from "./program.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
 import type { Trace } from "./tracing.ts";
-import type { UpstreamConnection } from "./upstream-connection.ts";
+import type { Upstream } from "./upstream.ts";
 import { type FailureNotes, rememberFailure } from "./verdict.ts";
 
 /** Without an interim answer for so long, the client is told to send its body (as upstream does). */
@@ -92,7 +92,7 @@ export class Exchange implements ExchangeView, PickContext {
   route: Route<RouteProgram> | null = null;
   candidates: readonly RoutedCandidate[] = NO_CANDIDATES;
   candidate: RoutedCandidate | null = null;
-  upstream: UpstreamConnection | null = null;
+  upstream: Upstream | null = null;
   readonly tried: EndpointState[] = [];
   /** Of the route. */
   maxInFlight = 0;
@@ -205,7 +205,7 @@ export class Exchange implements ExchangeView, PickContext {
 
   // === the upstream side ===
 
-  connected(upstream: UpstreamConnection): void {
+  connected(upstream: Upstream): void {
     this.dialTimeMs = upstream.wasReused ? -1 : upstream.dialTimeMs;
     this.dnsTimeMs = upstream.wasReused ? -1 : upstream.dnsTimeMs;
     this.tlsTimeMs = upstream.wasReused ? -1 : upstream.tlsTimeMs;
@@ -217,7 +217,7 @@ export class Exchange implements ExchangeView, PickContext {
     }
   }
 
-  dialFailed(upstream: UpstreamConnection, reason: Error | string): void {
+  dialFailed(upstream: Upstream, reason: Error | string): void {
     const { candidate } = this;
     if (candidate === null || upstream !== this.upstream) return;
     if (reason instanceof ViaductError) this.fail(reason);
@@ -226,7 +226,7 @@ export class Exchange implements ExchangeView, PickContext {
     else this.fail(endpointConnectError(candidate.endpoint, reason));
   }
 
-  upstreamReceived(upstream: UpstreamConnection, bytes: Buffer, size: number): void {
+  upstreamReceived(upstream: Upstream, bytes: Buffer, size: number): void {
     if (this.isTunnel) {
       this.responseBodyBytes += size;
       this.client.touch();
@@ -241,7 +241,7 @@ export class Exchange implements ExchangeView, PickContext {
   }
 
   /** EOF, or the connection broke. */
-  upstreamEnded(upstream: UpstreamConnection, error: Error | null): void {
+  upstreamEnded(upstream: Upstream, error: Error | null): void {
     if (upstream !== this.upstream || this.candidate === null) return;
     if (this.isTunnel) {
       this.#tunnelEndDown(error);
@@ -528,7 +528,7 @@ export class Exchange implements ExchangeView, PickContext {
     upstream?.close();
   }
 
-  #noteFailure(error: ViaductError, upstream: UpstreamConnection, candidate: RoutedCandidate): void {
+  #noteFailure(error: ViaductError, upstream: Upstream, candidate: RoutedCandidate): void {
     if (error.source !== "upstream") return;
     const { ticker, config, log } = this.router;
     const isStale = upstream.wasReused && !upstream.hasAnswered;
@@ -576,10 +576,7 @@ export class Exchange implements ExchangeView, PickContext {
    * §9.2.2) and nothing of an answer went to the client. A dead idle connection says nothing about its endpoint,
    * so that one is asked once more on a new connection.
    */
-  #retryOf(
-    error: ViaductError,
-    upstream: UpstreamConnection | null,
-  ): "no" | "same-endpoint" | "next-endpoint" {
+  #retryOf(error: ViaductError, upstream: Upstream | null): "no" | "same-endpoint" | "next-endpoint" {
     if (error.retry === "never" || this.hasResponded || this.hasSentBody || upstream === null) return "no";
     if (error.retry === "if-connection-was-reused") {
       if (!this.#isRepeatable()) return "no";

@@ -8,7 +8,7 @@ import { NAMES } from "./header-names.ts";
 import { MAX_HEADER_LINES } from "./read-head.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
 import { sendInterim, sendResponseBody, sendResponseHead, sendUpgrade } from "./send-response.ts";
-import type { UpstreamConnection } from "./upstream-connection.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** Interim answers pass without back-pressure; nobody has a use for more than a few. */
 const MAX_INTERIM_ANSWERS = 32;
@@ -21,12 +21,7 @@ const WINDOW_BYTES = 16 * 1024;
  * Phase readResponse: bytes from the endpoint; `size` 0 after its connection ended the body.
  * @throws endpointAnswerInvalid, endpointHeadTooLarge
  */
-export function readResponse(
-  exchange: Exchange,
-  upstream: UpstreamConnection,
-  bytes: Buffer,
-  size: number,
-): void {
+export function readResponse(exchange: Exchange, upstream: Upstream, bytes: Buffer, size: number): void {
   try {
     if (exchange.hasResponded) sendResponseBody(exchange, upstream, "", bytes, "", 0, size);
     else readHeads(exchange, upstream, bytes, size);
@@ -36,7 +31,7 @@ export function readResponse(
 }
 
 /** Interim answers, as many as there are, then the final one. */
-function readHeads(exchange: Exchange, upstream: UpstreamConnection, bytes: Buffer, size: number): void {
+function readHeads(exchange: Exchange, upstream: Upstream, bytes: Buffer, size: number): void {
   const { head } = upstream;
   const { config } = exchange.router;
   const limits = {
@@ -105,7 +100,7 @@ function noteServiceAnswer({ router, requestId }: Exchange, { url }: ServiceLeg,
 }
 
 /** How the body ends: RFC 9112 §6.3. */
-function startBody(exchange: Exchange, upstream: UpstreamConnection, head: ResponseHead): void {
+function startBody(exchange: Exchange, upstream: Upstream, head: ResponseHead): void {
   const { body } = upstream;
   if (exchange.method === "HEAD" || head.status === 204 || head.status === 304) body.startNone();
   else if (head.chunked) body.startChunked();

@@ -4,7 +4,7 @@ import { DATE, DROP, KEEP, LOOK, RESPONSE_ACTIONS, SET_COOKIE, X_VCAP_REQUEST_ID
 import { hopByHopNames, NO_NAMES } from "./hop-by-hop.ts";
 import { sessionCookieLine } from "./sticky.ts";
 import { traceKeyLines } from "./trace-key.ts";
-import type { UpstreamConnection } from "./upstream-connection.ts";
+import type { Upstream } from "./upstream.ts";
 
 /** Up to here a piece of body is copied as text into the same write as what is before it. */
 const SMALL_BYTES = 16 * 1024;
@@ -17,7 +17,7 @@ const NEVER_HOP_BY_HOP = new Set(["content-length", "transfer-encoding"]);
  * Phase sendResponse, first part: the head for the client. Not written yet: it goes out with the first bytes of
  * the body.
  */
-export function sendResponseHead(exchange: Exchange, upstream: UpstreamConnection): string {
+export function sendResponseHead(exchange: Exchange, upstream: Upstream): string {
   const { client } = exchange;
   const { head, body } = upstream;
   exchange.status = head.status;
@@ -34,7 +34,7 @@ export function sendResponseHead(exchange: Exchange, upstream: UpstreamConnectio
  */
 export function sendResponseBody(
   exchange: Exchange,
-  upstream: UpstreamConnection,
+  upstream: Upstream,
   before: string,
   bytes: Buffer,
   text: string,
@@ -111,7 +111,7 @@ export function sendInterim(exchange: Exchange, head: ResponseHead): void {
 /** 101: from here on the bytes are not ours to understand. */
 export function sendUpgrade(
   exchange: Exchange,
-  upstream: UpstreamConnection,
+  upstream: Upstream,
   bytes: Buffer,
   from: number,
   size: number,

@@ -5,16 +5,15 @@
  *      │                  │                          │
  *      └── refused, late  └── EOF, reset, timeout    └── EOF, aged, endpoint left ──► closed
  */
-import { connect as netConnect, type Socket } from "node:net";
-import { connect as tlsConnect } from "node:tls";
+import type { Socket } from "node:net";
 import { BodyReader, ResponseHead } from "../wire/http1/index.ts";
 import type { RouterContext } from "./context.ts";
 import type { EndpointState } from "./endpoint-state.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RoutedCandidate } from "./program.ts";
-import { onread } from "./receive-buffer.ts";
+import { dial, localAddressOf, type Upstream } from "./upstream.ts";
 
-export class UpstreamConnection {
+export class UpstreamConnection implements Upstream {
   readonly socket: Socket;
   readonly state: EndpointState;
   readonly head = new ResponseHead();
@@ -48,27 +47,7 @@ export class UpstreamConnection {
     this.dialStartedAtMs = router.ticker.monotonicMs();
     const { endpoint } = candidate;
     this.#usesTls = endpoint.tls;
-    const options = {
-      host: endpoint.host,
-      port: endpoint.port,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: router.config.endpointKeepAliveProbeIntervalMs,
-      allowHalfOpen: true,
-      onread: onread(this.#receive),
-    };
-    const { service } = candidate;
-    if (service !== null && router.routeServices !== null) {
-      this.socket = router.routeServices.dial(service, options);
-    } else if (endpoint.tls) {
-      const san = endpoint.serverCertDomainSan;
-      this.socket = tlsConnect({
-        ...options,
-        ...(san === "" ? {} : { servername: san }),
-        secureContext: router.endpointTls,
-        rejectUnauthorized: router.config.verifyEndpointCertificates || san !== "",
-      });
-    } else this.socket = netConnect(options);
+    this.socket = dial(router, candidate, this.#receive, null);
     this.socket
       .on("lookup", this.#onLookup)
       .on("connect", this.#onConnect)
@@ -81,11 +60,13 @@ export class UpstreamConnection {
   }
 
   get localAddress(): string {
-    const { localAddress, localPort } = this.socket;
-    return localAddress === undefined ? "" : `${localAddress}:${localPort}`;
+    return localAddressOf(this.socket);
   }
 
-  /** Ends it in whatever state; its exchange, if any, is told nothing. */
+  get isIdle(): boolean {
+    return this.exchange === null;
+  }
+
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
