@@ -5,6 +5,7 @@
  *      ▲                                               │ cut, silent, or a gap
  *      └── wait (doubling) ◄── onStatus("lost") ◄──────┘   then from Last-Event-ID
  */
+import { call, type CallAnswer, openStreamCall, pause, type TlsFiles } from "../calls/index.ts";
 import type {
   Acknowledgements,
   Liveness,
@@ -27,7 +28,6 @@ import {
 import type { Clock, Logger, Timer } from "../kernel/index.ts";
 import type { Cursor, Endpoint, Reservation, TableEvent } from "../table/index.ts";
 import { createSseDecoder, type SseEvent } from "../wire/sse/index.ts";
-import { call, type CallAnswer, openStreamCall, type TlsFiles } from "./call.ts";
 import type { EndpointIdentity } from "./state.ts";
 import {
   acknowledgementsFromJson,
@@ -222,7 +222,8 @@ class RemoteSubscription implements RouteTableSubscription {
       }
       if (this.#isClosed) return;
       this.#lost(reason);
-      await this.#wait(Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(this.#attempt++, 10)));
+      const waitMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** Math.min(this.#attempt++, 10));
+      await pause(this.#options.clock, waitMs, this.#closing.signal);
     }
   }
 
@@ -342,20 +343,6 @@ class RemoteSubscription implements RouteTableSubscription {
     } finally {
       this.#isPosting = false;
     }
-  }
-
-  #wait(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#options.clock.setTimeout(resolve, ms);
-      this.#closing.signal.addEventListener(
-        "abort",
-        () => {
-          timer.clear();
-          resolve();
-        },
-        { once: true },
-      );
-    });
   }
 }
 

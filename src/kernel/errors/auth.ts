@@ -71,3 +71,12 @@ export const tokenKeysUnavailable = defineError<{ url: string; reason: string }>
   explain: (d) =>
     `the token keys at ${d.url} cannot be fetched (${d.reason}); check that the UAA answers there`,
 });
+
+export const tokenNotGranted = defineError<{ url: string; client: string; reason: string }>({
+  code: "token_not_granted",
+  source: "control-plane",
+  retry: "safe",
+  status: 0,
+  explain: (d) =>
+    `no token for client ${d.client} from ${d.url}: ${d.reason}; check that the UAA answers there, and the client's secret`,
+});
