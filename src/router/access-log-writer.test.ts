@@ -14,6 +14,7 @@ function slowSink() {
       batches.push(lines.toString("latin1"));
       done = then;
     },
+    reopen() {},
     close() {},
   };
   return {
