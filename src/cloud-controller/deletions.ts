@@ -18,6 +18,12 @@ export async function deleteRoutes(db: Writer, news: News, guids: readonly strin
     // Asked before they go: the processes carry the names of their routes.
     for (const process of await processesOfRoutes(db, chunk)) news.process(process);
     await deleteMetadata(db, "route", chunk);
+    const bindings = await db
+      .selectFrom("service_route_bindings")
+      .select("guid")
+      .where("route_guid", "in", chunk)
+      .execute();
+    await deleteMetadata(db, "service_route_binding", guidsOf(bindings));
     await db.deleteFrom("routes").where("guid", "in", chunk).execute();
     for (const guid of chunk) news.route(guid);
   }
@@ -66,12 +72,41 @@ export async function deleteApps(db: Writer, news: News, guids: readonly string[
   }
 }
 
+/** Routes that go through one of them lose their service. */
+export async function deleteServiceInstances(
+  db: Writer,
+  news: News,
+  guids: readonly string[],
+): Promise<void> {
+  for (const chunk of chunks(guids)) {
+    const bindings = await db
+      .selectFrom("service_route_bindings")
+      .select(["guid", "route_guid"])
+      .where("service_instance_guid", "in", chunk)
+      .execute();
+    const routes = bindings.map((binding) => binding.route_guid);
+    for (const part of chunks(routes)) {
+      for (const process of await processesOfRoutes(db, part)) news.process(process);
+    }
+    for (const route of routes) news.route(route);
+    await db.deleteFrom("service_route_bindings").where("service_instance_guid", "in", chunk).execute();
+    for (const part of chunks(guidsOf(bindings))) await deleteMetadata(db, "service_route_binding", part);
+    await deleteMetadata(db, "service_instance", chunk);
+    await db.deleteFrom("service_instances").where("guid", "in", chunk).execute();
+  }
+}
+
 export async function deleteSpace(db: Writer, news: News, guid: string): Promise<void> {
   const apps = await db.selectFrom("apps").select("guid").where("space_guid", "=", guid).execute();
   await deleteApps(db, news, guidsOf(apps));
   const routes = await db.selectFrom("routes").select("guid").where("space_guid", "=", guid).execute();
   await deleteRoutes(db, news, guidsOf(routes));
-  await db.deleteFrom("service_instances").where("space_guid", "=", guid).execute();
+  const instances = await db
+    .selectFrom("service_instances")
+    .select("guid")
+    .where("space_guid", "=", guid)
+    .execute();
+  await deleteServiceInstances(db, news, guidsOf(instances));
   await deleteMetadata(db, "space", [guid]);
   await db.deleteFrom("spaces").where("guid", "=", guid).execute();
 }

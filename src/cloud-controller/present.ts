@@ -17,6 +17,15 @@ export const head = (row: Timed) => ({
   updated_at: shownTime(row.updated_at),
 });
 
+/** What is done at once has no operation but the one that made it. */
+export const lastOperation = (row: Timed) => ({
+  type: "create",
+  state: "succeeded",
+  description: "Operation succeeded",
+  created_at: shownTime(row.created_at),
+  updated_at: shownTime(row.created_at),
+});
+
 /** `{"data":{"guid":"…"}}` */
 export const toOneData = (guid: string | null) => ({ data: guid === null ? null : { guid } });
 

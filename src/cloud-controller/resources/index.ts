@@ -11,6 +11,8 @@ import { processes } from "./processes.ts";
 import { roles } from "./roles.ts";
 import { routeSharing } from "./route-sharing.ts";
 import { routes } from "./routes.ts";
+import { serviceInstances } from "./service-instances.ts";
+import { serviceRouteBindings } from "./service-route-bindings.ts";
 import { spaces } from "./spaces.ts";
 import { users } from "./users.ts";
 import { viaduct } from "./viaduct.ts";
@@ -25,6 +27,8 @@ export const endpoints: readonly Endpoint[] = [
   ...routes,
   ...routeSharing,
   ...destinations,
+  ...serviceInstances,
+  ...serviceRouteBindings,
   ...apps,
   ...processes,
   ...jobs,

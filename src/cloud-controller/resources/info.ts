@@ -17,6 +17,8 @@ const COLLECTIONS = [
   "processes",
   "roles",
   "routes",
+  "service_instances",
+  "service_route_bindings",
   "spaces",
   "users",
 ] as const;

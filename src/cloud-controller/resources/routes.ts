@@ -373,7 +373,7 @@ async function deleteUnmapped(call: Call<unknown>): ReturnType<typeof asJob> {
 
 // --- presenters ---
 
-async function presentRoutes(context: Context, rows: readonly RowOf<"routes">[]): Promise<object[]> {
+export async function presentRoutes(context: Context, rows: readonly RowOf<"routes">[]): Promise<object[]> {
   if (rows.length === 0) return [];
   const { db } = context.store;
   const domains = await db

@@ -1,0 +1,251 @@
+/** Route service bindings: every request for the route goes through the service first. */
+import { sql } from "kysely";
+import { type Static, Type } from "typebox";
+import { newGuid } from "../../kernel/index.ts";
+import { parametersNotSupported, unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import { encodeJson, type RowOf } from "../../store/index.ts";
+import type { Database, Writer } from "../context.ts";
+import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
+import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
+import { routeVisible, spaceVisible } from "../permissions.ts";
+import { head, lastOperation, link, toOneData, withMetadata } from "../present.ts";
+import { refuse, unlessTaken } from "../refuse.ts";
+import { message, toOne } from "../schema.ts";
+import { presentRoutes } from "./routes.ts";
+import { demandInstance, presentInstances, tellOfRoutes } from "./service-instances.ts";
+
+// --- messages ---
+
+const CreateBinding = message({
+  relationships: message({ service_instance: toOne("service_instance"), route: toOne("route") }),
+  parameters: Type.Optional(Type.Unknown()),
+  metadata: Type.Optional(Metadata),
+});
+const UpdateBinding = message({ metadata: Type.Optional(Metadata) });
+
+// --- actions ---
+
+async function createBinding(call: Call<Static<typeof CreateBinding>>): Promise<string> {
+  const { context, caller, body } = call;
+  const { db } = context.store;
+  const { service_instance: instanceData, route: routeData } = body.relationships;
+  const instance = await db
+    .selectFrom("service_instances")
+    .selectAll()
+    .where("guid", "=", instanceData.data.guid)
+    .where(spaceVisible(caller, "service_instances.space_guid"))
+    .executeTakeFirst();
+  if (instance === undefined) refuse(`The service instance could not be found: ${instanceData.data.guid}`);
+  await demandInstance(call, "service-route-binding.write", instance);
+  const route = await findRoute(db, call, routeData.data.guid);
+  if (body.parameters !== undefined) {
+    refuse("Binding parameters are not supported for user-provided service instances");
+  }
+  const guid = newGuid();
+  await unlessTaken(
+    context.write(async (db, news) => {
+      await demandBindable(db, instance, route);
+      const now = context.now();
+      await db
+        .insertInto("service_route_bindings")
+        .values({
+          guid,
+          created_at: now,
+          updated_at: now,
+          route_guid: route.guid,
+          service_instance_guid: instance.guid,
+          parameters: encodeJson({}),
+        })
+        .execute();
+      await writeMetadata(db, "service_route_binding", guid, body.metadata);
+      await tellOfRoutes(db, news, [route.guid]);
+    }),
+    (cause) => unprocessable({ problems: [BOUND_ELSEWHERE] }, cause),
+  );
+  return guid;
+}
+
+const BOUND_ELSEWHERE = "A route may only be bound to a single service instance";
+
+async function findRoute(db: Database, { caller }: Call<unknown>, guid: string) {
+  const route = await db
+    .selectFrom("routes")
+    .innerJoin("domains", "domains.guid", "routes.domain_guid")
+    .selectAll("routes")
+    .select("domains.internal")
+    .where("routes.guid", "=", guid)
+    .where(routeVisible(caller))
+    .executeTakeFirst();
+  return route ?? refuse(`The route could not be found: ${guid}`);
+}
+
+/** Upstream's texts in upstream's order. */
+async function demandBindable(
+  db: Writer,
+  instance: RowOf<"service_instances">,
+  route: Awaited<ReturnType<typeof findRoute>>,
+): Promise<void> {
+  if (instance.route_service_url === null) refuse("This service instance does not support route binding");
+  if (route.internal === 1) refuse("Route services cannot be bound to internal routes");
+  if (route.protocol === "tcp") refuse("Route services cannot be bound to TCP routes");
+  if (route.space_guid !== instance.space_guid) {
+    refuse("The service instance and the route are in different spaces");
+  }
+  const bound = await db
+    .selectFrom("service_route_bindings")
+    .select("service_instance_guid")
+    .where("route_guid", "=", route.guid)
+    .executeTakeFirst();
+  if (bound === undefined) return;
+  refuse(
+    bound.service_instance_guid === instance.guid
+      ? "The route and service instance are already bound"
+      : BOUND_ELSEWHERE,
+  );
+}
+
+async function deleteBinding(call: Call<unknown>, binding: RowOf<"service_route_bindings">): Promise<void> {
+  await demandBinding(call, binding);
+  await call.context.write(async (db, news) => {
+    await db.deleteFrom("service_route_bindings").where("guid", "=", binding.guid).execute();
+    await deleteMetadata(db, "service_route_binding", [binding.guid]);
+    await tellOfRoutes(db, news, [binding.route_guid]);
+  });
+}
+
+async function demandBinding(call: Call<unknown>, binding: RowOf<"service_route_bindings">): Promise<void> {
+  const instance = await call.context.store.db
+    .selectFrom("service_instances")
+    .select("space_guid")
+    .where("guid", "=", binding.service_instance_guid)
+    .executeTakeFirstOrThrow();
+  await demandInstance(call, "service-route-binding.write", instance);
+}
+
+// --- presenter ---
+
+const rowsOf = <T extends "routes" | "service_instances">(db: Database, table: T, guids: readonly string[]) =>
+  sql<RowOf<T>>`select * from ${sql.table(table)} where guid in (${sql.join([...new Set(guids)])})`
+    .execute(db)
+    .then((found) => found.rows);
+
+const bindingListing: Listing<"service_route_bindings"> = {
+  table: "service_route_bindings",
+  resource: "Service route binding",
+  labelled: "service_route_binding",
+  filters: {
+    route_guids: column("service_route_bindings.route_guid"),
+    service_instance_guids: column("service_route_bindings.service_instance_guid"),
+    service_instance_names: (values) => sql<boolean>`service_route_bindings.service_instance_guid in (
+      select guid from service_instances where name in (${sql.join(values)}))`,
+  },
+  includes: {
+    route: {
+      key: "routes",
+      load: async ({ context }, rows) =>
+        rows.length === 0
+          ? []
+          : presentRoutes(
+              context,
+              await rowsOf(
+                context.store.db,
+                "routes",
+                rows.map((row) => row.route_guid),
+              ),
+            ),
+    },
+    service_instance: {
+      key: "service_instances",
+      load: async ({ context }, rows) =>
+        rows.length === 0
+          ? []
+          : presentInstances(
+              context,
+              await rowsOf(
+                context.store.db,
+                "service_instances",
+                rows.map((row) => row.service_instance_guid),
+              ),
+            ),
+    },
+  },
+  visible: ({ caller }) => sql<boolean>`service_route_bindings.service_instance_guid in (
+    select guid from service_instances where ${spaceVisible(caller, "service_instances.space_guid")})`,
+  present: async ({ context }, rows) => {
+    if (rows.length === 0) return [];
+    const instances = await rowsOf(
+      context.store.db,
+      "service_instances",
+      rows.map((row) => row.service_instance_guid),
+    );
+    const urlOf = new Map(instances.map((instance) => [instance.guid, instance.route_service_url]));
+    return withMetadata(context, "service_route_binding", rows, (row, metadata) => ({
+      ...head(row),
+      route_service_url: urlOf.get(row.service_instance_guid) ?? null,
+      last_operation: lastOperation(row),
+      relationships: {
+        service_instance: toOneData(row.service_instance_guid),
+        route: toOneData(row.route_guid),
+      },
+      metadata,
+      links: {
+        self: link(context, `/v3/service_route_bindings/${row.guid}`),
+        service_instance: link(context, `/v3/service_instances/${row.service_instance_guid}`),
+        route: link(context, `/v3/routes/${row.route_guid}`),
+      },
+    }));
+  },
+};
+
+// --- endpoints ---
+
+const findBinding = (call: Call<unknown>) => findRow(call, bindingListing, call.params["guid"] ?? "");
+
+export const serviceRouteBindings: readonly Endpoint[] = [
+  listEndpoint("/v3/service_route_bindings", "Lists route service bindings.", bindingListing),
+  showEndpoint("/v3/service_route_bindings/:guid", "Shows a route service binding.", bindingListing),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/service_route_bindings",
+    summary: "Sends the requests for a route through a route service.",
+    access: "write",
+    body: CreateBinding,
+    handle: async (call) => created(await presentNow(call, bindingListing, await createBinding(call))),
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/service_route_bindings/:guid",
+    summary: "Changes a route service binding's metadata.",
+    access: "write",
+    body: UpdateBinding,
+    handle: async (call) => {
+      const binding = await findBinding(call);
+      await demandBinding(call, binding);
+      await call.context.write((db) =>
+        writeMetadata(db, "service_route_binding", binding.guid, call.body.metadata),
+      );
+      return ok(await presentNow(call, bindingListing, binding.guid));
+    },
+  }),
+  defineEndpoint({
+    method: "DELETE",
+    path: "/v3/service_route_bindings/:guid",
+    summary: "Takes a route service out of a route's way.",
+    access: "write",
+    handle: async (call) => {
+      await deleteBinding(call, await findBinding(call));
+      return noContent;
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/service_route_bindings/:guid/parameters",
+    summary: "Refused: only brokers know parameters.",
+    access: "read",
+    handle: async (call) => {
+      await findBinding(call);
+      throw parametersNotSupported({ of: "binding" });
+    },
+  }),
+];
