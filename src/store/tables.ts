@@ -216,6 +216,26 @@ export interface BuildsTable extends Row {
   error: string | null;
 }
 
+export interface DeploymentsTable extends Row {
+  app_guid: string;
+  /** The process that changes its version. */
+  process_guid: string;
+  strategy: "rolling" | "canary";
+  status_value: "ACTIVE" | "FINALIZED";
+  status_reason: "DEPLOYING" | "PAUSED" | "CANCELING" | "DEPLOYED" | "CANCELED" | "SUPERSEDED";
+  status_changed_at: Timestamp;
+  droplet_guid: string | null;
+  /** What a cancellation goes back to. */
+  previous_droplet_guid: string | null;
+  /** The version that leaves: while the deployment is active its instances run beside the process's own version. */
+  previous_version: string;
+  /** How many of each version are to run now. */
+  previous_instances: number;
+  new_instances: number;
+  /** How many instances may start at once. */
+  max_in_flight: number;
+}
+
 export interface ServiceInstancesTable extends Row {
   name: string;
   space_guid: string;
@@ -371,6 +391,7 @@ export interface Tables {
   packages: PackagesTable;
   droplets: DropletsTable;
   builds: BuildsTable;
+  deployments: DeploymentsTable;
   service_instances: ServiceInstancesTable;
   service_route_bindings: ServiceRouteBindingsTable;
   metadata: MetadataTable;

@@ -1,6 +1,7 @@
 /** All migrations in the order they run. A new one is a new file and a new last line here. */
 import { foundation } from "./0001-foundation.ts";
 import { isolationSegments } from "./0002-isolation-segments.ts";
+import { deployments } from "./0003-deployments.ts";
 import type { Migration } from "./define.ts";
 
-export const migrations: readonly Migration[] = [foundation, isolationSegments];
+export const migrations: readonly Migration[] = [foundation, isolationSegments, deployments];
