@@ -6,6 +6,7 @@ import type { Context, Writer } from "../context.ts";
 import { processesOfRoutes } from "../deletions.ts";
 import { type Call, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { findRow } from "../list.ts";
+import type { News } from "../news.ts";
 import { spaceVisible } from "../permissions.ts";
 import { link } from "../present.ts";
 import { refuse } from "../refuse.ts";
@@ -183,27 +184,88 @@ async function changeDestinations(
 ): Promise<void> {
   await call.context.write(async (db, news) => {
     await demandRouteRevision(db, call, route.guid);
-    const stored = (await loadDestinations(db, [route.guid]))(route.guid);
-    const before = await processesOfRoutes(db, [route.guid]);
-    if (!(await change(db, stored))) return;
-    const after = await processesOfRoutes(db, [route.guid]);
-    for (const process of [...before, ...after]) news.process(process);
-    news.route(route.guid);
+    await tellChange(db, news, route, change);
   });
+}
+
+async function tellChange(
+  db: Writer,
+  news: News,
+  route: Pick<RowOf<"routes">, "guid">,
+  change: (db: Writer, stored: readonly RowOf<"destinations">[]) => Promise<boolean>,
+): Promise<void> {
+  const stored = (await loadDestinations(db, [route.guid]))(route.guid);
+  const before = await processesOfRoutes(db, [route.guid]);
+  if (!(await change(db, stored))) return;
+  const after = await processesOfRoutes(db, [route.guid]);
+  for (const process of [...before, ...after]) news.process(process);
+  news.route(route.guid);
 }
 
 /** Adds what is not there yet; a destination that is there with another protocol takes the new one. */
 async function addDestinations(call: Call<DestinationsBody>, route: RowOf<"routes">): Promise<void> {
   const wanted = await readWanted(call, route);
-  await changeDestinations(call, route, async (db, stored) => {
-    if (stored.some((each) => each.weight !== null)) {
-      refuse("Destinations cannot be inserted when there are weighted destinations already configured.");
+  await changeDestinations(call, route, (db, stored) => add(call.context, db, route, stored, wanted));
+}
+
+async function add(
+  context: Context,
+  db: Writer,
+  route: Pick<RowOf<"routes">, "guid">,
+  stored: readonly RowOf<"destinations">[],
+  wanted: readonly NewDestination[],
+): Promise<boolean> {
+  if (stored.some((each) => each.weight !== null)) {
+    refuse("Destinations cannot be inserted when there are weighted destinations already configured.");
+  }
+  if (stored.length > 0 && wanted.some((each) => each.weight !== null)) {
+    refuse("Destinations cannot contain both weighted and unweighted destinations.");
+  }
+  return converge(context, db, route, stored, wanted);
+}
+
+/**
+ * Points a route to the web process of an app of its space, in a transaction that is running. What points there already
+ * stays, whatever its port, and takes the protocol when one is given.
+ */
+export async function pointRoute(
+  db: Writer,
+  news: News,
+  context: Context,
+  route: RowOf<"routes">,
+  target: { readonly app: string; readonly protocol: NewDestination["protocol"] },
+): Promise<void> {
+  if (target.protocol !== null) demandProtocol(route, target.protocol);
+  await tellChange(db, news, route, async (writer, stored) => {
+    const existing = stored.find((each) => each.app_guid === target.app && each.process_type === "web");
+    const protocol = target.protocol ?? existing?.protocol ?? (route.protocol === "tcp" ? "tcp" : "http1");
+    const common = { app_guid: target.app, process_type: "web", protocol };
+    if (existing !== undefined) {
+      const { app_port, weight } = existing;
+      return converge(context, writer, route, stored, [{ ...common, app_port, weight }]);
     }
-    if (stored.length > 0 && wanted.some((each) => each.weight !== null)) {
-      refuse("Destinations cannot contain both weighted and unweighted destinations.");
-    }
-    return converge(call.context, db, route, stored, wanted);
+    return add(context, writer, route, stored, [{ ...common, app_port: DEFAULT_PORT, weight: null }]);
   });
+}
+
+/** Takes an app from all its routes, in a transaction that is running. */
+export async function unpointRoutes(db: Writer, news: News, appGuid: string): Promise<void> {
+  const routes = await db
+    .selectFrom("destinations")
+    .select("route_guid as guid")
+    .distinct()
+    .where("app_guid", "=", appGuid)
+    .execute();
+  for (const route of routes) {
+    await tellChange(db, news, route, async (writer) => {
+      const gone = await writer
+        .deleteFrom("destinations")
+        .where("route_guid", "=", route.guid)
+        .where("app_guid", "=", appGuid)
+        .executeTakeFirst();
+      return Number(gone.numDeletedRows) > 0;
+    });
+  }
 }
 
 async function replaceDestinations(call: Call<DestinationsBody>, route: RowOf<"routes">): Promise<void> {
@@ -222,7 +284,7 @@ async function replaceDestinations(call: Call<DestinationsBody>, route: RowOf<"r
 async function converge(
   context: Context,
   db: Writer,
-  route: RowOf<"routes">,
+  route: Pick<RowOf<"routes">, "guid">,
   stored: readonly RowOf<"destinations">[],
   wanted: readonly NewDestination[],
 ): Promise<boolean> {

@@ -14,6 +14,7 @@ import { demandFeature, isEnabled } from "../feature-flags.ts";
 import { asJob } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
+import type { News } from "../news.ts";
 import { demand, domainVisible, may, routeVisible } from "../permissions.ts";
 import { demandRoomForRoute } from "../quotas.ts";
 import { demandRouteRevision, routeRevision } from "../route-revision.ts";
@@ -85,7 +86,7 @@ function validOptions(options: unknown, context: Context): RouteOptions {
 }
 
 /** Upstream's: without the flag there is no balancer `hash`, and nothing that goes with it. */
-async function demandHashFeature(db: Database, options: unknown): Promise<void> {
+export async function demandHashFeature(db: Database, options: unknown): Promise<void> {
   const isHash = ([name, value]: [string, unknown]) =>
     value !== null &&
     ((name === "loadbalancing" && value === "hash") || findOption(name)?.bond?.value === "hash");
@@ -102,7 +103,7 @@ async function demandHashFeature(db: Database, options: unknown): Promise<void> 
 
 // --- actions ---
 
-interface Target {
+export interface Target {
   readonly space: RowOf<"spaces">;
   readonly domain: RowOf<"domains">;
   readonly organizationName: string;
@@ -116,45 +117,62 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
   const { space, domain } = target;
   await demand(db, caller, "route.write", placeOf(space));
   const host = (body.host ?? "").toLowerCase();
-  if (
-    host === "*" &&
-    domain.organization_guid === null &&
-    !(await may(db, caller, "route.write-wildcard-on-shared-domain", placeOf(space)))
-  ) {
-    refuse(
-      "You do not have sufficient permissions to create a route with a wildcard host on a domain not scoped to an organization.",
-    );
-  }
+  await demandHost(call, target, host);
   await demandHashFeature(db, body.options);
   const guid = newGuid();
-  const protocol = domain.router_group_guid === null ? "http" : "tcp";
   const wanted = { host, path: body.path ?? "", port: body.port };
   const options = validOptions(body.options, context);
   let address: Address = { ...wanted, port: wanted.port ?? null };
   await unlessTaken(
     context.write(async (db, news) => {
       address = await demandUsableAddress(db, context, target, wanted);
-      await demandRoomForRoute(db, space, { guid, protocol });
-      const now = context.now();
-      await db
-        .insertInto("routes")
-        .values({
-          guid,
-          created_at: now,
-          updated_at: now,
-          space_guid: space.guid,
-          domain_guid: domain.guid,
-          ...address,
-          protocol,
-          options: encodeJson(options),
-        })
-        .execute();
+      await insertRoute(db, news, context, target, { guid, address, options });
       await writeMetadata(db, "route", guid, body.metadata);
-      news.route(guid);
     }),
     (cause) => unprocessable({ problems: [alreadyExists(address, domain.name)] }, cause),
   );
   return guid;
+}
+
+/** Before the transaction: who may have a route for every host of a domain that is everybody's. */
+export async function demandHost(
+  { context, caller }: Pick<Call, "context" | "caller">,
+  { space, domain }: Pick<Target, "space" | "domain">,
+  host: string,
+): Promise<void> {
+  if (host !== "*" || domain.organization_guid !== null) return;
+  const { db } = context.store;
+  if (await may(db, caller, "route.write-wildcard-on-shared-domain", placeOf(space))) return;
+  refuse(
+    "You do not have sufficient permissions to create a route with a wildcard host on a domain not scoped to an organization.",
+  );
+}
+
+/** The row and its news. The address has passed {@link demandUsableAddress}, the options their check. */
+export async function insertRoute(
+  db: Writer,
+  news: News,
+  context: Context,
+  { space, domain }: Pick<Target, "space" | "domain">,
+  { guid, address, options }: { guid: string; address: Address; options: RouteOptions },
+): Promise<void> {
+  const protocol = domain.router_group_guid === null ? "http" : "tcp";
+  await demandRoomForRoute(db, space, { guid, protocol });
+  const now = context.now();
+  await db
+    .insertInto("routes")
+    .values({
+      guid,
+      created_at: now,
+      updated_at: now,
+      space_guid: space.guid,
+      domain_guid: domain.guid,
+      ...address,
+      protocol,
+      options: encodeJson(options),
+    })
+    .execute();
+  news.route(guid);
 }
 
 async function findTarget(call: Call<CreateRouteBody>): Promise<Target> {
@@ -178,7 +196,7 @@ async function findTarget(call: Call<CreateRouteBody>): Promise<Target> {
   return { space, domain, organizationName: organization.name };
 }
 
-interface Address {
+export interface Address {
   readonly host: string;
   readonly path: string;
   readonly port: number | null;
@@ -192,7 +210,7 @@ interface WantedAddress extends Omit<Address, "port"> {
  * What the domain allows; upstream's texts in upstream's order.
  * @returns the address, with a port where a TCP route left the choice to us
  */
-async function demandUsableAddress(
+export async function demandUsableAddress(
   db: Writer,
   context: Context,
   { space, domain, organizationName }: Target,
