@@ -11,6 +11,7 @@ export * as diegoErrors from "./diego.ts";
 export * as routingApiErrors from "./routing-api.ts";
 export * as storeErrors from "./store.ts";
 export * as wireErrors from "./wire.ts";
+export * as http2Errors from "./http2.ts";
 export * as routerErrors from "./router.ts";
 export * as routeServicesErrors from "./route-services.ts";
 export * as authErrors from "./auth.ts";

@@ -12,7 +12,7 @@ export {
   PROTOCOL_ERROR,
   REFUSED_STREAM,
 } from "./codes.ts";
-export type { Http2Connection } from "./connection.ts";
+export { Http2Connection } from "./connection.ts";
 export {
   DEFAULT_HTTP2_LIMITS,
   type FieldList,
