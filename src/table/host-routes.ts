@@ -73,6 +73,11 @@ export class HostRoutes<A> {
     }
   }
 
+  /** The route of exactly this path. */
+  get(path: string): Route<A> | null {
+    return path === "" ? this.#root : this.#find(hashOf(path), path, path.length);
+  }
+
   put(route: Route<A>): void {
     if (route.path === "") {
       this.#root = route;

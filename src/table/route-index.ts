@@ -2,6 +2,8 @@
  * How readers find a route. The table writes here; a snapshot is the same thing over snapshots of the maps.
  */
 import { HostRoutes } from "./host-routes.ts";
+import type { TableRoute } from "./pool.ts";
+import type { RouteKey } from "./route-key.ts";
 import { type ReadonlyVersionedMap, VersionedMap } from "./versioned-map.ts";
 import type { Route, RouteProtocol, Snapshot } from "./types.ts";
 
@@ -70,6 +72,7 @@ class View<A> implements Snapshot<A> {
   }
 }
 
+/** Only {@link TableRoute}s are put into it, so only those come out. */
 export class RouteIndex<A> extends View<A> {
   readonly #maps: LiveMaps<A>;
   /** Counts snapshots: what was made in an earlier period is shared with one, and is copied before a write. */
@@ -85,6 +88,25 @@ export class RouteIndex<A> extends View<A> {
     };
     super(maps);
     this.#maps = maps;
+  }
+
+  /** The route of exactly this host and path, in the newest state. */
+  find(protocol: RouteProtocol, { key, host, path }: RouteKey): TableRoute<A> | null {
+    if (protocol !== "http") return (this.#maps[protocol].get(key) ?? null) as TableRoute<A> | null;
+    const { hosts, wildcards } = this.#maps;
+    const entry = isWildcard(host) ? wildcards.get(host.slice(2)) : hosts.get(host);
+    if (entry instanceof HostRoutes) return entry.get(path) as TableRoute<A> | null;
+    return entry === undefined || path !== "" ? null : (entry as TableRoute<A>);
+  }
+
+  /** Those of protocol `http` in the newest state. Each may be replaced or removed while it is looked at. */
+  *httpRoutes(): IterableIterator<TableRoute<A>> {
+    for (const map of [this.#maps.hosts, this.#maps.wildcards]) {
+      for (const entry of map.liveValues()) {
+        if (entry instanceof HostRoutes) yield* entry.routes() as IterableIterator<TableRoute<A>>;
+        else yield entry as TableRoute<A>;
+      }
+    }
   }
 
   snapshot(): Snapshot<A> {
@@ -139,7 +161,7 @@ export class RouteIndex<A> extends View<A> {
   }
 
   #place(host: string): { readonly map: VersionedMap<HostEntry<A>>; readonly key: string } {
-    if (!host.startsWith("*.")) return { map: this.#maps.hosts, key: host };
+    if (!isWildcard(host)) return { map: this.#maps.hosts, key: host };
     const key = host.slice(2);
     this.longestWildcard = Math.max(this.longestWildcard, key.length);
     return { map: this.#maps.wildcards, key };
@@ -163,6 +185,8 @@ export class RouteIndex<A> extends View<A> {
     }
   }
 }
+
+const isWildcard = (host: string) => host.startsWith("*.");
 
 function matchEntry<A>(entry: HostEntry<A> | undefined, path: string): Route<A> | null {
   if (entry === undefined) return null;

@@ -7,10 +7,10 @@
  *   register/unregister/prune ──► members ──────────────┘
  */
 import { sameEndpoint, sameEndpoints, sameRecord, sameReservation } from "./equal.ts";
+import { type AttachmentMaker, type Member, type Pool, TableRoute } from "./pool.ts";
 import { RouteIndex } from "./route-index.ts";
-import { parseRouteKey } from "./route-key.ts";
+import { parseRouteKey, type RouteKey } from "./route-key.ts";
 import { SharedStrings } from "./shared-strings.ts";
-import { type AttachmentMaker, TableRoute } from "./table-route.ts";
 import {
   type Destination,
   type Endpoint,
@@ -34,31 +34,6 @@ const NONE: readonly never[] = Object.freeze([]);
 
 /** About a millisecond when each of them makes a route. */
 const CHANGES_PER_STEP = 128;
-
-/** An endpoint that a classic registration put into one pool. */
-interface Member {
-  endpoint: Endpoint;
-  options: RouteOptions;
-  routeServiceUrl: string | null;
-  staleAfterMs: number;
-  seenAtMs: number;
-  /** Grows with every registration that changes something: the highest in a pool is «the one registered last». */
-  order: number;
-}
-
-/** The writer's side of a route. */
-interface Pool<A> {
-  readonly protocol: RouteProtocol;
-  readonly key: string;
-  /** As the first registration wrote it. */
-  readonly path: string;
-  /** By GUID. The first holds the route, so all readers agree, whatever order they heard of two in. */
-  reservations: readonly Reservation[];
-  members: readonly Member[];
-  /** Set while an empty classic pool is still known; since when is null until the next prune tells the time. */
-  lingering: { sinceMs: number | null } | null;
-  route: TableRoute<A> | null;
-}
 
 /** Endpoints of one process, and the pools that are to have them. */
 interface Process<A> {
@@ -85,7 +60,8 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
   readonly #detach: TableOptions<A>["detach"];
   readonly #emptyPoolTimeoutMs: number;
   readonly #index = new RouteIndex<A>();
-  readonly #pools: Readonly<Record<RouteProtocol, Map<string, Pool<A>>>> = {
+  /** Pools that readers see nothing of yet. The others are found by their routes: a map of them all costs as much. */
+  readonly #unseen: Readonly<Record<RouteProtocol, Map<string, Pool<A>>>> = {
     http: new Map(),
     internal: new Map(),
     tcp: new Map(),
@@ -361,7 +337,7 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
   }
 
   unregister({ uri, endpoint }: Pick<Registration, "uri" | "endpoint">): boolean {
-    const pool = this.#pools.http.get(parseRouteKey(uri).key);
+    const pool = this.#findPool("http", parseRouteKey(uri));
     if (pool === undefined) return false;
     const left = pool.members.filter((member) => compareAddress(member.endpoint, endpoint) !== 0);
     if (left.length === pool.members.length) return false;
@@ -376,7 +352,7 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
       member.staleAfterMs > 0 &&
       nowMs - Math.max(member.seenAtMs, this.#renewedAllAtMs) > member.staleAfterMs;
 
-    for (const pool of this.#pools.http.values()) {
+    for (const { pool } of this.#index.httpRoutes()) {
       if (pool.lingering !== null) {
         pool.lingering.sinceMs ??= nowMs;
         if (nowMs - pool.lingering.sinceMs < this.#emptyPoolTimeoutMs) continue;
@@ -410,13 +386,17 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
   // === both ===
 
   #poolOf(protocol: RouteProtocol, uri: string): Pool<A> {
-    const { key, path } = parseRouteKey(uri);
-    let pool = this.#pools[protocol].get(key);
-    if (pool === undefined) {
-      pool = { protocol, key, path, reservations: NONE, members: NONE, lingering: null, route: null };
-      this.#pools[protocol].set(key, pool);
-    }
+    const address = parseRouteKey(uri);
+    const known = this.#findPool(protocol, address);
+    if (known !== undefined) return known;
+    const { key, path } = address;
+    const pool = { protocol, key, path, reservations: NONE, members: NONE, lingering: null, route: null };
+    this.#unseen[protocol].set(key, pool);
     return pool;
+  }
+
+  #findPool(protocol: RouteProtocol, address: RouteKey): Pool<A> | undefined {
+    return this.#index.find(protocol, address)?.pool ?? this.#unseen[protocol].get(address.key);
   }
 
   /** Brings what readers see in line with the pool; an unchanged route stays the same object. */
@@ -424,8 +404,9 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     const previous = pool.route;
     const reservation = pool.reservations[0] ?? null;
     if (reservation === null && pool.members.length === 0 && pool.lingering === null) {
-      this.#pools[pool.protocol].delete(pool.key);
+      this.#unseen[pool.protocol].delete(pool.key);
       if (previous === null) return;
+      pool.route = null;
       this.#index.remove(pool.protocol, previous);
       if (previous.isAttached) this.#detach?.(previous.attachment);
       return;
@@ -449,6 +430,7 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     const { key, protocol } = pool;
     const { host } = parseRouteKey(key);
     const route = new TableRoute<A>(
+      pool,
       { key, host, path, reservation, options, routeServiceUrl, endpoints },
       this,
     );
@@ -456,14 +438,14 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     else if (!this.#attachesLate(route)) route.attach(this.#attach(route, undefined));
     pool.route = route;
     this.#index.put(protocol, route, previous);
+    if (previous === null) this.#unseen[protocol].delete(key);
   }
 
   /** For {@link TableRoute} only. */
   attachLate(route: TableRoute<A>): A {
     const attachment = this.#attach(route, undefined);
     // A reader may hold a route that has left the table meanwhile, and that nothing would detach later.
-    const pool = this.#pools[route.reservation?.protocol ?? "http"].get(route.key);
-    if (pool?.route !== route) this.#detach?.(attachment);
+    if (route.pool.route !== route) this.#detach?.(attachment);
     return attachment;
   }
 

@@ -53,6 +53,11 @@ export class VersionedMap<V> implements ReadonlyVersionedMap<V> {
     return [...this.#live.values()];
   }
 
+  /** Not copied: what is written while one iterates shows, as in any map. */
+  liveValues(): IterableIterator<V> {
+    return this.#live.values();
+  }
+
   /** Never changes, whatever is written to this map later. */
   snapshot(): ReadonlyVersionedMap<V> {
     const newest = this.#newest?.deref();

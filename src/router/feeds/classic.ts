@@ -21,6 +21,7 @@ import { type Endpoint, endpointAddress, type RouteOptions, type Table } from ".
 import { FeedCounts } from "./feed-counts.ts";
 import { prune } from "./prune.ts";
 import { createShard, type Sharding } from "./sharding.ts";
+import { ByteQueue } from "./byte-queue.ts";
 import { createSlices } from "./slices.ts";
 
 export interface ClassicFeedConfig extends Sharding {
@@ -94,10 +95,13 @@ export function createClassicFeed(given: {
   // A socket hands over up to two megabytes in one turn of the event loop. What does not fit in a slice waits, in
   // order, so that traffic has its turn in between.
   let waitingBytes = 0;
-  const slices = createSlices<Heard>(clock, (message) => {
+  const waiting = new ByteQueue();
+  const slices = createSlices<string>(clock, (subject) => {
+    const data = waiting.take();
+    if (data === null) return;
     counts.waitingMessages--;
-    waitingBytes -= message.data.length;
-    onMessage(message);
+    waitingBytes -= data.length;
+    onMessage({ subject, data });
   });
   const hear = ({ subject, data }: BusMessage) => {
     if (subject !== SUBJECTS.routerRegister && subject !== SUBJECTS.routerUnregister) return;
@@ -108,8 +112,9 @@ export function createClassicFeed(given: {
     }
     counts.waitingMessages++;
     waitingBytes += data.length;
-    // The data is the bus's again when we return.
-    slices.add({ subject, data: data.slice() });
+    // Copied, because the data is the bus's again when we return, and the subject is a text of each message's own.
+    waiting.put(data);
+    slices.add(subject === SUBJECTS.routerRegister ? SUBJECTS.routerRegister : SUBJECTS.routerUnregister);
   };
 
   const onMessage = (message: Heard) => {
@@ -222,6 +227,7 @@ export function createClassicFeed(given: {
       stopStatus();
       for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
       slices.stop();
+      waiting.clear();
       counts.waitingMessages = 0;
     },
   };

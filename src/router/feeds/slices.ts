@@ -7,8 +7,8 @@ import type { Clock } from "../../kernel/index.ts";
 /** Traffic waits no longer than this, plus one piece of work and the collector. */
 export const SLICE_MS = 5;
 
-/** Pieces that are done are let go of in bunches. */
-const FORGET_AFTER = 1_024;
+/** Pieces that are done are let go of in bunches; one long list would be copied as it grows and shrinks. */
+const BUNCH = 1_024;
 
 export interface Slices<Work> {
   /** The slice of this turn is not used up and nothing waits: work that has come may be done at once. */
@@ -20,7 +20,9 @@ export interface Slices<Work> {
 }
 
 export function createSlices<Work>(clock: Clock, run: (work: Work) => void): Slices<Work> {
-  let waiting: Work[] = [];
+  /** The first bunch is being done, the last one filled; none is empty. */
+  let waiting: Work[][] = [];
+  /** Of the first bunch. */
   let done = 0;
   /** When the slice of this turn ends; null before its first piece of work. */
   let untilMs: number | null = null;
@@ -31,17 +33,14 @@ export function createSlices<Work>(clock: Clock, run: (work: Work) => void): Sli
     untilMs = null;
     if (waiting.length === 0) return;
     const endMs = begin();
-    while (done < waiting.length) {
-      run(waiting[done++] as Work);
-      if (done === FORGET_AFTER) {
-        waiting = waiting.slice(done);
+    for (let bunch = waiting[0]; bunch !== undefined; bunch = waiting[0]) {
+      run(bunch[done++] as Work);
+      if (done === bunch.length) {
+        waiting.shift();
         done = 0;
       }
-      if (clock.monotonicMs() >= endMs) break;
+      if (clock.monotonicMs() >= endMs) return;
     }
-    if (done < waiting.length) return;
-    waiting = [];
-    done = 0;
   };
   const begin = (): number => {
     nextTurn ??= setImmediate(turn);
@@ -53,7 +52,9 @@ export function createSlices<Work>(clock: Clock, run: (work: Work) => void): Sli
     mayRun: () => waiting.length === 0 && clock.monotonicMs() < begin(),
     add(work) {
       begin();
-      waiting.push(work);
+      const last = waiting.at(-1);
+      if (last === undefined || last.length === BUNCH) waiting.push([work]);
+      else last.push(work);
     },
     stop() {
       if (nextTurn !== null) clearImmediate(nextTurn);
