@@ -175,6 +175,16 @@ export class Http2Connection {
     );
   }
 
+  /** The peer has said what it takes: it does speak HTTP/2. */
+  get hasPeerSettings(): boolean {
+    return this.#settingsSeen;
+  }
+
+  /** The peer has begun something that somebody waits for, and not ended it: its preface, a header block. */
+  get isMidHead(): boolean {
+    return !this.#settingsSeen || this.#blockStream !== 0 || this.#reader.isMidFrame;
+  }
+
   /** Bytes that {@link takeOutput} would return. */
   get pendingOutputBytes(): number {
     return this.#output.size;
@@ -966,11 +976,11 @@ export class Http2Connection {
       }
     }
     for (const stream of waiting) {
-      if (!this.#blocked.has(stream) || stream.queue === null || stream.queue.length > 0) continue;
+      if (this.#blocked.has(stream) && stream.queue !== null && stream.queue.length > 0) continue;
       this.#blocked.delete(stream);
       stream.queue = null;
       if (stream.queuedTrailers !== null) this.#writeHeaders(stream, stream.queuedTrailers, true);
-      else if (!stream.localEnded) this.#handler.writable(stream.id);
+      this.#handler.writable(stream.id);
     }
   }
 

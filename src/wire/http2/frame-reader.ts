@@ -44,6 +44,11 @@ export class FrameReader {
   #held: Buffer = EMPTY;
   #heldSize = 0;
 
+  /** A frame that is handed out as a whole has begun, and not ended. */
+  get isMidFrame(): boolean {
+    return this.#heldSize > 0;
+  }
+
   /** The DATA frame at hand ends its stream. */
   get endsStream(): boolean {
     return (this.flags & END_STREAM) !== 0;

@@ -36,7 +36,7 @@ export interface Http2Handler {
    * it the stream is reset.
    */
   refused(streamId: number, error: ViaductError): void;
-  /** All that a send had to queue (it returned false) is in the output now. */
+  /** All that a send had to queue (it returned false) is in the output now; also when that ended the stream. */
   writable(streamId: number): void;
   /** The peer takes no new streams, and has not looked at those above `lastStreamId`. */
   goaway(lastStreamId: number, code: number): void;
