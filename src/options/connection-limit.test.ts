@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import connectionLimit from "./connection-limit.ts";
 import { honourOptions, validateOptions } from "./index.ts";
+import { ROUTE } from "./samples.ts";
 
 const context = { operator: { maxResponseTimeoutMs: 1 } };
 
@@ -19,7 +20,7 @@ test("takes text from the command line, and becomes the limit per endpoint", () 
     ok: true,
     options: { "connection-limit": 50 },
   });
-  assert.deepEqual(connectionLimit.hooks(50), { maxInFlightPerEndpoint: 50 });
+  assert.deepEqual(connectionLimit.hooks(50, ROUTE), { maxInFlightPerEndpoint: 50 });
 });
 
 test("routers also know it as conn-limit; the API does not", () => {

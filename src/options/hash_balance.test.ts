@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compileHooks, honourOptions, validateOptions } from "./index.ts";
+import { ROUTE } from "./samples.ts";
 
 const context = { operator: { maxResponseTimeoutMs: 1 } };
 const HASH = { loadbalancing: "hash", hash_header: "X-Tenant" };
@@ -60,6 +61,6 @@ for (const loadbalancing of ["round-robin", "least-connection", undefined]) {
 test("routers take it as text and as number, and tell the balancer a number", () => {
   for (const value of ["1.3", 1.3]) {
     const honoured = honourOptions({ ...HASH, hash_balance: value }, () => assert.fail("ignored"));
-    assert.deepEqual(compileHooks(honoured).at(-1), { balancing: { hashBalance: 1.3 } });
+    assert.deepEqual(compileHooks(honoured, ROUTE).at(-1), { balancing: { hashBalance: 1.3 } });
   }
 });

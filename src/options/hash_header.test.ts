@@ -3,6 +3,7 @@ import { test } from "node:test";
 import type { RouteOptions } from "../table/index.ts";
 import hashHeader from "./hash_header.ts";
 import { compileHooks, honourOptions, mergeOptions, validateOptions, validatePatch } from "./index.ts";
+import { ROUTE } from "./samples.ts";
 
 const context = { operator: { maxResponseTimeoutMs: 1 } };
 const texts = (map: unknown, validate = validateOptions) => {
@@ -82,6 +83,8 @@ test("a router ignores hash without a header, and with it what goes with hash", 
 });
 
 test("the balancer is told the name in lower case", () => {
-  assert.deepEqual(compileHooks({ hash_header: "X-Tenant" }), [{ balancing: { hashHeader: "x-tenant" } }]);
+  assert.deepEqual(compileHooks({ hash_header: "X-Tenant" }, ROUTE), [
+    { balancing: { hashHeader: "x-tenant" } },
+  ]);
   assert.equal(hashHeader.bond?.option, "loadbalancing");
 });

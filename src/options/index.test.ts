@@ -14,13 +14,29 @@ import {
   parseOptionText,
   validateOptions,
 } from "./index.ts";
+import { ROUTE } from "./samples.ts";
 
-const context = { operator: { maxResponseTimeoutMs: Number.POSITIVE_INFINITY } };
+const context = { operator: {} };
 
 test("runs the options in this order, and no other", () => {
   assert.deepEqual(
     options.map((option) => option.name),
-    ["session-cookie", "connection-limit", "loadbalancing", "hash_header", "hash_balance", "trim-path"],
+    [
+      "session-cookie",
+      "connection-limit",
+      "loadbalancing",
+      "hash_header",
+      "hash_balance",
+      "retries",
+      "retry-on",
+      "retry-budget",
+      "connect-timeout",
+      "response-timeout",
+      "idle-timeout",
+      "trim-path",
+      "request-headers",
+      "response-headers",
+    ],
   );
 });
 
@@ -57,7 +73,7 @@ for (const option of options as readonly AnyOption[]) {
         honourOptions(given, () => assert.fail("an example was ignored")),
         given,
       );
-      assert.equal(compileHooks(given).length, Object.keys(given).length);
+      assert.equal(compileHooks(given, ROUTE).length, Object.keys(given).length);
     });
   }
 }

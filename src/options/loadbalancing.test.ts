@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { balancers } from "../balancing/index.ts";
 import { companionsOf, compileHooks, validateOptions } from "./index.ts";
 import loadbalancing from "./loadbalancing.ts";
+import { ROUTE } from "./samples.ts";
 
 const context = { operator: { maxResponseTimeoutMs: 1 } };
 
@@ -10,7 +11,7 @@ test("allows every balancer there is, and tells the router its name", () => {
   for (const { name } of balancers) {
     const options = { loadbalancing: name, ...companionsOf("loadbalancing", name) };
     assert.deepEqual(validateOptions(options, context), { ok: true, options });
-    assert.deepEqual(compileHooks({ loadbalancing: name }), [{ balancer: name }]);
+    assert.deepEqual(compileHooks({ loadbalancing: name }, ROUTE), [{ balancer: name }]);
   }
 });
 

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
 import { Type } from "typebox";
+import { setting } from "../kernel/index.ts";
 import { createOptionSet, defineOption, type OptionProblem } from "./index.ts";
+import { ROUTE } from "./samples.ts";
 
 const set = createOptionSet([
   defineOption({
@@ -15,8 +17,8 @@ const set = createOptionSet([
     since: "0.1",
     examples: [],
     refusal: "Limit must be a whole number of at least 1",
-    check: (limit, { operator }) =>
-      limit <= operator.maxResponseTimeoutMs || `at most ${operator.maxResponseTimeoutMs} here`,
+    operator: { maxLimit: setting.integer({ key: "max_limit", default: 100, describe: "Largest limit." }) },
+    check: (limit, { operator }) => limit <= operator.maxLimit || `at most ${operator.maxLimit} here`,
     hooks: (limit) => ({ balancer: `limit ${limit}` }),
   }),
   defineOption({
@@ -41,7 +43,7 @@ const set = createOptionSet([
     refusal: "Flag must be true or false",
   }),
 ]);
-const context = { operator: { maxResponseTimeoutMs: 100 } };
+const context = { operator: {} };
 
 const texts = (map: unknown) => {
   const verdict = set.validateOptions(map, context);
@@ -176,7 +178,7 @@ test("never fails, and honours nothing that the control plane would refuse", () 
       fc.oneof(fc.jsonValue(), fc.dictionary(fc.constantFrom("limit", "flag", "label", "x"), fc.jsonValue())),
       (map) => {
         const { inForce } = honour(map);
-        const unlimited = { operator: { maxResponseTimeoutMs: Number.POSITIVE_INFINITY } };
+        const unlimited = { operator: {} };
         const verdict = set.validateOptions(inForce, unlimited);
         const isTooLarge = !verdict.ok && verdict.problems.every((problem) => problem.key === "");
         assert.ok(verdict.ok || isTooLarge);
@@ -188,10 +190,10 @@ test("never fails, and honours nothing that the control plane would refuse", () 
 
 test("compiles hooks in the order of the list, whatever the order of the map", () => {
   assert.deepEqual(
-    set.compileHooks({ label: "a", limit: 2 }).map((hooks) => hooks.balancer),
+    set.compileHooks({ label: "a", limit: 2 }, ROUTE).map((hooks) => hooks.balancer),
     ["limit 2", "label a"],
   );
-  assert.deepEqual(set.compileHooks({}), []);
+  assert.deepEqual(set.compileHooks({}, ROUTE), []);
 });
 
 test("refuses two options of one name", () => {

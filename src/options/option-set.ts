@@ -3,9 +3,16 @@
  * reading for the data plane, hooks for the router. Nothing here knows a single option.
  */
 import { Check } from "typebox/schema";
-import { nearestName } from "../kernel/index.ts";
+import { nearestName, type Setting } from "../kernel/index.ts";
 import type { RouteOptions } from "../table/index.ts";
-import type { AnyOption, OperatorLimits, OptionHooks, OptionValue } from "./define.ts";
+import type {
+  AnyOption,
+  OperatorLimits,
+  OperatorSettings,
+  OptionHooks,
+  OptionValue,
+  RouteFacts,
+} from "./define.ts";
 
 /** As upstream's `max_route_options_size`; measured as JSON in UTF-8. */
 export const MAX_OPTIONS_BYTES = 1024;
@@ -53,11 +60,14 @@ export interface OptionSet {
   honourOptions(
     map: unknown,
     onProblems: (problems: readonly OptionProblem[], inForce: RouteOptions) => void,
+    context?: { readonly operator: OperatorLimits },
   ): RouteOptions;
   /** What has to be set with this pair, taken from examples: `loadbalancing` for `hash_header`, and the other way round. */
   companionsOf(name: string, value: OptionValue): RouteOptions;
   /** The hooks of honoured options, in the order of the list. */
-  compileHooks(options: RouteOptions): readonly OptionHooks[];
+  compileHooks(options: RouteOptions, route: RouteFacts): readonly OptionHooks[];
+  /** What the operator may set about options, as settings of one section. */
+  readonly operatorSettings: OperatorSettings;
   /** By name, or by an alias that only the data plane takes. */
   findOption(name: string): AnyOption | undefined;
   /** Turns what a user typed into the option's type: `trim-path`, `true`. */
@@ -82,6 +92,16 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
     }
   }
 
+  const operatorSettings: Record<string, Setting<unknown>> = {};
+  for (const option of options) {
+    for (const [name, setting] of Object.entries(option.operator)) {
+      if (Object.hasOwn(operatorSettings, name))
+        throw new Error(`two settings of options are called «${name}»`);
+      operatorSettings[name] = setting;
+    }
+  }
+  const defaultLimits = defaultsOf(operatorSettings);
+
   const isBound = ({ bond }: AnyOption, map: Readonly<Record<string, unknown>>) =>
     bond === null || map[bond.option] === bond.value;
 
@@ -104,8 +124,13 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
     return found;
   };
 
+  const checkValue = (option: AnyOption, value: OptionValue, operator: OperatorLimits): true | string =>
+    // The schema has said that the value is of the option's type; the list cannot say so for all at once.
+    option.check(value as never, { operator: { ...defaultLimits, ...operator } as never });
+
   const set: OptionSet = {
     options,
+    operatorSettings,
 
     validateOptions(map, context) {
       const verdict = set.validatePatch(map, context);
@@ -138,8 +163,7 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
           problems.push({ key, value, text: `Options ${refusalOf(option, value)}` });
           continue;
         }
-        // The schema has said that the value is of the option's type; the list cannot say so for all at once.
-        const verdict = option.check(read as never, { operator });
+        const verdict = checkValue(option, read, operator);
         if (verdict === true) valid[key] = option.stored(read as never);
         else problems.push({ key, value, text: `Options ${key}: ${verdict}` });
       }
@@ -162,7 +186,7 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
       return merged;
     },
 
-    honourOptions(map, onProblems) {
+    honourOptions(map, onProblems, { operator } = { operator: {} }) {
       if (!isMap(map)) {
         if (map !== undefined && map !== null) onProblems([notAMap(map)], {});
         return {};
@@ -177,8 +201,13 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
         }
         if (option.name !== key && Object.hasOwn(map, option.name)) continue;
         const read = readValue(option, value);
-        if (read === undefined) problems.push({ key, value, text: refusalOf(option, value) });
-        else honoured[option.name] = read;
+        if (read === undefined) {
+          problems.push({ key, value, text: refusalOf(option, value) });
+          continue;
+        }
+        const verdict = checkValue(option, read, operator);
+        if (verdict === true) honoured[option.name] = read;
+        else problems.push({ key, value, text: `${key}: ${verdict}` });
       }
       // Taking one away may leave another without its bond.
       for (let left = unboundIn(honoured); left.length > 0; left = unboundIn(honoured)) {
@@ -204,11 +233,11 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
       return map;
     },
 
-    compileHooks(given) {
+    compileHooks(given, route) {
       const hooks: OptionHooks[] = [];
       for (const option of options) {
         const value = given[option.name];
-        if (value !== undefined) hooks.push(option.hooks(value as never));
+        if (value !== undefined) hooks.push(option.hooks(value as never, route));
       }
       return hooks;
     },
@@ -223,6 +252,16 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
     },
   };
   return set;
+}
+
+function defaultsOf(settings: OperatorSettings): OperatorLimits {
+  return Object.fromEntries(
+    Object.entries(settings).map(([name, { default: given, key, parse }]) => {
+      const parsed = parse(given);
+      if ("problem" in parsed) throw new Error(`default of the setting «${key}»: ${parsed.problem}`);
+      return [name, parsed.value];
+    }),
+  );
 }
 
 const refusalOf = ({ refusal }: AnyOption, given: unknown): string =>

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { honourOptions, validateOptions } from "./index.ts";
 import sessionCookie from "./session-cookie.ts";
+import { ROUTE } from "./samples.ts";
 
 const context = { operator: { maxResponseTimeoutMs: 1 } };
 
@@ -25,7 +26,7 @@ test("tells the router the name as it is, case included, even when it looks like
       ok: true,
       options: { "session-cookie": name },
     });
-    assert.deepEqual(sessionCookie.hooks(name), { sessionCookie: name });
+    assert.deepEqual(sessionCookie.hooks(name, ROUTE), { sessionCookie: name });
   }
 });
 

@@ -1,20 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { ExchangeView } from "./index.ts";
+import { exchangeView, ROUTE } from "./samples.ts";
 import trimPath from "./trim-path.ts";
-
-function exchange(target: string, contextPath: string): ExchangeView {
-  return {
-    method: "GET",
-    host: "shop.example.com",
-    target,
-    contextPath,
-    clientAddress: "192.0.2.1",
-    requestHeader: () => undefined,
-    startDeadline() {},
-    clearDeadline() {},
-  };
-}
 
 const CASES: readonly { readonly path: string; readonly target: string; readonly want: string }[] = [
   { path: "/v2", target: "/v2", want: "/" },
@@ -35,12 +22,25 @@ const CASES: readonly { readonly path: string; readonly target: string; readonly
 
 for (const { path, target, want } of CASES) {
   test(`sends ${want} for ${target} on a route with path «${path}»`, () => {
-    const view = exchange(target, path);
-    trimPath.hooks(true).prepareRequest?.(view);
+    const view = exchangeView({ target });
+    trimPath.hooks(true, { ...ROUTE, path }).prepareRequest?.(view);
     assert.equal(view.target, want);
   });
 }
 
 test("costs nothing when it is false", () => {
-  assert.deepEqual(trimPath.hooks(false), {});
+  assert.deepEqual(trimPath.hooks(false, { ...ROUTE, path: "/v2" }), {});
+});
+
+test("has nothing to do on a route without a path, and on one whose path would break a header line", () => {
+  for (const path of ["", "/", "/a b", "/a\r\nX-Evil: 1", "/ü"]) {
+    assert.deepEqual(trimPath.hooks(true, { ...ROUTE, path }), {}, path);
+  }
+});
+
+test("tells the app what was taken off, in place of what a client says", () => {
+  assert.deepEqual(trimPath.hooks(true, { ...ROUTE, path: "/V2" }).requestHeaders, {
+    hides: new Set(["x-forwarded-prefix"]),
+    lines: "X-Forwarded-Prefix: /V2\r\n",
+  });
 });

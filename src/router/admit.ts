@@ -9,7 +9,7 @@ import {
 import type { RequestHead } from "../wire/http1/index.ts";
 import type { Exchange } from "./exchange.ts";
 import { X_CF_APP_INSTANCE, X_CF_PROCESS_INSTANCE } from "./header-names.ts";
-import type { RoutedCandidate } from "./program.ts";
+import type { RoutedCandidate, RouteProgram } from "./program.ts";
 import { checkStraySignature, isBackFromService, leaveForService } from "./route-services/legs.ts";
 
 const GUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}";
@@ -21,27 +21,50 @@ const BYTES_PER_LINE = 4;
 /**
  * Phase admit: may this request go to this route, and to which of its endpoints? Limits first, because they
  * protect everything after them; options last, because they may assume a route that can serve.
+ * @returns false when it goes no further now: an option has answered it, or holds it and leads it on itself
  * @throws requestHeadTooLarge, requestHeadersTooMany, noEndpoints, the two instance headers' errors, those of
  * `kernel/errors/route-services.ts`, and whatever an option throws.
  */
-export function admit(exchange: Exchange): void {
+export function admit(exchange: Exchange): boolean {
   const { route, router, client } = exchange;
-  if (route === null) return;
+  if (route === null) return true;
   checkLimits(client.head, router.config.maxRequestHeadBytes, router.config.maxRequestHeaders);
   const program = route.attachment;
   // Never past its service: what the service guards (authentication, rates) must not be reachable without it.
   if (route.routeServiceUrl !== null && !isBackFromService(exchange, route)) {
     restrict(exchange, program.candidates);
-    for (const hook of program.admit) hook(exchange);
-    leaveForService(exchange, program.service);
-    return;
+    return askOptions(exchange, program.admit, 0, () => {
+      const { admit: hooks } = leaveForService(exchange, program.service);
+      return askOptions(exchange, hooks, 0, goOn);
+    });
   }
   if (router.routeServices?.isStrict === true) checkStraySignature(exchange, router.routeServices);
   if (program.candidates.length === 0) throw noEndpoints({ host: exchange.rawHost });
   exchange.candidates = restrict(exchange, program.candidates);
+  const retry = program.rules?.retry ?? null;
+  if (retry !== null) exchange.atEnd(retry.budget.enter());
   // Options were asked on the way to the service, when the client was the client and not the service.
-  if (exchange.cameFromRouteService) return;
-  for (const hook of program.admit) hook(exchange);
+  if (exchange.cameFromRouteService) return true;
+  return askOptions(exchange, program.admit, 0, goOn);
+}
+
+const goOn = () => true;
+
+/** One after the other, from the `from`th; after one that holds the exchange, the rest when it goes on. */
+function askOptions(
+  exchange: Exchange,
+  hooks: RouteProgram["admit"],
+  from: number,
+  then: () => boolean,
+): boolean {
+  for (let i = from; i < hooks.length; i++) {
+    const admission = hooks[i]?.(exchange) ?? null;
+    if (admission === null) continue;
+    if (admission.kind === "answer") exchange.answer(admission);
+    else exchange.hold(admission.begin, () => askOptions(exchange, hooks, i + 1, then));
+    return false;
+  }
+  return then();
 }
 
 function checkLimits(head: RequestHead, limitBytes: number, limit: number): void {

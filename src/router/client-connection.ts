@@ -209,6 +209,7 @@ export class ClientConnection {
         if (config.frontendIdleTimeoutMs !== 0 && quietMs >= config.frontendIdleTimeoutMs) this.destroy();
         return;
       case "tunnel":
+        this.exchange.checkTunnel(nowMs);
         // Open on both sides it may be quiet for ever; half open, it waits for an end that may never come.
         if (
           this.exchange.isHalfTunnel &&

@@ -3,6 +3,7 @@
  * {@link routerConfigFrom}; a gorouter configuration file is mapped onto the same value.
  */
 import { type ConfigOf, configSection, setting } from "../kernel/index.ts";
+import type { OperatorLimits } from "../options/index.ts";
 import type { ErrorPage } from "./error-page.ts";
 import { METRICS_DEFAULTS, type MetricsConfig } from "./metrics-config.ts";
 import {
@@ -96,6 +97,8 @@ export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
   readonly sanitizeForwardedProto: boolean;
   /** Names dropped from a client's `Connection` list, so that it cannot have them removed; lower case. */
   readonly hopByHopHeadersToFilter: readonly string[];
+  /** What options of routes may ask for; what is missing has its default. */
+  readonly optionLimits: OperatorLimits;
   /** Response headers added when the endpoint did not send them. */
   readonly addResponseHeaders: readonly { readonly name: string; readonly value: string }[];
   /** Response headers removed; lower case. */
@@ -243,6 +246,7 @@ export const ROUTER_DEFAULTS = Object.freeze({
   forceForwardedProtoHttps: false,
   sanitizeForwardedProto: false,
   hopByHopHeadersToFilter: [],
+  optionLimits: {},
   addResponseHeaders: [],
   removeResponseHeaders: [],
   healthcheckUserAgent: "",

@@ -23,6 +23,8 @@ export interface RouterCounters extends StatusCounts {
   attempts: number;
   /** Attempts after the first of an exchange, and stale connections replaced. */
   retries: number;
+  /** Attempts that a route's retry budget had no room for. */
+  retriesOverBudget: number;
   activeConnections: number;
   activeExchanges: number;
   /** Idle connections to endpoints. */
@@ -42,6 +44,7 @@ export function createCounters(): RouterCounters {
     failedUpgrades: 0,
     attempts: 0,
     retries: 0,
+    retriesOverBudget: 0,
     activeConnections: 0,
     activeExchanges: 0,
     idleUpstreamConnections: 0,

@@ -16,9 +16,10 @@ import {
   requestCancelled,
   unknownFailure,
 } from "../kernel/errors/router.ts";
+import { exchangeIdle, responseTimeout } from "../kernel/errors/options.ts";
 import { routeServiceAddressRefused } from "../kernel/errors/route-services.ts";
 import { type Timer, ViaductError } from "../kernel/index.ts";
-import type { ExchangeView } from "../options/index.ts";
+import type { Admission, ExchangeView } from "../options/index.ts";
 import type { Route } from "../table/index.ts";
 import { SAID_UPGRADE } from "../wire/http1/index.ts";
 import type { ClientConnection } from "./client-connection.ts";
@@ -29,7 +30,7 @@ import {
   isEndpointsFault,
   systemErrorText,
 } from "./endpoint-connect-error.ts";
-import { IDEMPOTENCY_KEY, USER_AGENT, X_IDEMPOTENCY_KEY } from "./header-names.ts";
+import { USER_AGENT } from "./header-names.ts";
 import { ExchangeRecord } from "./record.ts";
 import { newRequestId } from "./request-ids.ts";
 import {
@@ -41,10 +42,13 @@ import {
   record,
   respond,
   respondHealth,
+  respondInstead,
   sendRequest,
   sendRequestBody,
 } from "./phases.ts";
 import type { EndpointState } from "./endpoint-state.ts";
+import { retryOf, spendBudget } from "./retry.ts";
+import { type RouteRules, wholeLimitMs } from "./route-rules.ts";
 import type { RoutedCandidate, RouteProgram } from "./program.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
 import type { Trace } from "./tracing.ts";
@@ -111,6 +115,11 @@ export class Exchange implements ExchangeView, PickContext {
   /** Any part of the request body went to an endpoint. */
   hasSentBody = false;
 
+  // === what options of the route have left ===
+  /** Header lines for the answer, whoever gives it. */
+  addedLines = "";
+  #releases: (() => void)[] | null = null;
+
   // === the response ===
   /** Bytes of the final response went to the client: no other answer is possible. */
   hasResponded = false;
@@ -145,6 +154,11 @@ export class Exchange implements ExchangeView, PickContext {
   #endedUp = false;
   #endedDown = false;
   #deadlines: ReadonlyMap<string, Timer> = NO_DEADLINES;
+  /** For `idle-timeout`: how much had moved at the last tick that saw more than before, and when that was. */
+  #moved = 0;
+  #movedAtMs = 0;
+  /** For `response-timeout`: the last tick at which the request was still being sent. */
+  #sendingAtMs = 0;
 
   constructor(router: RouterContext, client: ClientConnection) {
     this.router = router;
@@ -157,8 +171,18 @@ export class Exchange implements ExchangeView, PickContext {
   get clientAddress(): string {
     return this.client.address;
   }
+  get authority(): string {
+    return this.rawHost;
+  }
   requestHeader(name: string): string | undefined {
     return this.client.head.get(name);
+  }
+  addResponseHeader(name: string, value: string): void {
+    this.addedLines += `${name}: ${value}\r\n`;
+  }
+  atEnd(release: () => void): void {
+    this.#releases ??= [];
+    this.#releases.push(release);
   }
 
   /** The head is complete. */
@@ -187,12 +211,39 @@ export class Exchange implements ExchangeView, PickContext {
     }
     try {
       findRoute(this);
-      admit(this);
+      if (!admit(this)) return;
     } catch (error) {
       this.fail(error);
       return;
     }
     this.#attempt();
+  }
+
+  /** An option answers in the endpoint's place. */
+  answer(answer: Extract<Admission, { kind: "answer" }>): void {
+    respondInstead(this, answer);
+    this.end();
+  }
+
+  /** An option makes it wait. @param goOn  the rest of `admit`; says what that says */
+  hold(begin: Extract<Admission, { kind: "hold" }>["begin"], goOn: () => boolean): void {
+    const { requestId } = this;
+    begin((refusal) => {
+      // This object may carry another exchange by now.
+      if (!this.isActive || this.requestId !== requestId) return;
+      if (refusal !== undefined) {
+        this.fail(refusal);
+        return;
+      }
+      try {
+        if (!goOn()) return;
+      } catch (error) {
+        this.fail(error);
+        return;
+      }
+      this.#refreshRoute();
+      this.#attempt();
+    });
   }
 
   /** The head was no head. */
@@ -320,11 +371,15 @@ export class Exchange implements ExchangeView, PickContext {
   check(nowMs: number, clientQuietMs: number): void {
     const { config } = this.router;
     const { candidate, client } = this;
+    const rules = this.route?.attachment.rules ?? null;
+    if (rules !== null && this.#isPastRules(rules, nowMs)) return;
     if (candidate !== null && this.handedOverAtMs !== -1) {
-      if (config.endpointTimeoutMs !== 0 && nowMs - this.handedOverAtMs >= config.endpointTimeoutMs) {
+      const limitMs =
+        rules === null ? config.endpointTimeoutMs : wholeLimitMs(config.endpointTimeoutMs, rules);
+      if (limitMs !== 0 && nowMs - this.handedOverAtMs >= limitMs) {
         const endpoint = candidate.address;
         this.router.log.error({ endpoint, vcap_request_id: this.requestId }, "backend-request-timeout");
-        this.fail(endpointTimeout({ endpoint, afterMs: config.endpointTimeoutMs }));
+        this.fail(endpointTimeout({ endpoint, afterMs: limitMs }));
         return;
       }
       if (
@@ -344,6 +399,36 @@ export class Exchange implements ExchangeView, PickContext {
       this.persists = false;
       this.fail(clientIdleTimeout({ afterMs: config.frontendIdleTimeoutMs }));
     }
+  }
+
+  /** The same while it is a tunnel. */
+  checkTunnel(nowMs: number): void {
+    const rules = this.route?.attachment.rules ?? null;
+    if (rules !== null) this.#isPastRules(rules, nowMs);
+  }
+
+  /** The route's own limits. @returns whether that has ended the exchange */
+  #isPastRules({ responseTimeoutMs, idleTimeoutMs }: RouteRules, nowMs: number): boolean {
+    const { client, candidate } = this;
+    if (responseTimeoutMs !== 0 && candidate !== null && this.handedOverAtMs !== -1 && !this.hasResponded) {
+      if (!client.body.done) this.#sendingAtMs = nowMs;
+      if (nowMs - Math.max(this.handedOverAtMs, this.#sendingAtMs) >= responseTimeoutMs) {
+        this.fail(responseTimeout({ endpoint: candidate.address, afterMs: responseTimeoutMs }));
+        return true;
+      }
+    }
+    if (idleTimeoutMs === 0) return false;
+    const moved = this.requestBodyBytes + this.responseBodyBytes + this.interimAnswers + this.attempts;
+    if (moved !== this.#moved) {
+      this.#moved = moved;
+      this.#movedAtMs = nowMs;
+    }
+    if (nowMs - Math.max(this.#movedAtMs, this.startedAtMs) < idleTimeoutMs) return false;
+    const waitsForClient = !this.hasResponded && !client.body.done;
+    const given = { afterMs: idleTimeoutMs };
+    if (waitsForClient) this.persists = false;
+    this.fail(waitsForClient ? clientIdleTimeout(given) : exchangeIdle(given));
+    return true;
   }
 
   /** Relays, or makes, an interim answer to `Expect: 100-continue`; only the first one counts. */
@@ -404,8 +489,11 @@ export class Exchange implements ExchangeView, PickContext {
     if (!this.isActive) return;
     const error = thrown instanceof ViaductError ? thrown : this.#unexpected(thrown);
     const { upstream, candidate } = this;
-    if (candidate !== null && upstream !== null) this.#noteFailure(error, upstream, candidate);
-    const retry = this.#retryOf(error, upstream);
+    const retry = retryOf(this, error, upstream);
+    if (candidate !== null && upstream !== null) {
+      this.#noteFailure(error, upstream, candidate, retry !== "no");
+    }
+    if (retry === "next-endpoint") spendBudget(this, error);
     rememberFailure(this, error);
     this.#dropUpstream();
     if (retry !== "no") {
@@ -413,6 +501,7 @@ export class Exchange implements ExchangeView, PickContext {
       this.lastFailure = error;
       this.needsFreshConnection = retry === "same-endpoint";
       this.failedAttemptsTimeMs = this.router.ticker.monotonicMs() - this.startedAtMs;
+      this.#clearDeadlines();
       if (candidate !== null && retry === "same-endpoint") this.#attemptAt(candidate);
       else {
         if (candidate !== null) this.tried.push(candidate.load);
@@ -435,10 +524,9 @@ export class Exchange implements ExchangeView, PickContext {
     this.isActive = false;
     this.endedAtMs = this.router.ticker.monotonicMs();
     this.router.counters.activeExchanges--;
-    if (this.#deadlines.size > 0) {
-      for (const timer of this.#deadlines.values()) timer.clear();
-      this.#deadlines = NO_DEADLINES;
-    }
+    this.#clearDeadlines();
+    if (this.addedLines !== "") this.addedLines = "";
+    if (this.#releases !== null) this.#release();
     record(this);
     this.route = null;
     this.candidates = NO_CANDIDATES;
@@ -472,6 +560,18 @@ export class Exchange implements ExchangeView, PickContext {
     if (this.#deadlines.has(name)) {
       this.#deadlines = new Map([...this.#deadlines].filter(([other]) => other !== name));
     }
+  }
+
+  #clearDeadlines(): void {
+    if (this.#deadlines.size === 0) return;
+    for (const timer of this.#deadlines.values()) timer.clear();
+    this.#deadlines = NO_DEADLINES;
+  }
+
+  #release(): void {
+    const releases = this.#releases ?? [];
+    this.#releases = null;
+    for (const release of releases) release();
   }
 
   // === attempts ===
@@ -528,7 +628,12 @@ export class Exchange implements ExchangeView, PickContext {
     upstream?.close();
   }
 
-  #noteFailure(error: ViaductError, upstream: Upstream, candidate: RoutedCandidate): void {
+  #noteFailure(
+    error: ViaductError,
+    upstream: Upstream,
+    candidate: RoutedCandidate,
+    isRetried: boolean,
+  ): void {
     if (error.source !== "upstream") return;
     const { ticker, config, log } = this.router;
     const isStale = upstream.wasReused && !upstream.hasAnswered;
@@ -549,7 +654,7 @@ export class Exchange implements ExchangeView, PickContext {
           ? `${error.message}: ${String(error.cause)}`
           : error.message,
         marked: marks,
-        retriable: this.#retryOf(error, upstream) !== "no",
+        retriable: isRetried,
         "num-endpoints": this.candidates.length,
         "got-connection": upstream.isConnected,
         "conn-reused": upstream.wasReused,
@@ -569,39 +674,6 @@ export class Exchange implements ExchangeView, PickContext {
     const { route, router } = this;
     if (route === null || !router.table.unregister({ uri: route.key, endpoint })) return;
     router.log.info({ uri: route.key, endpoint: address }, "prune-failed-endpoint");
-  }
-
-  /**
-   * Only what cannot have had an effect is tried again: nothing was sent, or the request may be repeated (RFC 9110
-   * §9.2.2) and nothing of an answer went to the client. A dead idle connection says nothing about its endpoint,
-   * so that one is asked once more on a new connection.
-   */
-  #retryOf(error: ViaductError, upstream: Upstream | null): "no" | "same-endpoint" | "next-endpoint" {
-    if (error.retry === "never" || this.hasResponded || this.hasSentBody || upstream === null) return "no";
-    if (error.retry === "if-connection-was-reused") {
-      if (!this.#isRepeatable()) return "no";
-      if (upstream.wasReused && !upstream.hasAnswered) return "same-endpoint";
-    }
-    const { maxAttempts, routeServicesMaxAttempts } = this.router.config;
-    const limit = (this.candidate?.service ?? null) === null ? maxAttempts : routeServicesMaxAttempts;
-    return this.tried.length + 1 < limit ? "next-endpoint" : "no";
-  }
-
-  #isRepeatable(): boolean {
-    const { head } = this.client;
-    if (head.chunked || head.contentLength > 0 || this.isUpgrade) return false;
-    switch (this.method) {
-      case "GET":
-      case "HEAD":
-      case "OPTIONS":
-      case "TRACE":
-        return true;
-    }
-    for (let i = 0; i < head.lineCount; i++) {
-      const id = head.nameId(i);
-      if (id === IDEMPOTENCY_KEY || id === X_IDEMPOTENCY_KEY) return true;
-    }
-    return false;
   }
 
   #unexpected(thrown: unknown): ViaductError {

@@ -27,4 +27,4 @@ export { sendRequest, sendRequestBody } from "./send-request.ts";
 export { readResponse } from "./read-response.ts";
 export { sendResponseBody, sendResponseHead } from "./send-response.ts";
 export { record } from "./record.ts";
-export { respond, respondHealth } from "./respond.ts";
+export { respond, respondHealth, respondInstead } from "./respond.ts";

@@ -8,6 +8,7 @@ import { createRoutePrograms, type RouteProgramParts } from "./program.ts";
 const CONFIG = {
   balancingAlgorithm: "round-robin",
   maxInFlightPerEndpoint: 0,
+  optionLimits: {},
   preferredZone: "",
   stickyCookieNames: ["JSESSIONID"],
   stickyForAuthNegotiate: false,
@@ -181,9 +182,11 @@ test("the route's session cookie takes the place of the operator's names; withou
 
 test("an option that makes no sense is said once and ignored; the route is served", () => {
   const { register, program, warnings } = start();
-  register("a.example.com", 80, { loadbalancing: "dice", "trim-path": true });
+  register("a.example.com", 80, { loadbalancing: "dice", "idle-timeout": "5s", retries: 9 });
   assert.equal(program("a.example.com").balancer, "round-robin");
-  assert.equal(program("a.example.com").prepareRequest.length, 1);
+  assert.equal(program("a.example.com").rules?.idleTimeoutMs, 5_000);
+  // More than the operator allows is as if it had not been said.
+  assert.equal(program("a.example.com").rules?.retry, null);
   assert.equal(warnings.length, 1);
 });
 

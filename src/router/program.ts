@@ -16,6 +16,7 @@ import { type Endpoint, endpointAddress, type Route } from "../table/index.ts";
 import type { RouterConfig } from "./config.ts";
 import { type EndpointState, EndpointStates } from "./endpoint-state.ts";
 import { flatten } from "./flat-text.ts";
+import { compileRules, type RouteRules } from "./route-rules.ts";
 import { bindService, type BoundService } from "./route-services/service-route.ts";
 import type { ServiceTarget } from "./route-services/target.ts";
 
@@ -48,6 +49,8 @@ export interface RouteProgram {
   readonly readsSession: boolean;
   /** Null without a route service, and when its URL cannot be used. */
   readonly service: BoundService | null;
+  /** Limits, retries and header rules; null for most routes. */
+  readonly rules: RouteRules | null;
   readonly admit: readonly Hook<"admit">[];
   readonly prepareRequest: readonly Hook<"prepareRequest">[];
   readonly requestSent: readonly Hook<"requestSent">[];
@@ -70,6 +73,7 @@ export interface RouteProgramParts {
     RouterConfig,
     | "balancingAlgorithm"
     | "maxInFlightPerEndpoint"
+    | "optionLimits"
     | "preferredZone"
     | "stickyCookieNames"
     | "stickyForAuthNegotiate"
@@ -87,9 +91,12 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
     // Only HTTP routes are looked up; the others need no program.
     const endpointsHere = (route.reservation?.protocol ?? "http") === "http" ? route.endpoints : [];
     const hooks = compileHooks(
-      honourOptions(route.options, (problems, inForce) =>
-        log.warn({ route: route.key, problems, inForce }, "route options ignored"),
+      honourOptions(
+        route.options,
+        (problems, inForce) => log.warn({ route: route.key, problems, inForce }, "route options ignored"),
+        { operator: config.optionLimits },
       ),
+      route,
     );
     const wanted = factOf(hooks, "balancer");
     const balancer = (wanted === undefined ? undefined : byName.get(wanted)) ?? fallback;
@@ -116,6 +123,7 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
       sessionCookies,
       readsSession: sessionCookies.length > 0 || config.stickyForAuthNegotiate,
       service,
+      rules: hooks.length === 0 ? null : compileRules(hooks, previous?.rules ?? null),
       admit: hooksOf(hooks, "admit"),
       prepareRequest: hooksOf(hooks, "prepareRequest"),
       requestSent: hooksOf(hooks, "requestSent"),

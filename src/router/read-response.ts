@@ -6,6 +6,7 @@ import { countResponse } from "./counters.ts";
 import type { Exchange } from "./exchange.ts";
 import { NAMES } from "./header-names.ts";
 import { MAX_HEADER_LINES } from "./read-head.ts";
+import { refuseAnswer } from "./retry.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
 import { sendInterim, sendResponseBody, sendResponseHead, sendUpgrade } from "./send-response.ts";
 import type { Upstream } from "./upstream.ts";
@@ -74,6 +75,7 @@ function readHeads(exchange: Exchange, upstream: Upstream, bytes: Buffer, size: 
   if (exchange.serviceLeg !== null) noteServiceAnswer(exchange, exchange.serviceLeg, head.status);
   const bodyFrom = head.end - before.length;
   const route = exchange.route;
+  if (route !== null && route.attachment.rules !== null) refuseAnswer(exchange, upstream);
   if (route !== null) for (const hook of route.attachment.responseHead) hook(exchange, head.status);
   if (head.status === 101) {
     if (!exchange.isUpgrade) throw invalid(exchange, "101 without an upgrade request");

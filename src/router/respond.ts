@@ -1,6 +1,8 @@
+import { STATUS_CODES } from "node:http";
 import { versionUnsupported } from "../kernel/errors/wire.ts";
 import { emptyHost, endpointDialFailed, noEndpoints, unknownRoute } from "../kernel/errors/router.ts";
 import type { ViaductError } from "../kernel/index.ts";
+import type { Admission } from "../options/index.ts";
 import type { ErrorPageValues } from "./error-page.ts";
 import type { Exchange } from "./exchange.ts";
 
@@ -63,6 +65,7 @@ export function respond(exchange: Exchange, error: ViaductError): void {
     head += `Content-Type: text/${type}; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n`;
   }
   if (exchange.routerError !== "") head += `X-Cf-RouterError: ${headerText(exchange.routerError)}\r\n`;
+  if (exchange.addedLines !== "") head += exchange.addedLines;
   head += `X-Vcap-Request-Id: ${exchange.requestId}\r\nDate: ${router.ticker.httpDate}\r\n`;
   head += `Content-Length: ${body.length}\r\n`;
   if (!exchange.persists) head += isHttp11 ? "Connection: close\r\n" : "";
@@ -73,6 +76,28 @@ export function respond(exchange: Exchange, error: ViaductError): void {
   client.socket.write(withBody ? `${head}\r\n${body}` : `${head}\r\n`, "latin1");
   if (error.status !== 404)
     router.log.info({ status: error.status, body: text, code, error: error.message }, "status");
+}
+
+/** An option of the route answers in the endpoint's place: a redirect, a page. */
+export function respondInstead(
+  exchange: Exchange,
+  { status, headers, body }: Extract<Admission, { kind: "answer" }>,
+): void {
+  const { client, router } = exchange;
+  exchange.status = status;
+  exchange.hasResponded = true;
+  if (!client.mayPersist) exchange.persists = false;
+  const isHttp11 = client.head.minorVersion === 1;
+  const bytes = Buffer.from(body);
+  let head = `HTTP/1.${isHttp11 ? 1 : 0} ${status} ${STATUS_CODES[status] ?? "Answer"}\r\n`;
+  for (const [name, value] of Object.entries(headers)) head += `${name}: ${value}\r\n`;
+  head += `${exchange.addedLines}X-Vcap-Request-Id: ${exchange.requestId}\r\nDate: ${router.ticker.httpDate}\r\n`;
+  head += `Content-Length: ${bytes.length}\r\n`;
+  if (!exchange.persists) head += isHttp11 ? "Connection: close\r\n" : "";
+  else if (!isHttp11) head += "Connection: keep-alive\r\n";
+  const withBody = exchange.method !== "HEAD";
+  if (withBody) exchange.responseBodyBytes = bytes.length;
+  client.socket.write(`${head}\r\n${withBody ? bytes.toString("latin1") : ""}`, "latin1");
 }
 
 /** What the operator's page may show: nothing that the text would not. */

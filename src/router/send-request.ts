@@ -148,10 +148,12 @@ function buildRequestHead(exchange: Exchange): string {
   const { head } = client;
   const { text } = head;
   const { trace } = exchange;
-  const hidden =
+  const rules = exchange.route?.attachment.rules?.requestHeaders ?? null;
+  let hidden =
     trace === null
       ? hopByHopNames(head, NEVER_HOP_BY_HOP, config.hopByHopHeadersToFilter)
       : withoutTrace(trace, hopByHopNames(head, NEVER_HOP_BY_HOP, config.hopByHopHeadersToFilter));
+  if (rules !== null) hidden = hidden.union(rules.hides);
 
   const certHeader = cameFromRouteService
     ? certHeaderAfterService(client, config.forwardedClientCert)
@@ -226,6 +228,7 @@ function buildRequestHead(exchange: Exchange): string {
   exchange.forwardedFor = forwardedFor;
   exchange.forwardedProto = forwardedProto;
 
+  if (rules !== null) out += rules.lines;
   out += forwardedLines(forwardedFor, forwardedProto);
   if (!hasRequestStart) {
     out += "X-Request-Start: " + Math.floor(router.ticker.wallMs(exchange.startedAtMs)) + "\r\n";

@@ -4,6 +4,7 @@ import { DATE, DROP, KEEP, LOOK, RESPONSE_ACTIONS, SET_COOKIE, X_VCAP_REQUEST_ID
 import { hopByHopNames, NO_NAMES } from "./hop-by-hop.ts";
 import { sessionCookieLine } from "./sticky.ts";
 import { traceKeyLines } from "./trace-key.ts";
+import type { RewriteResponse } from "./route-rules.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** Up to here a piece of body is copied as text into the same write as what is before it. */
@@ -133,8 +134,15 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
   const { config } = router;
   const { text } = head;
   const { removeResponseHeaders, addResponseHeaders } = config;
-  const mustName = removeResponseHeaders.length > 0 || addResponseHeaders.length > 0;
-  const hidden = hopByHopNames(head, NEVER_HOP_BY_HOP, []);
+  const rules = exchange.route?.attachment.rules ?? null;
+  const rewrites = rules === null ? null : rules.rewriteResponse;
+  let hidden = hopByHopNames(head, NEVER_HOP_BY_HOP, []);
+  if (rules !== null && rules.responseHeaders !== null) hidden = hidden.union(rules.responseHeaders.hides);
+  const mustName =
+    hidden !== NO_NAMES ||
+    rewrites !== null ||
+    removeResponseHeaders.length > 0 ||
+    addResponseHeaders.length > 0;
   const isUpgrade = head.status === 101;
 
   let hasId = false;
@@ -158,15 +166,22 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
         hasLength = true;
       } else if (id === TRAILER && !exchange.sendsChunks) action = DROP;
     }
-    if (mustName && removeResponseHeaders.includes(head.name(i).toLowerCase())) action = DROP;
-    if (hidden !== NO_NAMES && hidden.has(head.name(i).toLowerCase())) action = DROP;
-    if (action === KEEP) continue;
+    let rewritten = "";
+    if (mustName) {
+      const name = head.name(i).toLowerCase();
+      if (removeResponseHeaders.includes(name) || hidden.has(name)) action = DROP;
+      else if (rewrites !== null && action === KEEP) rewritten = rewrittenLine(exchange, head, i, rewrites);
+    }
+    if (action === KEEP && rewritten === "") continue;
     const lineStart = head.nameStart(i);
     if (lineStart > keptFrom) out += text.slice(keptFrom, lineStart);
+    if (rewritten !== "") out += rewritten;
     keptFrom = head.lineEnd(i);
   }
   if (keptFrom < head.end - 2) out += text.slice(keptFrom, head.end - 2);
 
+  if (rules !== null && rules.responseHeaders !== null) out += rules.responseHeaders.lines;
+  if (exchange.addedLines !== "") out += exchange.addedLines;
   if (mustName) {
     for (const { name, value } of addResponseHeaders) {
       if (head.get(name.toLowerCase()) === undefined) out += `${name}: ${value}\r\n`;
@@ -184,4 +199,19 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
     } else if (client.head.minorVersion === 0) out += "Connection: keep-alive\r\n";
   }
   return `${out}\r\n`;
+}
+
+/** The whole line as options of the route have it; "" when it stays as it is. */
+function rewrittenLine(
+  exchange: Exchange,
+  head: ResponseHead,
+  line: number,
+  rewrites: ReadonlyMap<string, RewriteResponse>,
+): string {
+  const name = head.name(line);
+  const rewrite = rewrites.get(name.toLowerCase());
+  if (rewrite === undefined) return "";
+  const value = head.value(line);
+  const rewritten = rewrite(value, exchange);
+  return rewritten === value ? "" : `${name}: ${rewritten}\r\n`;
 }

@@ -108,6 +108,11 @@ export class UpstreamConnection implements Upstream {
       return;
     }
     if (this.isConnected) return;
+    const ownLimitMs = this.exchange.route?.attachment.rules?.connectTimeoutMs ?? 0;
+    if (ownLimitMs !== 0) {
+      if (nowMs - this.dialStartedAtMs >= ownLimitMs) this.exchange.dialFailed(this, "i/o timeout");
+      return;
+    }
     const isTls = this.dialTimeMs >= 0;
     const limitMs = isTls
       ? config.tlsHandshakeTimeoutMs

@@ -58,7 +58,10 @@ export function isBackFromService(exchange: Exchange, route: Route<RouteProgram>
  * Sends the exchange along the service's route instead of its own.
  * @throws routeServiceRequestFailed, routeServiceLoop, noEndpoints, and what an option of the service's route throws
  */
-export function leaveForService(exchange: Exchange, service: BoundService | null): void {
+export function leaveForService(
+  exchange: Exchange,
+  service: BoundService | null,
+): Pick<RouteProgram, "admit"> {
   const { router, route } = exchange;
   const { routeServices, clock } = router;
   if (service === null || routeServices === null) throw routeServiceRequestFailed({});
@@ -85,12 +88,12 @@ export function leaveForService(exchange: Exchange, service: BoundService | null
   exchange.host = target.hostname;
   exchange.path = target.requestTarget;
   exchange.candidates = exchange.route.attachment.candidates;
-  if (own === null) return;
+  if (own === null) return service.route.attachment;
   // Its signature would be taken for one of the guarded route, or refused as one of another.
   if (own.key === route?.key || own.routeServiceUrl !== null)
     throw routeServiceLoop({ service: target.host });
   if (exchange.candidates.length === 0) throw noEndpoints({ host: target.host });
-  for (const hook of own.attachment.admit) hook(exchange);
+  return own.attachment;
 }
 
 /**

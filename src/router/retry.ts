@@ -1,0 +1,104 @@
+/** Whether an attempt that failed is followed by another one, and where. */
+import { endpointAnsweredFailure, responseTimeout } from "../kernel/errors/options.ts";
+import type { ViaductError } from "../kernel/index.ts";
+import type { RetryCondition } from "../options/index.ts";
+import type { Exchange } from "./exchange.ts";
+import { IDEMPOTENCY_KEY, X_IDEMPOTENCY_KEY } from "./header-names.ts";
+import type { RetryPolicy } from "./route-rules.ts";
+import type { Upstream } from "./upstream.ts";
+
+export type Retry = "no" | "same-endpoint" | "next-endpoint";
+
+/**
+ * Only what cannot have had an effect is tried again: nothing was sent, or the request may be repeated (RFC 9110
+ * §9.2.2) and nothing of an answer went to the client. A dead idle connection says nothing about its endpoint,
+ * so that one is asked once more on a new connection. Within that, the options of the route decide.
+ */
+export function retryOf(exchange: Exchange, error: ViaductError, upstream: Upstream | null): Retry {
+  if (exchange.hasResponded || exchange.hasSentBody || upstream === null) return "no";
+  const policy = policyOf(exchange);
+  const isWanted = policy === null ? null : wants(policy, error);
+  if (error.retry === "never" && isWanted !== true) return "no";
+  if (error.retry !== "safe") {
+    if (!isRepeatable(exchange)) return "no";
+    if (error.retry === "if-connection-was-reused" && upstream.wasReused && !upstream.hasAnswered) {
+      return "same-endpoint";
+    }
+  }
+  if (isWanted === false || exchange.tried.length + 1 >= maxAttempts(exchange)) return "no";
+  if (policy !== null && costsWork(error) && !policy.budget.hasRoom) {
+    exchange.router.counters.retriesOverBudget++;
+    return "no";
+  }
+  return "next-endpoint";
+}
+
+/** Called when the exchange is tried again at another endpoint. */
+export function spendBudget(exchange: Exchange, error: ViaductError): void {
+  const policy = policyOf(exchange);
+  if (policy !== null && costsWork(error)) exchange.atEnd(policy.budget.spend());
+}
+
+/**
+ * Looks at a final head before anything of it goes on.
+ * @throws endpointAnsweredFailure when the route asks another endpoint after such an answer, and one is left
+ */
+export function refuseAnswer(exchange: Exchange, upstream: Upstream): void {
+  const { status } = upstream.head;
+  const { candidate } = exchange;
+  if (candidate === null || policyOf(exchange)?.on?.has(String(status) as RetryCondition) !== true) return;
+  const error = endpointAnsweredFailure({ endpoint: candidate.address, answered: status });
+  if (hasOther(exchange) && retryOf(exchange, error, upstream) === "next-endpoint") throw error;
+}
+
+function hasOther({ candidates, candidate, tried, maxInFlight, mustStick }: Exchange): boolean {
+  if (mustStick) return false;
+  return candidates.some(
+    ({ load }) =>
+      load !== candidate?.load && !tried.includes(load) && (maxInFlight === 0 || load.inFlight < maxInFlight),
+  );
+}
+
+/** Of the way to an endpoint; route services have the operator's rules only. */
+function policyOf({ route, candidate }: Exchange): RetryPolicy | null {
+  return (candidate?.service ?? null) === null ? (route?.attachment.rules?.retry ?? null) : null;
+}
+
+/** Null when the route says nothing about such an error. */
+function wants({ on }: RetryPolicy, error: ViaductError): boolean | null {
+  const condition = conditionOf(error);
+  return on === null || condition === null ? null : on.has(condition);
+}
+
+function conditionOf(error: ViaductError): RetryCondition | null {
+  if (error.retry === "safe") return "connect-failure";
+  if (error.retry === "if-connection-was-reused") return "reset";
+  if (responseTimeout.is(error)) return "response-timeout";
+  // Only statuses that are conditions become this error.
+  return endpointAnsweredFailure.is(error) ? (String(error.details.answered) as RetryCondition) : null;
+}
+
+/** An endpoint has had the request, and may have worked on it. */
+const costsWork = (error: ViaductError): boolean => error.retry !== "safe";
+
+function maxAttempts(exchange: Exchange): number {
+  const { config } = exchange.router;
+  if ((exchange.candidate?.service ?? null) !== null) return config.routeServicesMaxAttempts;
+  return policyOf(exchange)?.maxAttempts || config.maxAttempts;
+}
+
+function isRepeatable({ client: { head }, isUpgrade, method }: Exchange): boolean {
+  if (head.chunked || head.contentLength > 0 || isUpgrade) return false;
+  switch (method) {
+    case "GET":
+    case "HEAD":
+    case "OPTIONS":
+    case "TRACE":
+      return true;
+  }
+  for (let i = 0; i < head.lineCount; i++) {
+    const id = head.nameId(i);
+    if (id === IDEMPOTENCY_KEY || id === X_IDEMPOTENCY_KEY) return true;
+  }
+  return false;
+}
