@@ -127,6 +127,7 @@ export async function deleteOrganization(db: Writer, news: News, guid: string): 
     .where("organization_guid", "=", guid)
     .execute();
   for (const domain of domains) await deleteDomain(db, news, domain.guid);
+  await db.deleteFrom("quotas").where("kind", "=", "space").where("organization_guid", "=", guid).execute();
   await deleteMetadata(db, "organization", [guid]);
   await db.deleteFrom("organizations").where("guid", "=", guid).execute();
 }

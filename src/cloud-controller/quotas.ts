@@ -24,6 +24,17 @@ export const UNLIMITED: QuotaLimitsDocument = {
   domains: { total_domains: null },
 };
 
+/** Null when an administrator deleted it. */
+export async function defaultQuota(db: Writer): Promise<string | null> {
+  const quota = await db
+    .selectFrom("quotas")
+    .select("guid")
+    .where("kind", "=", "organization")
+    .where(sql`lower(name)`, "=", DEFAULT_QUOTA)
+    .executeTakeFirst();
+  return quota?.guid ?? null;
+}
+
 /**
  * Lets pass when the space and its organization may have this route besides the ones they have.
  * @param route  Not counted, for a route that moves within its organization.

@@ -1,8 +1,10 @@
 /** What a new foundation has: an administrator, the `cf` client, domains, an organization and a space. */
 import { ADMIN_SCOPES, CF_CLIENT, ensureClient, ensureUser } from "../auth/index.ts";
 import { type Clock, newGuid } from "../kernel/index.ts";
-import { type Store, toTimestamp } from "../store/index.ts";
+import { encodeJson, type Store, toTimestamp } from "../store/index.ts";
 import type { CloudControllerConfig } from "./config.ts";
+import { SHARED_SEGMENT } from "./isolation-segments.ts";
+import { DEFAULT_QUOTA, defaultQuota, UNLIMITED } from "./quotas.ts";
 
 /**
  * Accounts are brought to what the configuration says at every start; domains, organization and space are made in a
@@ -21,6 +23,7 @@ export async function seed(
     });
   }
   const { store, clock } = about;
+  await seedDefaults(about);
   await store.transaction(async (db) => {
     const domain = await db.selectFrom("domains").select("guid").limit(1).executeTakeFirst();
     if (domain !== undefined) return;
@@ -44,12 +47,42 @@ export async function seed(
         .execute();
     }
     if (config.organization === "") return;
-    const organization = { ...newRow(), name: config.organization };
+    const organization = { ...newRow(), name: config.organization, quota_guid: await defaultQuota(db) };
     await db.insertInto("organizations").values(organization).execute();
     if (config.space === "") return;
     await db
       .insertInto("spaces")
       .values({ ...newRow(), name: config.space, organization_guid: organization.guid })
+      .execute();
+  });
+}
+
+/** The quota every organization begins with, and the segment of whatever has no other. */
+async function seedDefaults({
+  store,
+  clock,
+}: {
+  readonly store: Store;
+  readonly clock: Clock;
+}): Promise<void> {
+  await store.transaction(async (db) => {
+    const now = toTimestamp(clock.nowMs());
+    const times = { created_at: now, updated_at: now };
+    await db
+      .insertInto("isolation_segments")
+      .values({ ...SHARED_SEGMENT, ...times })
+      .onConflict((conflict) => conflict.column("guid").doNothing())
+      .execute();
+    if ((await defaultQuota(db)) !== null) return;
+    const quota = { guid: newGuid(), kind: "organization", name: DEFAULT_QUOTA } as const;
+    await db
+      .insertInto("quotas")
+      .values({ ...quota, ...times, organization_guid: null, limits: encodeJson(UNLIMITED) })
+      .execute();
+    await db
+      .updateTable("organizations")
+      .set({ quota_guid: quota.guid })
+      .where("quota_guid", "is", null)
       .execute();
   });
 }

@@ -1,18 +1,26 @@
 /** Every resource of the API. A new one is a file beside this one and a line here. */
 import type { Endpoint } from "../endpoint.ts";
 import { apps } from "./apps.ts";
+import { builds } from "./builds.ts";
+import { deployments } from "./deployments.ts";
 import { destinations } from "./destinations.ts";
 import { domains } from "./domains.ts";
+import { droplets } from "./droplets.ts";
 import { featureFlags } from "./feature-flags.ts";
+import { isolationSegments } from "./isolation-segments.ts";
 import { info } from "./info.ts";
 import { jobs } from "./jobs.ts";
+import { organizationQuotas } from "./organization-quotas.ts";
 import { organizations } from "./organizations.ts";
+import { outsideRouting } from "./outside-routing.ts";
+import { packages } from "./packages.ts";
 import { processes } from "./processes.ts";
 import { roles } from "./roles.ts";
 import { routeSharing } from "./route-sharing.ts";
 import { routes } from "./routes.ts";
 import { serviceInstances } from "./service-instances.ts";
 import { serviceRouteBindings } from "./service-route-bindings.ts";
+import { spaceQuotas } from "./space-quotas.ts";
 import { spaces } from "./spaces.ts";
 import { users } from "./users.ts";
 import { viaduct } from "./viaduct.ts";
@@ -21,6 +29,9 @@ export const endpoints: readonly Endpoint[] = [
   ...info,
   ...organizations,
   ...spaces,
+  ...organizationQuotas,
+  ...spaceQuotas,
+  ...isolationSegments,
   ...roles,
   ...users,
   ...domains,
@@ -31,7 +42,12 @@ export const endpoints: readonly Endpoint[] = [
   ...serviceRouteBindings,
   ...apps,
   ...processes,
+  ...packages,
+  ...builds,
+  ...droplets,
+  ...deployments,
   ...jobs,
   ...featureFlags,
+  ...outsideRouting,
   ...viaduct,
 ];

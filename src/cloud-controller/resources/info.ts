@@ -10,15 +10,23 @@ const OSBAPI_VERSION = "2.15";
 /** What `GET /v3` names: the collections below it. */
 const COLLECTIONS = [
   "apps",
+  "builds",
+  "deployments",
   "domains",
+  "droplets",
   "feature_flags",
+  "isolation_segments",
   "jobs",
+  "organization_quotas",
   "organizations",
+  "packages",
   "processes",
+  "resource_matches",
   "roles",
   "routes",
   "service_instances",
   "service_route_bindings",
+  "space_quotas",
   "spaces",
   "users",
 ] as const;

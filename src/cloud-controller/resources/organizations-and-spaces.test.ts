@@ -7,6 +7,7 @@ const inOrganization = (guid: string) => ({ relationships: { organization: { dat
 test("an organization and a space are created, renamed and shown in full", async (t) => {
   const api = await startApi(t);
   const made = (await api.post("/v3/organizations", { name: "acme" })).body;
+  const [quota] = await api.list("/v3/organization_quotas?names=default");
   const at = (path: string) => ({ href: `http://localhost:8080/v3/${path}` });
   assert.deepEqual(made, {
     guid: made.guid,
@@ -14,11 +15,12 @@ test("an organization and a space are created, renamed and shown in full", async
     updated_at: "2026-01-01T00:00:00Z",
     name: "acme",
     suspended: false,
-    relationships: { quota: { data: null } },
+    relationships: { quota: { data: { guid: quota?.guid } } },
     metadata: { labels: {}, annotations: {} },
     links: {
       self: at(`organizations/${made.guid}`),
       domains: at(`organizations/${made.guid}/domains`),
+      quota: at(`organization_quotas/${quota?.guid}`),
       default_domain: at(`organizations/${made.guid}/domains/default`),
     },
   });

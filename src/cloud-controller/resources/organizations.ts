@@ -12,6 +12,7 @@ import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint }
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, demandAdmin, organizationVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
+import { defaultQuota } from "../quotas.ts";
 import { unlessTaken } from "../refuse.ts";
 import { message } from "../schema.ts";
 
@@ -42,7 +43,14 @@ async function createOrganization(call: Call<Static<typeof CreateOrganization>>)
       const { name, suspended = false } = body;
       await db
         .insertInto("organizations")
-        .values({ guid, created_at: now, updated_at: now, name, suspended: suspended ? 1 : 0 })
+        .values({
+          guid,
+          created_at: now,
+          updated_at: now,
+          name,
+          suspended: suspended ? 1 : 0,
+          quota_guid: await defaultQuota(db),
+        })
         .execute();
       await writeMetadata(db, "organization", guid, body.metadata);
       if (caller.isAdmin) return;
@@ -105,6 +113,7 @@ export async function presentOrganizations(
     links: {
       self: link(context, `/v3/organizations/${row.guid}`),
       domains: link(context, `/v3/organizations/${row.guid}/domains`),
+      ...(row.quota_guid !== null && { quota: link(context, `/v3/organization_quotas/${row.quota_guid}`) }),
       default_domain: link(context, `/v3/organizations/${row.guid}/domains/default`),
     },
   }));

@@ -121,6 +121,7 @@ export async function presentSpaces(context: Context, rows: readonly RowOf<"spac
       self: link(context, `/v3/spaces/${row.guid}`),
       organization: link(context, `/v3/organizations/${row.organization_guid}`),
       features: link(context, `/v3/spaces/${row.guid}/features`),
+      ...(row.quota_guid !== null && { quota: link(context, `/v3/space_quotas/${row.quota_guid}`) }),
       apply_manifest: link(context, `/v3/spaces/${row.guid}/actions/apply_manifest`, "POST"),
     },
   }));

@@ -2,6 +2,7 @@
 import { decodeJson } from "../../store/index.ts";
 import type { Destination, Reservation, RouteProtocol } from "../../table/index.ts";
 import type { Database } from "../context.ts";
+import { segmentName } from "../isolation-segments.ts";
 import { groupBy } from "../present.ts";
 import { routeUrl } from "../route-address.ts";
 
@@ -15,6 +16,12 @@ export async function loadReservations(
     .innerJoin("domains", "domains.guid", "routes.domain_guid")
     .innerJoin("spaces", "spaces.guid", "routes.space_guid")
     .innerJoin("organizations", "organizations.guid", "spaces.organization_guid")
+    .leftJoin("isolation_segments as own_segment", "own_segment.guid", "spaces.isolation_segment_guid")
+    .leftJoin(
+      "isolation_segments as default_segment",
+      "default_segment.guid",
+      "organizations.isolation_segment_guid",
+    )
     .leftJoin("service_route_bindings", "service_route_bindings.route_guid", "routes.guid")
     .leftJoin("service_instances", "service_instances.guid", "service_route_bindings.service_instance_guid")
     .select([
@@ -30,6 +37,8 @@ export async function loadReservations(
       "spaces.name as spaceName",
       "organizations.guid as organizationGuid",
       "organizations.name as organizationName",
+      "own_segment.name as ownSegment",
+      "default_segment.name as defaultSegment",
       "service_instances.route_service_url as routeServiceUrl",
     ])
     .$if(guids !== null, (query) => query.where("routes.guid", "in", guids ?? []))
@@ -46,7 +55,7 @@ export async function loadReservations(
         protocol === "internal" ? wholeProcesses(destinationsOf(route.guid)) : destinationsOf(route.guid),
       options: protocol === "internal" ? {} : decodeJson(route.options),
       routeServiceUrl: route.routeServiceUrl,
-      isolationSegment: "",
+      isolationSegment: segmentName(route.ownSegment, route.defaultSegment),
       tags: {
         organization_id: route.organizationGuid,
         organization_name: route.organizationName,

@@ -1,0 +1,452 @@
+/**
+ * Isolation segments: administrators make them and entitle organizations, managers put spaces into them. What a space
+ * is in goes along with its routes, so that only the routers of that segment serve them.
+ */
+import { sql } from "kysely";
+import { type Static, Type } from "typebox";
+import { newGuid } from "../../kernel/index.ts";
+import { resourceNotFound, unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import type { RowOf } from "../../store/index.ts";
+import { type Condition, everything } from "../condition.ts";
+import type { Context, Database, Writer } from "../context.ts";
+import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
+import { isShared } from "../isolation-segments.ts";
+import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
+import type { News } from "../news.ts";
+import { type Caller, demand, demandAdmin, organizationVisible, spaceVisible } from "../permissions.ts";
+import { head, link, toManyData, toOneData, withMetadata } from "../present.ts";
+import { refuse, unlessTaken } from "../refuse.ts";
+import { message, toMany, toOneOrNone } from "../schema.ts";
+import { organizationListing } from "./organizations.ts";
+import { placeOf, spaceListing } from "./spaces.ts";
+
+// --- messages ---
+
+const Name = Type.String({
+  minLength: 1,
+  maxLength: 255,
+  pattern: "^[^\\p{C}]+$",
+  refusals: { pattern: "can only contain printable characters" },
+});
+const CreateSegment = message({ name: Name, metadata: Type.Optional(Metadata) });
+const UpdateSegment = message({ name: Type.Optional(Name), metadata: Type.Optional(Metadata) });
+const Entitle = toMany("organizations");
+const Assign = toOneOrNone("isolation_segment");
+
+// --- actions ---
+
+async function createSegment({ context, caller, body }: Call<Static<typeof CreateSegment>>): Promise<string> {
+  demandAdmin(caller);
+  const guid = newGuid();
+  await unlessNameTaken(
+    context.write(async (db) => {
+      const now = context.now();
+      await db
+        .insertInto("isolation_segments")
+        .values({ guid, created_at: now, updated_at: now, name: body.name })
+        .execute();
+      await writeMetadata(db, "isolation_segment", guid, body.metadata);
+    }),
+  );
+  return guid;
+}
+
+async function updateSegment(
+  { context, body }: Call<Static<typeof UpdateSegment>>,
+  segment: RowOf<"isolation_segments">,
+): Promise<void> {
+  const { name = segment.name } = body;
+  if (isShared(segment) && name !== segment.name) refuse("Cannot update the shared Isolation Segment");
+  await unlessNameTaken(
+    context.write(async (db, news) => {
+      await db
+        .updateTable("isolation_segments")
+        .set({ name, updated_at: context.now() })
+        .where("guid", "=", segment.guid)
+        .execute();
+      await writeMetadata(db, "isolation_segment", segment.guid, body.metadata);
+      if (name !== segment.name) await tellOfSpaces(db, news, inSegment(segment.guid));
+    }),
+  );
+}
+
+const unlessNameTaken = (write: Promise<void>) =>
+  unlessTaken(write, (cause) =>
+    unprocessable({ problems: ["Isolation Segment names are case insensitive and must be unique"] }, cause),
+  );
+
+async function deleteSegment(
+  { context }: Call<unknown>,
+  segment: RowOf<"isolation_segments">,
+): Promise<void> {
+  if (isShared(segment)) refuse("Cannot delete the shared Isolation Segment");
+  await context.write(async (db) => {
+    const entitled = await db
+      .selectFrom("entitlements")
+      .select("organization_guid")
+      .where("isolation_segment_guid", "=", segment.guid)
+      .limit(1)
+      .executeTakeFirst();
+    if (entitled !== undefined) {
+      refuse("Revoke the Organization entitlements for your Isolation Segment.");
+    }
+    await deleteMetadata(db, "isolation_segment", [segment.guid]);
+    await db.deleteFrom("isolation_segments").where("guid", "=", segment.guid).execute();
+  });
+}
+
+async function entitle(
+  { context, body }: Call<Static<typeof Entitle>>,
+  segment: RowOf<"isolation_segments">,
+): Promise<void> {
+  const guids = [...new Set(body.data.map((each) => each.guid))];
+  await context.write(async (db) => {
+    const found =
+      guids.length === 0
+        ? []
+        : await db.selectFrom("organizations").select("guid").where("guid", "in", guids).execute();
+    const missing = guids.filter((guid) => !found.some((row) => row.guid === guid));
+    if (missing.length > 0) {
+      refuse(
+        `Unable to entitle organizations [${missing.join(", ")}] for isolation segment '${segment.name}'. Ensure the organizations exist`,
+      );
+    }
+    for (const guid of guids) {
+      await db
+        .insertInto("entitlements")
+        .values({ isolation_segment_guid: segment.guid, organization_guid: guid })
+        .onConflict((conflict) =>
+          conflict.columns(["isolation_segment_guid", "organization_guid"]).doNothing(),
+        )
+        .execute();
+    }
+  });
+}
+
+/** Not while the organization or one of its spaces runs there. */
+async function revoke(
+  { context }: Call<unknown>,
+  segment: RowOf<"isolation_segments">,
+  organizationGuid: string,
+): Promise<void> {
+  await context.write(async (db) => {
+    const organization = await db
+      .selectFrom("organizations")
+      .select(["name", "isolation_segment_guid"])
+      .where("guid", "=", organizationGuid)
+      .executeTakeFirst();
+    if (organization === undefined) throw resourceNotFound({ resource: "Organization" });
+    const spaces = await db
+      .selectFrom("spaces")
+      .select("name")
+      .where("organization_guid", "=", organizationGuid)
+      .where("isolation_segment_guid", "=", segment.guid)
+      .orderBy("name")
+      .execute();
+    const failed = `Failed to unassign the Isolation Segment from an Organization with name '${organization.name}'.`;
+    if (organization.isolation_segment_guid === segment.guid) {
+      refuse(
+        `${failed} Please change the Default Isolation Segment for your Organization before attempting to unassign.`,
+      );
+    }
+    if (spaces.length > 0) {
+      const names = spaces.map(({ name }) => `'${name}'`).join(", ");
+      refuse(`${failed} Please change the Isolation Segment for the following Space(s): ${names}.`);
+    }
+    await db
+      .deleteFrom("entitlements")
+      .where("isolation_segment_guid", "=", segment.guid)
+      .where("organization_guid", "=", organizationGuid)
+      .execute();
+  });
+}
+
+/** Puts an organization or a space into a segment, or with null out of any. */
+async function assign(
+  call: Call<Static<typeof Assign>>,
+  at: {
+    readonly table: "organizations" | "spaces";
+    readonly guid: string;
+    readonly organizationGuid: string;
+  },
+): Promise<void> {
+  const segment = call.body.data?.guid ?? null;
+  await call.context.write(async (db, news) => {
+    if (segment !== null) await demandEntitled(db, segment, at);
+    await db
+      .updateTable(at.table)
+      .set({ isolation_segment_guid: segment, updated_at: call.context.now() })
+      .where("guid", "=", at.guid)
+      .execute();
+    await tellOfSpaces(
+      db,
+      news,
+      at.table === "spaces"
+        ? sql<boolean>`spaces.guid = ${at.guid}`
+        : sql<boolean>`spaces.organization_guid = ${at.guid}`,
+    );
+  });
+}
+
+async function demandEntitled(db: Writer, segment: string, at: Parameters<typeof assign>[1]): Promise<void> {
+  const entitled = await db
+    .selectFrom("entitlements")
+    .select("organization_guid")
+    .where("isolation_segment_guid", "=", segment)
+    .where("organization_guid", "=", at.organizationGuid)
+    .executeTakeFirst();
+  if (entitled !== undefined) return;
+  refuse(
+    `Unable to assign isolation segment with guid '${segment}'. Ensure it has been entitled to the organization${at.table === "spaces" ? " that this space belongs to" : ""}.`,
+  );
+}
+
+const inSegment = (guid: string) => sql<boolean>`(spaces.isolation_segment_guid = ${guid}
+  or spaces.organization_guid in (select guid from organizations where isolation_segment_guid = ${guid}))`;
+
+/** The routes of spaces that run elsewhere now. */
+async function tellOfSpaces(db: Writer, news: News, spaces: Condition): Promise<void> {
+  const routes = await db
+    .selectFrom("routes")
+    .innerJoin("spaces", "spaces.guid", "routes.space_guid")
+    .select("routes.guid")
+    .where(spaces)
+    .execute();
+  for (const route of routes) news.route(route.guid);
+}
+
+// --- presenter ---
+
+/** Of organizations one sees. */
+function segmentVisible(caller: Caller): Condition {
+  if (caller.seesEverything) return everything;
+  return sql<boolean>`isolation_segments.guid in (select isolation_segment_guid from entitlements
+    where ${organizationVisible(caller, "entitlements.organization_guid")})`;
+}
+
+const segmentListing: Listing<"isolation_segments"> = {
+  table: "isolation_segments",
+  resource: "Isolation segment",
+  labelled: "isolation_segment",
+  filters: {
+    names: column("isolation_segments.name"),
+    organization_guids: (values) => sql<boolean>`isolation_segments.guid in (
+      select isolation_segment_guid from entitlements where organization_guid in (${sql.join(values)}))`,
+  },
+  orderBy: ["name"],
+  visible: ({ caller }) => segmentVisible(caller),
+  present: ({ context }, rows) =>
+    withMetadata(context, "isolation_segment", rows, (row, metadata) => ({
+      ...head(row),
+      name: row.name,
+      metadata,
+      links: {
+        self: link(context, `/v3/isolation_segments/${row.guid}`),
+        organizations: link(context, `/v3/isolation_segments/${row.guid}/organizations`),
+      },
+    })),
+};
+
+async function presentEntitled({ context, caller }: Call<unknown>, segment: string): Promise<object> {
+  const rows = await context.store.db
+    .selectFrom("entitlements")
+    .select("organization_guid")
+    .where("isolation_segment_guid", "=", segment)
+    .where(organizationVisible(caller, "entitlements.organization_guid"))
+    .orderBy("organization_guid")
+    .execute();
+  return {
+    ...toManyData(rows.map((row) => row.organization_guid)),
+    links: {
+      self: link(context, `/v3/isolation_segments/${segment}/relationships/organizations`),
+      related: link(context, `/v3/isolation_segments/${segment}/organizations`),
+    },
+  };
+}
+
+function presentAssignment(context: Context, path: string, segment: string | null): object {
+  return {
+    ...toOneData(segment),
+    links: {
+      self: link(context, path),
+      ...(segment !== null && { related: link(context, `/v3/isolation_segments/${segment}`) }),
+    },
+  };
+}
+
+async function segmentOf(
+  db: Database,
+  table: "organizations" | "spaces",
+  guid: string,
+): Promise<string | null> {
+  const row = await db
+    .selectFrom(table)
+    .select("isolation_segment_guid")
+    .where("guid", "=", guid)
+    .executeTakeFirst();
+  return row?.isolation_segment_guid ?? null;
+}
+
+// --- endpoints ---
+
+const guidOf = (call: Call<unknown>) => call.params["guid"] ?? "";
+const findSegment = (call: Call<unknown>) => findRow(call, segmentListing, guidOf(call));
+
+async function findWritable(call: Call<unknown>): Promise<RowOf<"isolation_segments">> {
+  const segment = await findSegment(call);
+  demandAdmin(call.caller);
+  return segment;
+}
+
+const ORGANIZATIONS = "/v3/isolation_segments/:guid/relationships/organizations";
+const DEFAULT = "/v3/organizations/:guid/relationships/default_isolation_segment";
+const OWN = "/v3/spaces/:guid/relationships/isolation_segment";
+
+export const isolationSegments: readonly Endpoint[] = [
+  listEndpoint("/v3/isolation_segments", "Lists isolation segments.", segmentListing),
+  showEndpoint("/v3/isolation_segments/:guid", "Shows an isolation segment.", segmentListing),
+  listEndpoint(
+    "/v3/isolation_segments/:guid/organizations",
+    "Lists the organizations that may use an isolation segment.",
+    organizationListing,
+    async (call) => {
+      const { guid } = await findSegment(call);
+      return sql<boolean>`organizations.guid in (
+        select organization_guid from entitlements where isolation_segment_guid = ${guid})`;
+    },
+  ),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/isolation_segments",
+    summary: "Creates an isolation segment.",
+    access: "write",
+    body: CreateSegment,
+    handle: async (call) => created(await presentNow(call, segmentListing, await createSegment(call))),
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/isolation_segments/:guid",
+    summary: "Renames an isolation segment or changes its metadata.",
+    access: "write",
+    body: UpdateSegment,
+    handle: async (call) => {
+      const segment = await findWritable(call);
+      await updateSegment(call, segment);
+      return ok(await presentNow(call, segmentListing, segment.guid));
+    },
+  }),
+  defineEndpoint({
+    method: "DELETE",
+    path: "/v3/isolation_segments/:guid",
+    summary: "Deletes an isolation segment that nobody may use.",
+    access: "write",
+    handle: async (call) => {
+      await deleteSegment(call, await findWritable(call));
+      return noContent;
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: ORGANIZATIONS,
+    summary: "Names the organizations that may use an isolation segment.",
+    access: "read",
+    handle: async (call) => ok(await presentEntitled(call, (await findSegment(call)).guid)),
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/isolation_segments/:guid/relationships/spaces",
+    summary: "Names the spaces that were put into an isolation segment.",
+    access: "read",
+    handle: async (call) => {
+      const { guid } = await findSegment(call);
+      const spaces = await call.context.store.db
+        .selectFrom("spaces")
+        .select("guid")
+        .where("isolation_segment_guid", "=", guid)
+        .where(spaceVisible(call.caller, "spaces.guid"))
+        .orderBy("guid")
+        .execute();
+      const self = link(call.context, `/v3/isolation_segments/${guid}/relationships/spaces`);
+      return ok({ ...toManyData(spaces.map((space) => space.guid)), links: { self } });
+    },
+  }),
+  defineEndpoint({
+    method: "POST",
+    path: ORGANIZATIONS,
+    summary: "Lets organizations use an isolation segment.",
+    access: "write",
+    body: Entitle,
+    handle: async (call) => {
+      const segment = await findWritable(call);
+      await entitle(call, segment);
+      return ok(await presentEntitled(call, segment.guid));
+    },
+  }),
+  defineEndpoint({
+    method: "DELETE",
+    path: `${ORGANIZATIONS}/:organization_guid`,
+    summary: "No longer lets an organization use an isolation segment.",
+    access: "write",
+    handle: async (call) => {
+      await revoke(call, await findWritable(call), call.params["organization_guid"] ?? "");
+      return noContent;
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: DEFAULT,
+    summary: "Names the isolation segment of spaces that have none of their own.",
+    access: "read",
+    handle: async (call) => {
+      const { guid } = await findRow(call, organizationListing, guidOf(call));
+      const segment = await segmentOf(call.context.store.db, "organizations", guid);
+      return ok(presentAssignment(call.context, DEFAULT.replace(":guid", guid), segment));
+    },
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: DEFAULT,
+    summary: "Chooses the isolation segment of spaces that have none of their own.",
+    access: "write",
+    body: Assign,
+    handle: async (call) => {
+      const { guid } = await findRow(call, organizationListing, guidOf(call));
+      const place = { organizationGuid: guid };
+      await demand(call.context.store.db, call.caller, "isolation-segment.assign", place);
+      await assign(call, { table: "organizations", guid, ...place });
+      const segment = call.body.data?.guid ?? null;
+      return ok(presentAssignment(call.context, DEFAULT.replace(":guid", guid), segment));
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: OWN,
+    summary: "Names the isolation segment of a space.",
+    access: "read",
+    handle: async (call) => {
+      const { guid } = await findRow(call, spaceListing, guidOf(call));
+      const segment = await segmentOf(call.context.store.db, "spaces", guid);
+      return ok(presentAssignment(call.context, OWN.replace(":guid", guid), segment));
+    },
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: OWN,
+    summary: "Puts a space into an isolation segment.",
+    access: "write",
+    body: Assign,
+    handle: async (call) => {
+      const space = await findRow(call, spaceListing, guidOf(call));
+      const place = placeOf(space);
+      await demand(call.context.store.db, call.caller, "isolation-segment.assign", place);
+      await assign(call, {
+        table: "spaces",
+        guid: space.guid,
+        organizationGuid: place.organizationGuid,
+      });
+      const segment = call.body.data?.guid ?? null;
+      return ok(presentAssignment(call.context, OWN.replace(":guid", space.guid), segment));
+    },
+  }),
+];

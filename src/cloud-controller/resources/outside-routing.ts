@@ -1,0 +1,256 @@
+/**
+ * What Cloud Foundry has besides routing, as a small foundation shows it: one stack, and lists that are empty. Clients
+ * ask for these on their way to something else, so they get an answer and not an error.
+ */
+import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
+import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { findRow, onePage } from "../list.ts";
+import { head, link } from "../present.ts";
+import { appListing } from "./apps.ts";
+import { spaceListing } from "./spaces.ts";
+
+const PAGING = ["page", "per_page", "order_by"];
+const GENERAL = [...PAGING, "guids", "created_ats", "updated_ats", "label_selector"];
+
+// --- the one stack ---
+
+const STACK = {
+  guid: "f3c0a5a4-6d1f-4c39-9a5d-7c7c1f6b0d04",
+  created_at: "2026-01-01T00:00:00.000Z",
+  updated_at: "2026-01-01T00:00:00.000Z",
+};
+const STACK_NAME = "cflinuxfs4";
+
+function presentStack({ context }: Call): object {
+  return {
+    ...head(STACK),
+    name: STACK_NAME,
+    description: "The machine's own system; nothing is put between it and an app",
+    default: true,
+    build_rootfs_image: STACK_NAME,
+    run_rootfs_image: STACK_NAME,
+    metadata: { labels: {}, annotations: {} },
+    links: { self: link(context, `/v3/stacks/${STACK.guid}`) },
+  };
+}
+
+const stacks: readonly Endpoint[] = [
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/stacks",
+    summary: "Lists stacks: there is one.",
+    access: "read",
+    parameters: [...GENERAL, "names", "default"],
+    handle: async (call) => {
+      const isAsked = (name: string, value: string) =>
+        call.query[name] === undefined || (call.query[name] ?? "").split(",").includes(value);
+      const isWanted = isAsked("names", STACK_NAME) && isAsked("guids", STACK.guid);
+      return ok(onePage(call, isWanted ? [presentStack(call)] : []));
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/stacks/:guid",
+    summary: "Shows a stack.",
+    access: "read",
+    handle: async (call) => {
+      if (call.params["guid"] !== STACK.guid) throw resourceNotFound({ resource: "Stack" });
+      return ok(presentStack(call));
+    },
+  }),
+];
+
+// --- lists of nothing ---
+
+interface EmptyCollection {
+  readonly name: string;
+  /** As in «Buildpack not found». */
+  readonly resource: string;
+  readonly filters: readonly string[];
+}
+
+const SERVICE_FILTERS = ["names", "available", "service_broker_guids", "service_broker_names", "fields"];
+
+const COLLECTIONS: readonly EmptyCollection[] = [
+  { name: "app_usage_events", resource: "App usage event", filters: ["after_guid"] },
+  {
+    name: "audit_events",
+    resource: "Event",
+    filters: ["types", "target_guids", "space_guids", "organization_guids"],
+  },
+  { name: "buildpacks", resource: "Buildpack", filters: ["names", "stacks", "lifecycle"] },
+  {
+    name: "route_policies",
+    resource: "Route policy",
+    filters: ["route_guids", "space_guids", "sources", "include"],
+  },
+  {
+    name: "security_groups",
+    resource: "Security group",
+    filters: [
+      "names",
+      "globally_enabled_running",
+      "globally_enabled_staging",
+      "running_space_guids",
+      "staging_space_guids",
+    ],
+  },
+  { name: "service_brokers", resource: "Service broker", filters: ["names", "space_guids"] },
+  {
+    name: "service_credential_bindings",
+    resource: "Service credential binding",
+    filters: [
+      "names",
+      "type",
+      "app_guids",
+      "app_names",
+      "service_instance_guids",
+      "service_instance_names",
+      "service_plan_guids",
+      "service_plan_names",
+      "service_offering_guids",
+      "service_offering_names",
+      "include",
+    ],
+  },
+  {
+    name: "service_offerings",
+    resource: "Service offering",
+    filters: [...SERVICE_FILTERS, "space_guids", "organization_guids"],
+  },
+  {
+    name: "service_plans",
+    resource: "Service plan",
+    filters: [
+      ...SERVICE_FILTERS,
+      "service_offering_guids",
+      "service_offering_names",
+      "service_instance_guids",
+      "broker_catalog_ids",
+      "space_guids",
+      "organization_guids",
+      "include",
+    ],
+  },
+  {
+    name: "service_usage_events",
+    resource: "Service usage event",
+    filters: ["after_guid", "service_instance_types", "service_offering_guids"],
+  },
+  {
+    name: "tasks",
+    resource: "Task",
+    filters: ["names", "states", "app_guids", "space_guids", "organization_guids"],
+  },
+];
+
+const empty = ({ name, resource, filters }: EmptyCollection): Endpoint[] => [
+  defineEndpoint({
+    method: "GET",
+    path: `/v3/${name}`,
+    summary: "Outside routing: lists nothing.",
+    access: "read",
+    parameters: [...GENERAL, ...filters],
+    handle: async (call) => ok(onePage(call, [])),
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: `/v3/${name}/:guid`,
+    summary: "Outside routing: there is none.",
+    access: "read",
+    parameters: filters.filter((filter) => filter === "include" || filter === "fields"),
+    handle: async () => {
+      throw resourceNotFound({ resource });
+    },
+  }),
+];
+
+/** A list of nothing below something that has to be there. */
+const emptyBelow = (
+  path: string,
+  filters: readonly string[],
+  find: (call: Call, guid: string) => Promise<unknown>,
+): Endpoint =>
+  defineEndpoint({
+    method: "GET",
+    path,
+    summary: "Outside routing: lists nothing.",
+    access: "read",
+    parameters: [...GENERAL, ...filters],
+    handle: async (call) => {
+      await find(call, call.params["guid"] ?? "");
+      return ok(onePage(call, []));
+    },
+  });
+
+const inSpace = (call: Call, guid: string) => findRow(call, spaceListing, guid);
+const ofApp = (call: Call, guid: string) => findRow(call, appListing, guid);
+
+async function ofProcess(call: Call, guid: string): Promise<unknown> {
+  const process = await call.context.store.db
+    .selectFrom("processes")
+    .select("app_guid")
+    .where("guid", "=", guid)
+    .executeTakeFirst();
+  if (process === undefined) throw resourceNotFound({ resource: "Process" });
+  return ofApp(call, process.app_guid);
+}
+
+// --- single things ---
+
+const GROUPS = ["running", "staging"];
+
+const variables = defineEndpoint({
+  method: "GET",
+  path: "/v3/environment_variable_groups/:name",
+  summary: "Shows variables that every app gets: none.",
+  access: "read",
+  handle: async ({ context, params }) => {
+    const { name = "" } = params;
+    if (!GROUPS.includes(name)) throw resourceNotFound({ resource: "Environment variable group" });
+    return ok({
+      name,
+      var: {},
+      updated_at: null,
+      links: { self: link(context, `/v3/environment_variable_groups/${name}`) },
+    });
+  },
+});
+
+const SSH = { name: "ssh", description: "Enable SSHing into apps in the space.", enabled: false };
+
+const spaceFeatures: readonly Endpoint[] = [
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/spaces/:guid/features",
+    summary: "Lists what may be switched on in a space.",
+    access: "read",
+    handle: async (call) => {
+      await inSpace(call, call.params["guid"] ?? "");
+      return ok({ features: [SSH] });
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/spaces/:guid/features/:name",
+    summary: "Shows whether something is switched on in a space.",
+    access: "read",
+    handle: async (call) => {
+      await inSpace(call, call.params["guid"] ?? "");
+      if (call.params["name"] !== SSH.name) throw resourceNotFound({ resource: "Feature" });
+      return ok(SSH);
+    },
+  }),
+];
+
+export const outsideRouting: readonly Endpoint[] = [
+  ...stacks,
+  ...COLLECTIONS.flatMap(empty),
+  emptyBelow("/v3/spaces/:guid/running_security_groups", ["names"], inSpace),
+  emptyBelow("/v3/spaces/:guid/staging_security_groups", ["names"], inSpace),
+  emptyBelow("/v3/apps/:guid/tasks", ["names", "states", "sequence_ids"], ofApp),
+  emptyBelow("/v3/apps/:guid/sidecars", [], ofApp),
+  emptyBelow("/v3/processes/:guid/sidecars", [], ofProcess),
+  variables,
+  ...spaceFeatures,
+];
