@@ -5,7 +5,14 @@
  */
 import { networkInterfaces } from "node:os";
 import { type Bus, connectNats } from "../bus/index.ts";
-import { type Clock, createLifecycle, keepAliveWhile, type Lifecycle, type Part } from "../kernel/index.ts";
+import {
+  type Clock,
+  createLifecycle,
+  keepAliveWhile,
+  type Lifecycle,
+  type Part,
+  type ViaductError,
+} from "../kernel/index.ts";
 import {
   type BoundSockets,
   createAccessLogFormatter,
@@ -15,6 +22,8 @@ import {
   createInspection,
   createMetricsPage,
   createRoutePrograms,
+  createRoutesPage,
+  createRoutingApiFeed,
   createStatusServer,
   FeedCounts,
   type GorouterConfig,
@@ -143,7 +152,23 @@ class Process implements RouterProcess {
       );
       await pause(waitMs);
     });
-    const parts = [this.status, ...(feed === null ? [] : [feed, preload]), this.router];
+    const routingApi =
+      loaded.routingApi === null
+        ? null
+        : createRoutingApiFeed({
+            config: loaded.routingApi,
+            table,
+            counts: feeds,
+            prunes: feed === null,
+            log: log.session("route-fetcher"),
+            clock,
+          });
+    const parts = [
+      this.status,
+      ...(routingApi === null ? [] : [routingApi]),
+      ...(feed === null ? [] : [feed, preload]),
+      this.router,
+    ];
     this.#lifecycle = createLifecycle(parts, log.session("lifecycle"));
   }
 
@@ -209,6 +234,19 @@ class Process implements RouterProcess {
     this.#options.log.info({ reason }, "workers-restart-skipped");
   }
 }
+/** By the code of what kept a router from starting. */
+const FATAL_MESSAGES: Readonly<Record<string, string>> = {
+  bus_unreachable: "nats-connection-error",
+  token_not_granted: "routing-api-connection-failed",
+  routing_api_unavailable: "routing-api-connection-failed",
+  routing_api_refused: "routing-api-connection-failed",
+};
+
+/** What gorouter calls the end of a router that could not start. */
+export function fatalMessage(error: ViaductError): string {
+  return FATAL_MESSAGES[error.code] ?? "gorouter.exited-with-failure";
+}
+
 
 /** Null when the file names no servers. */
 async function connect(loaded: GorouterConfig, log: GorouterLogger, clock: Clock): Promise<Bus | null> {

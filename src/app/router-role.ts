@@ -16,7 +16,8 @@ import {
   type GorouterLogger,
   loadGorouterConfig,
 } from "../router/index.ts";
-import { openRouterProcess, type RouterUnit } from "./router-process.ts";
+import { fatalMessage, openRouterProcess, type RouterUnit } from "./router-process.ts";
+import { createPrimary } from "./workers/primary.ts";
 
 const ENDINGS = ["SIGTERM", "SIGINT", "SIGUSR1"] as const;
 type Ending = (typeof ENDINGS)[number];
@@ -71,11 +72,6 @@ export async function runRouterRole(options: RouterRoleOptions): Promise<number>
   }
   log.info({}, "gorouter.exited");
   return 0;
-}
-
-/** What gorouter calls the end of a router that could not start. */
-export function fatalMessage(error: ViaductError): string {
-  return error.code === "bus_unreachable" ? "nats-connection-error" : "gorouter.exited-with-failure";
 }
 
 interface Surroundings {

@@ -185,12 +185,75 @@ test("a deployed file is taken as it is", () => {
     drainWaitMs: 20_000,
     drainTimeoutMs: 900_000,
     pidFile: "/var/vcap/data/gorouter/gorouter.pid",
+    routingApi: null,
   });
   assert.deepEqual(warnings, [
     "logging.file: is unknown; did you mean logging.level? (gorouter.yml, line 18)",
     "enabel_http2: is unknown; did you mean enable_http2? (gorouter.yml, line 67)",
     "accepted, without effect here: logging.loggregator_enabled",
   ]);
+});
+
+const ROUTING_API = `
+routing_api: {uri: "https://routing-api.example.com", port: 3001}
+oauth: {token_endpoint: uaa.example.com, port: 8443, client_name: gorouter, client_secret: s3cret}
+`;
+
+test("routes are fetched from the Routing API that the file names, with a token for its client", () => {
+  const { routingApi } = load(`${ROUTING_API}prune_stale_droplets_interval: 40s\n`);
+  assert.deepEqual(
+    {
+      url: routingApi?.url,
+      tls: routingApi?.tls,
+      oauth: routingApi?.oauth,
+      prune: routingApi?.pruneStaleDropletsIntervalMs,
+      stale: routingApi?.dropletStaleThresholdMs,
+    },
+    {
+      url: "https://routing-api.example.com:3001",
+      tls: {},
+      oauth: {
+        url: "https://uaa.example.com:8443/oauth/token",
+        client: { name: "gorouter", secret: "s3cret" },
+        tls: { rejectUnauthorized: true },
+        maxRetries: 3,
+        retryIntervalMs: 5_000,
+        expirationBufferMs: 30_000,
+      },
+      prune: 40_000,
+      stale: 120_000,
+    },
+  );
+  const fetcher = load(
+    `${ROUTING_API}token_fetcher_max_retries: 7\ntoken_fetcher_retry_interval: 1s\ntoken_fetcher_expiration_buffer_time: 5\n`,
+  ).routingApi?.oauth;
+  assert.deepEqual(
+    [fetcher?.maxRetries, fetcher?.retryIntervalMs, fetcher?.expirationBufferMs],
+    [7, 1_000, 5_000],
+  );
+});
+
+test("a Routing API without tokens needs no UAA, and one without a port is none", () => {
+  const open = load("routing_api: {uri: http://10.0.0.1, port: 3000, auth_disabled: true}").routingApi;
+  assert.deepEqual([open?.url, open?.oauth], ["http://10.0.0.1:3000", null]);
+  const { routingApi, warnings } = load("routing_api: {uri: http://10.0.0.1}");
+  assert.equal(routingApi, null);
+  assert.deepEqual(warnings, [
+    "routing_api.uri: has no effect without routing_api.port; its routes are not fetched (gorouter.yml, line 1)",
+  ]);
+});
+
+test("the UAA's authorities are a file, or the certificates themselves", (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "viaduct-uaa-ca-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
+  const path = join(folder, "ca.pem");
+  writeFileSync(path, pem);
+  const authoritiesOf = (value: string) =>
+    load(`${ROUTING_API.trimEnd().slice(0, -1)}, ca_certs: ${JSON.stringify(value)}}`).routingApi?.oauth?.tls
+      .ca;
+  assert.equal(authoritiesOf(path), pem);
+  assert.equal(authoritiesOf(pem), pem);
 });
 
 test("route services are as the file says, and are tried at least once", () => {
@@ -358,6 +421,22 @@ const refusals: { text: string; problem: string | RegExp }[] = [
     text: "viaduct: {route_services_allowed_networks: [10.0.0.0]}",
     problem: /"10\.0\.0\.0" is not a network; write one like 10\.0\.0\.0\/8/,
   },
+  {
+    text: "routing_api: {uri: routing-api.example.com, port: 3001, auth_disabled: true}",
+    problem: /^routing_api\.uri: routing-api\.example\.com is not «https:\/\/HOST» or «http:\/\/HOST»/,
+  },
+  {
+    text: "routing_api: {uri: https://a, port: 1}",
+    problem: /^oauth\.token_endpoint: oauth\.token_endpoint and oauth\.port are needed/,
+  },
+  {
+    text: "routing_api: {uri: https://a, port: 1, auth_disabled: true, cert_chain: x, private_key: x}",
+    problem: /^routing_api\.cert_chain: Error loading key pair: /,
+  },
+  {
+    text: "routing_api: {uri: https://a, port: 1}\noauth: {token_endpoint: b, port: 2, ca_certs: /none}",
+    problem: /^oauth\.ca_certs: cannot be read: ENOENT.*line 2\)$/,
+  },
   { text: "viaduct: {hots: ::1}", problem: /^viaduct\.hots: is unknown; did you mean viaduct\.host\?/ },
 ];
 for (const { text, problem } of refusals) {
@@ -370,7 +449,7 @@ for (const { text, problem } of refusals) {
   });
 }
 
-for (const text of ["routing_api: {uri: https://routing-api.example.com}", "prometheus: {cert_path: /x}"]) {
+for (const text of ["prometheus: {cert_path: /x}"]) {
   test(`what would be dangerous to ignore stops the start: ${text}`, () => {
     const [problem, ...others] = problemsOf(text);
     assert.deepEqual(others, []);

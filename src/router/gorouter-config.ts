@@ -12,6 +12,8 @@ import { type AccessLogOptions, EXTRA_ACCESS_LOG_FIELDS, type ExtraAccessLogFiel
 import { ROUTER_DEFAULTS, type RouterConfig } from "./config.ts";
 import { compileErrorPage, type ErrorPage } from "./error-page.ts";
 import type { ClassicFeedConfig } from "./feeds/classic.ts";
+import type { RoutingApiFeedConfig } from "./feeds/routing-api.ts";
+import { mapRoutingApi } from "./gorouter-routing-api.ts";
 import type { RouteServicesConfig } from "./route-services/settings.ts";
 import {
   GOROUTER_KEYS,
@@ -59,6 +61,8 @@ export interface NatsSettings {
 export interface GorouterConfig {
   readonly config: RouterConfig;
   readonly feed: Omit<ClassicFeedConfig, "localAddress">;
+  /** Null without a Routing API. */
+  readonly routingApi: RoutingApiFeedConfig | null;
   readonly status: StatusConfig;
   readonly nats: NatsSettings;
   readonly accessLog: AccessLogOptions;
@@ -98,6 +102,8 @@ export interface GorouterFile {
   problem(key: GorouterKeyName, sentence: string): void;
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
+  /** The same for what gorouter takes too, but nobody can have meant. */
+  warn(key: GorouterKeyName, sentence: string): void;
 }
 
 function readFile(text: string, path: string): GorouterFile {
@@ -167,10 +173,12 @@ function readFile(text: string, path: string): GorouterFile {
 
   return {
     problems,
+  const said = (key: string, sentence: string) => `${key}: ${sentence} (${places.get(key) ?? path})`;
     warnings,
     get: (name) =>
       (values.has(name) ? values.get(name) : GOROUTER_KEYS[name].default) as GorouterValue<typeof name>,
-    problem: (name, sentence) => void problems.push(`${name}: ${sentence} (${places.get(name) ?? path})`),
+    problem: (name, sentence) => void problems.push(said(name, sentence)),
+    warn: (name, sentence) => void warnings.push(said(name, sentence)),
   };
 }
 
@@ -195,16 +203,18 @@ function mapConfig(file: GorouterFile): GorouterConfig {
   const config = mapRouter(file, staleMs);
   return {
     config,
-    feed: {
-      index: get("index"),
-      startResponseDelayIntervalMs: get("start_response_delay_interval"),
-      dropletStaleThresholdMs: staleMs,
-      pruneStaleDropletsIntervalMs: get("prune_stale_droplets_interval"),
-      suspendPruningIfNatsUnavailable: get("suspend_pruning_if_nats_unavailable"),
-      routingTableShardingMode: get("routing_table_sharding_mode"),
-      isolationSegments: get("isolation_segments"),
-      enableHttp2: get("enable_http2"),
-    },
+  const feed = {
+    index: get("index"),
+    startResponseDelayIntervalMs: get("start_response_delay_interval"),
+    dropletStaleThresholdMs: staleMs,
+    pruneStaleDropletsIntervalMs: get("prune_stale_droplets_interval"),
+    suspendPruningIfNatsUnavailable: get("suspend_pruning_if_nats_unavailable"),
+    routingTableShardingMode: get("routing_table_sharding_mode"),
+    isolationSegments: get("isolation_segments"),
+    enableHttp2: get("enable_http2"),
+  };
+    feed,
+    routingApi: mapRoutingApi(file, feed),
     status: mapStatus(file),
     nats: mapNats(file),
     accessLog: {

@@ -114,8 +114,6 @@ function checkedTexts(problemOf: (item: string) => string | null): Kind<readonly
 const LOG_LEVELS = ["debug", "info", "error", "fatal"] as const;
 const TIMESTAMP_FORMATS = ["unix-epoch", "rfc3339"] as const;
 
-const NEEDS_ROUTING_API = "Takes effect with `routing_api` only.";
-
 export const GOROUTER_KEYS = {
   // === listeners ===
   port: honoured(port, 8081, "HTTP listener, on all addresses."),
@@ -335,26 +333,41 @@ export const GOROUTER_KEYS = {
     20_000,
     "NATS counts as lost after two of these without an answer.",
   ),
-  "routing_api.uri": refused(
+  "routing_api.uri": honoured(
     text,
     "",
-    "Routes are also fetched from this Routing API.",
-    "routes that only the Routing API knows would be unknown here",
+    "Routes are also fetched from this Routing API, `https://…` or `http://…`; needs `routing_api.port` too.",
   ),
-  "routing_api.port": accepted(0, NEEDS_ROUTING_API),
-  "routing_api.auth_disabled": accepted(false, NEEDS_ROUTING_API),
-  "routing_api.ca_certs": accepted("", NEEDS_ROUTING_API),
-  "routing_api.cert_chain": accepted("", NEEDS_ROUTING_API),
-  "routing_api.private_key": accepted("", NEEDS_ROUTING_API),
-  "oauth.token_endpoint": accepted("", NEEDS_ROUTING_API),
-  "oauth.port": accepted(0, NEEDS_ROUTING_API),
-  "oauth.client_name": accepted("", NEEDS_ROUTING_API),
-  "oauth.client_secret": accepted("", NEEDS_ROUTING_API),
-  "oauth.skip_ssl_validation": accepted(false, NEEDS_ROUTING_API),
-  "oauth.ca_certs": accepted("", NEEDS_ROUTING_API),
-  token_fetcher_max_retries: accepted(3, NEEDS_ROUTING_API),
-  token_fetcher_retry_interval: accepted("5s", NEEDS_ROUTING_API),
-  token_fetcher_expiration_buffer_time: accepted(30, NEEDS_ROUTING_API),
+  "routing_api.port": honoured(port, 0, "Its port."),
+  "routing_api.auth_disabled": honoured(boolean, false, "It wants no token."),
+  "routing_api.ca_certs": honoured(
+    text,
+    "",
+    "PEM certificates that it is checked against; empty takes the system's.",
+  ),
+  "routing_api.cert_chain": honoured(text, "", "Client certificate for it."),
+  "routing_api.private_key": honoured(text, "", "Its key."),
+  "oauth.token_endpoint": honoured(text, "", "Host of the UAA that gives the token for the Routing API."),
+  "oauth.port": honoured(port, 0, "Its port, for TLS."),
+  "oauth.client_name": honoured(text, "", "Client that the token is for."),
+  "oauth.client_secret": honoured(text, "", "Its secret."),
+  "oauth.skip_ssl_validation": honoured(boolean, false, "The UAA's certificate is not checked."),
+  "oauth.ca_certs": honoured(
+    text,
+    "",
+    "File of PEM certificates that the UAA is checked against, or the certificates themselves; empty takes the system's.",
+  ),
+  token_fetcher_max_retries: honoured(
+    integer(0),
+    3,
+    "Tries after the first to get a token, when the UAA does not answer.",
+  ),
+  token_fetcher_retry_interval: honoured(duration, 5_000, "Between them."),
+  token_fetcher_expiration_buffer_time: honoured(
+    integer(0),
+    30,
+    "Seconds before its end in which a token is not used any more.",
+  ),
 
   // === status ===
   "status.host": honoured(text, "0.0.0.0", "Address of the health listeners."),

@@ -14,6 +14,8 @@ export type { ClassicFeed, ClassicFeedConfig } from "./feeds/classic.ts";
 export { FeedCounts } from "./feeds/feed-counts.ts";
 export { createNativeFeed } from "./feeds/native.ts";
 export type { NativeFeed } from "./feeds/native.ts";
+export { createRoutingApiFeed } from "./feeds/routing-api.ts";
+export type { RoutingApiFeedConfig } from "./feeds/routing-api.ts";
 export { SHARDING_MODES } from "./feeds/sharding.ts";
 export type { Sharding, ShardingMode } from "./feeds/sharding.ts";
 export { loadGorouterConfig } from "./gorouter-config.ts";

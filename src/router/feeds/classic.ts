@@ -19,7 +19,7 @@ import {
 import { type Clock, type Logger, newGuid, type Part, type Timer } from "../../kernel/index.ts";
 import { type Endpoint, endpointAddress, type RouteOptions, type Table } from "../../table/index.ts";
 import { FeedCounts } from "./feed-counts.ts";
-import { prune } from "./prune.ts";
+import { prune, staleAfter } from "./prune.ts";
 import { createShard, type Sharding } from "./sharding.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { createSlices } from "./slices.ts";
@@ -136,7 +136,7 @@ export function createClassicFeed(given: {
     const endpoint = endpointOf(message, config.enableHttp2);
     const options = optionsOf(message);
     const routeServiceUrl = message.routeServiceUrl === "" ? null : message.routeServiceUrl;
-    const staleAfterMs = staleAfter(message, config.dropletStaleThresholdMs);
+    const staleAfterMs = staleAfter(message.staleThresholdInSeconds, config.dropletStaleThresholdMs);
     const nowMs = clock.monotonicMs();
     let isNew = false;
     for (const uri of message.uris) {
@@ -252,12 +252,6 @@ function endpointOf(message: RegisterMessage, isHttp2Enabled: boolean): Endpoint
     tags: message.tags,
     updatedAtNs: message.endpointUpdatedAtNs,
   };
-}
-
-/** A message may ask for less than the configured threshold, never for more. */
-function staleAfter(message: RegisterMessage, thresholdMs: number): number {
-  const askedMs = message.staleThresholdInSeconds * 1_000;
-  return askedMs > 0 && askedMs < thresholdMs ? askedMs : thresholdMs;
 }
 
 function hasHost(uri: string): boolean {

@@ -1,3 +1,4 @@
+/** How old an endpoint may become that nobody registers again, and what becomes of it then. */
 import type { Logger } from "../../kernel/index.ts";
 import { endpointAddress, type Table } from "../../table/index.ts";
 
@@ -19,4 +20,13 @@ export function prune(table: Table, nowMs: number, log: Logger): number {
     );
   }
   return pruned.length;
+}
+
+/**
+ * After what time a registration counts as stale: it may ask for less than the configured threshold, never for more.
+ * @param askedSeconds  0 asks for nothing.
+ */
+export function staleAfter(askedSeconds: number, thresholdMs: number): number {
+  const askedMs = askedSeconds * 1_000;
+  return askedMs > 0 && askedMs < thresholdMs ? askedMs : thresholdMs;
 }
