@@ -33,6 +33,8 @@ export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
   readonly tls: TlsListenerConfig | null;
   /** Connections may begin with a PROXY protocol header, on both listeners. */
   readonly acceptsProxyHeader: boolean;
+  /** Offered to clients on TLS, and spoken with endpoints that are registered for it. */
+  readonly enablesHttp2: boolean;
 
   /** Client side: the whole request head must have arrived this long after its first byte. */
   readonly readHeaderTimeoutMs: number;
@@ -127,6 +129,12 @@ export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
 export const routerSection = configSection("router", {
   host: setting.string({ key: "host", default: "0.0.0.0", describe: "Address the router listens on." }),
   port: setting.port({ key: "port", default: 8080, describe: "Port for HTTP traffic." }),
+  enablesHttp2: setting.boolean({
+    key: "enable_http2",
+    default: true,
+    describe:
+      "Offers HTTP/2 to clients on the TLS listener, and speaks it with endpoints that are registered with protocol http2; `false` speaks HTTP/1.1 with all of them.",
+  }),
   readHeaderTimeoutMs: setting.duration({
     key: "read_header_timeout",
     default: "30s",

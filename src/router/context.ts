@@ -9,6 +9,8 @@ import type { RouterConfig } from "./config.ts";
 import type { RouterCounters } from "./counters.ts";
 import type { ExchangeMetrics } from "./exchange-metrics.ts";
 import type { Health } from "./health.ts";
+import type { ClientSession } from "./http2/client-session.ts";
+import type { EndpointSession } from "./http2/endpoint-session.ts";
 import type { RouteProgram } from "./program.ts";
 import type { RouteServices } from "./route-services/route-services.ts";
 import type { Opening } from "./opening.ts";
@@ -39,8 +41,8 @@ export interface RouterContext {
   tls: TlsHandshakes | null;
   /** Connections that have not come to their first request yet. */
   readonly openings: Set<Opening>;
-  readonly clients: Set<ClientConnection>;
-  readonly upstreams: Set<UpstreamConnection>;
+  readonly clients: Set<ClientConnection | ClientSession>;
+  readonly upstreams: Set<UpstreamConnection | EndpointSession>;
   /** Answers end their connections, so that clients go elsewhere; new ones are still taken. */
   isLeaving: boolean;
   /** No new exchanges after the present ones. */

@@ -4,6 +4,7 @@ import {
   endpointCertificateRequired,
   endpointDialFailed,
   endpointNameMismatch,
+  endpointStreamRefused,
   endpointTlsFailed,
 } from "../kernel/errors/router.ts";
 import type { ViaductError } from "../kernel/index.ts";
@@ -75,10 +76,12 @@ export function certificateRefused(endpoint: Endpoint, cause: Error): ViaductErr
   );
 }
 
-/** We ran out of something ourselves: no reason to avoid the endpoint. */
+/** We ran out of something ourselves. */
 const OUR_OWN = new Set(["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM", "EADDRNOTAVAIL"]);
 
+/** A reason to avoid the endpoint. One that refuses a stream is full or about to leave, but well. */
 export function isEndpointsFault(error: ViaductError): boolean {
+  if (endpointStreamRefused.is(error)) return false;
   return !OUR_OWN.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
 }
 

@@ -4,6 +4,7 @@
  */
 import type { EndpointLoad } from "../balancing/index.ts";
 import type { Endpoint } from "../table/index.ts";
+import type { EndpointSessions } from "./http2/endpoint-sessions.ts";
 import type { UpstreamConnection } from "./upstream-connection.ts";
 
 export class EndpointState implements EndpointLoad {
@@ -12,6 +13,8 @@ export class EndpointState implements EndpointLoad {
   failedUntilMs = 0;
   /** Last in, first out: the warmest connection is reused, the others may age away. */
   readonly idle: UpstreamConnection[] = [];
+  /** Null until it is asked by HTTP/2. */
+  http2: EndpointSessions | null = null;
   /** Routes that have it; 0 when it has left the table. */
   references = 0;
 
@@ -42,6 +45,7 @@ export class EndpointStates {
     this.#states.delete(state.key);
     // Closing takes it out of the list.
     for (let last = state.idle.at(-1); last !== undefined; last = state.idle.at(-1)) last.close();
+    state.http2?.leave();
   }
 
   values(): IterableIterator<EndpointState> {

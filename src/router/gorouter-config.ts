@@ -284,6 +284,7 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     hopByHopHeadersToFilter: get("hop_by_hop_headers_to_filter").map((name) => name.toLowerCase()),
     addResponseHeaders: get("http_rewrite.responses.add_headers_if_not_present"),
     removeResponseHeaders: get("http_rewrite.responses.remove_headers").map(({ name }) => name.toLowerCase()),
+    enablesHttp2: get("enable_http2"),
     errorPage: readErrorPage(file),
     tracesB3: get("tracing.enable_zipkin"),
     tracesW3c: get("tracing.enable_w3c"),

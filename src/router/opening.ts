@@ -12,7 +12,9 @@ import { type ProxySource, readProxyHeader } from "../wire/proxy-protocol/index.
 import { attach } from "./carrier.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { type ClientTransport, peerOf, plainTransport } from "./client-transport.ts";
+import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
+import { ClientSession } from "./http2/client-session.ts";
 import type { ClientTls } from "./tls/tls-handshakes.ts";
 
 /**
@@ -34,6 +36,7 @@ interface SecureClient extends Omit<ClientTransport, "open" | "isHttp2"> {
  * one that needs no negotiation.
  */
 const PROTOCOLS: Readonly<Record<string, (router: RouterContext, client: SecureClient) => void>> = {
+  h2: (router, client) => void router.clients.add(new ClientSession(router, client)),
   "http/1.1": (router, { socket, ...client }) =>
     openHttp1(router, {
       ...client,
@@ -44,7 +47,8 @@ const PROTOCOLS: Readonly<Record<string, (router: RouterContext, client: SecureC
         attach(socket, listener).on("data", (chunk: Buffer) => listener.received(chunk, chunk.length)),
     }),
 };
-export const alpnProtocols: readonly string[] = Object.keys(PROTOCOLS);
+export const alpnProtocolsOf = ({ enablesHttp2 }: Pick<RouterConfig, "enablesHttp2">): readonly string[] =>
+  Object.keys(PROTOCOLS).filter((protocol) => enablesHttp2 || protocol !== "h2");
 
 /** Begins the life of a connection without anything before it. */
 export function openHttp1(router: RouterContext, transport: ClientTransport): ClientConnection {

@@ -16,7 +16,7 @@ import { explain, type Explanation, type Question } from "./explain.ts";
 import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
 import { createRouteServices } from "./route-services/route-services.ts";
-import { alpnProtocols } from "./opening.ts";
+import { alpnProtocolsOf } from "./opening.ts";
 import { Ticker } from "./ticker.ts";
 import { createTracing } from "./tracing.ts";
 import { endpointContext } from "./tls/endpoint-context.ts";
@@ -215,7 +215,7 @@ class RouterPart implements HttpRouter {
     this.stopListening();
     for (const opening of this.#router.openings) opening.destroy();
     for (const client of clients) if (client.isIdle) client.linger();
-    for (const upstream of this.#router.upstreams) if (upstream.exchange === null) upstream.close();
+    for (const upstream of this.#router.upstreams) if (upstream.isIdle) upstream.close();
     await this.whenQuiet(deadlineMs);
   }
 
@@ -259,7 +259,7 @@ class RouterPart implements HttpRouter {
 
   #createHandshakes(config: TlsListenerConfig, ticketKeys?: Buffer): TlsHandshakes {
     const { log } = this.#parts;
-    const handshakes = createTlsHandshakes(config, alpnProtocols, (error, client) =>
+    const handshakes = createTlsHandshakes(config, alpnProtocolsOf(this.#parts.config), (error, client) =>
       log.debug({ client, error }, "tls-handshake-failed"),
     );
     if (ticketKeys !== undefined) handshakes.setTicketKeys(ticketKeys);

@@ -205,15 +205,6 @@ script("a route with a route service is refused, never served past its service",
   assert.equal(endpoint.connections.length, 0);
 });
 
-script("an endpoint that speaks only HTTP/2 is refused with a reason", async (t) => {
-  const router = await startRouter(t, {
-    routes: [{ uri: "shop.example.com", ports: [1], endpoint: { protocol: "http2" } }],
-  });
-  const client = await router.connect();
-  client.send("GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n");
-  assert.match(await client.message(), /endpoint_failure \(127\.0\.0\.1:1 speaks only HTTP\/2/);
-});
-
 script("an option of the route changes what the endpoint sees", async (t) => {
   const endpoint = await startEndpoint(t);
   const router = await startRouter(t, {

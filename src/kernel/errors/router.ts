@@ -157,12 +157,27 @@ export const endpointCertificateRequired = defineError<{ endpoint: string; reaso
   status: 496,
   explain: (d) => `remote error: tls: ${d.endpoint} refused our certificate: ${d.reason}`,
 });
-export const endpointProtocolUnsupported = defineError<{ endpoint: string }>({
+export const endpointProtocolUnsupported = defineError<{ endpoint: string; reason: string }>({
   code: "endpoint_protocol_unsupported",
+  source: "upstream",
+  retry: "safe",
+  status: 502,
+  explain: (d) => `${d.endpoint} is registered for HTTP/2 but does not speak it: ${d.reason}`,
+});
+/** It has not looked at the request: it takes no more on this connection, or is about to close it. */
+export const endpointStreamRefused = defineError<{ endpoint: string }>({
+  code: "endpoint_stream_refused",
+  source: "upstream",
+  retry: "safe",
+  status: 502,
+  explain: (d) => `http2: ${d.endpoint} refused the stream`,
+});
+export const endpointStreamReset = defineError<{ endpoint: string; id: number; code: number }>({
+  code: "endpoint_stream_reset",
   source: "upstream",
   retry: "never",
   status: 502,
-  explain: (d) => `${d.endpoint} speaks only HTTP/2, which is not offered towards endpoints`,
+  explain: (d) => `stream error: stream ID ${d.id}; error code ${d.code}; received from ${d.endpoint}`,
 });
 /** The endpoint closed the connection; on a reused one perhaps before it saw the request. */
 export const endpointClosed = defineError<{ endpoint: string }>({

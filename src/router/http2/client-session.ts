@@ -1,0 +1,231 @@
+/**
+ * One client's connection that speaks HTTP/2. Each of its streams is a lane with a connection of its own kind, and
+ * lanes that are done with a stream wait for the next one:
+ *
+ *   opened ──► streams come and go ──idle, draining──► GOAWAY ──last stream done──► ended
+ *      │               │
+ *      └── silent, half a head for too long, breaks a rule, takes nothing ──► closed, its lanes with it
+ */
+import type { TLSSocket } from "node:tls";
+import type { ViaductError } from "../../kernel/index.ts";
+import { DEFAULT_HTTP2_LIMITS, type FieldList } from "../../wire/http2/index.ts";
+import type { RouterContext } from "../context.ts";
+import type { ClientTls } from "../tls/tls-handshakes.ts";
+import { ClientLane, type ClientLaneOwner } from "./client-lane.ts";
+import { Session } from "./session.ts";
+
+/** As long as a connection of HTTP/1.1 lingers: what was sent may still be on its way when we close. */
+const LINGER_MS = 2_000;
+/** Lanes that wait for a stream. A client that needs more at once has them made anew. */
+const MAX_FREE_LANES = 100;
+const NEVER = -1;
+
+export interface Http2Client {
+  readonly address: string;
+  readonly port: number;
+  readonly tls: ClientTls;
+  readonly socket: TLSSocket;
+}
+
+export class ClientSession extends Session implements ClientLaneOwner {
+  readonly address: string;
+  readonly port: number;
+  readonly tls: ClientTls;
+  protected readonly socket: TLSSocket;
+  readonly #streams = new Map<number, ClientLane>();
+  /** With and without a stream. */
+  readonly #lanes = new Set<ClientLane>();
+  readonly #free: ClientLane[] = [];
+  readonly #finished = new Set<ClientLane>();
+  /** Moments by the ticker. Something was received, or taken by the client. */
+  #movedAtMs: number;
+  /** The last stream ended. */
+  #idleSinceMs: number;
+  /** A head began that has not ended; {@link NEVER} when none has. */
+  #headSinceMs: number;
+  /** We said that we will close. */
+  #leavingSinceMs = NEVER;
+  /** Nothing more is read; what is in the output still goes. */
+  #overSinceMs = NEVER;
+
+  constructor(router: RouterContext, { address, port, tls, socket }: Http2Client) {
+    super(router, "server", DEFAULT_HTTP2_LIMITS);
+    this.address = address;
+    this.port = port;
+    this.tls = tls;
+    this.socket = socket;
+    this.#movedAtMs = router.ticker.nowMs;
+    this.#idleSinceMs = router.ticker.nowMs;
+    this.#headSinceMs = router.ticker.nowMs;
+    socket
+      .on("data", this.#onData)
+      .on("drain", this.#onDrain)
+      .on("end", this.#onEnd)
+      .on("error", ignore) // «close» follows and decides
+      .on("close", this.#onClose);
+    router.counters.activeConnections++;
+    this.flushSoon();
+  }
+
+  get isIdle(): boolean {
+    return this.connection.activeStreams === 0;
+  }
+
+  /** Takes no new streams, and closes when those in flight are done. */
+  linger(): void {
+    if (this.#leavingSinceMs !== NEVER || this.#overSinceMs !== NEVER) return;
+    this.#leavingSinceMs = this.router.ticker.nowMs;
+    this.connection.shutdown();
+    this.flushSoon();
+  }
+
+  destroy(): void {
+    this.#end();
+    this.socket.destroy();
+  }
+
+  /** Called at every tick. */
+  check(nowMs: number): void {
+    const { config, isDraining, isLeaving } = this.router;
+    for (const lane of this.#lanes) lane.client.check(nowMs);
+    const idleLimitMs = config.frontendIdleTimeoutMs;
+    if (this.#overSinceMs !== NEVER) {
+      const quietMs = nowMs - Math.max(this.#overSinceMs, this.#movedAtMs);
+      if (quietMs >= (this.isStalled ? Math.max(LINGER_MS, idleLimitMs) : LINGER_MS)) this.destroy();
+      return;
+    }
+    if (isDraining || isLeaving) this.linger();
+    this.#checkHead(nowMs, config.readHeaderTimeoutMs);
+    if (idleLimitMs !== 0) {
+      if (this.isIdle && nowMs - this.#idleSinceMs >= idleLimitMs) this.linger();
+      // It takes nothing of what was sent to it.
+      if (this.isStalled && nowMs - this.#movedAtMs >= idleLimitMs) this.destroy();
+    }
+    // It does not answer our goodbye.
+    if (this.#leavingSinceMs !== NEVER && this.isIdle) {
+      if (nowMs - Math.max(this.#leavingSinceMs, this.#idleSinceMs) >= LINGER_MS) this.destroy();
+    }
+  }
+
+  finished(lane: ClientLane): void {
+    this.#finished.add(lane);
+    this.flushSoon();
+  }
+
+  // === what the client sends ===
+
+  head(streamId: number, fields: FieldList, endsStream: boolean): void {
+    this.#headSinceMs = NEVER;
+    const lane = this.#take(streamId);
+    lane.begin(streamId, fields, endsStream);
+  }
+
+  refused(streamId: number, error: ViaductError): void {
+    this.#headSinceMs = NEVER;
+    this.#take(streamId).refuse(streamId, error);
+  }
+
+  data(streamId: number, bytes: Buffer, from: number, to: number, endsStream: boolean): void {
+    const lane = this.#streams.get(streamId);
+    if (lane === undefined) this.connection.consumed(streamId, to - from);
+    else lane.received(bytes, from, to, endsStream);
+  }
+
+  trailers(streamId: number, fields: FieldList): void {
+    this.#streams.get(streamId)?.receivedTrailers(fields);
+  }
+
+  reset(streamId: number): void {
+    const lane = this.#streams.get(streamId);
+    if (lane === undefined) return;
+    this.#streams.delete(streamId);
+    this.#lanes.delete(lane);
+    lane.gone();
+  }
+
+  writable(streamId: number): void {
+    this.#streams.get(streamId)?.unblocked();
+  }
+
+  /** Clients open streams, we do not. */
+  goaway(): void {}
+
+  settled(): void {
+    this.#overSinceMs = this.router.ticker.nowMs;
+    this.endSoon();
+  }
+
+  failed(error: ViaductError): void {
+    this.router.log.info(
+      { client: `${this.address}:${this.port}`, error: error.message },
+      "http2-session-failed",
+    );
+    this.#end();
+    this.endSoon();
+  }
+
+  protected override turnEnds(): void {
+    for (const lane of this.#finished) {
+      this.#streams.delete(lane.streamId);
+      if (lane.settle() && this.#free.length < MAX_FREE_LANES) this.#free.push(lane);
+      else {
+        this.#lanes.delete(lane);
+        lane.gone();
+      }
+    }
+    if (this.#finished.size === 0) return;
+    this.#finished.clear();
+    this.#idleSinceMs = this.router.ticker.nowMs;
+  }
+
+  #take(streamId: number): ClientLane {
+    let lane = this.#free.pop();
+    // One that has been idle for too long has ended itself.
+    while (lane !== undefined && !lane.isFree) lane = this.#free.pop();
+    if (lane === undefined) {
+      lane = new ClientLane(this);
+      this.#lanes.add(lane);
+    }
+    this.#streams.set(streamId, lane);
+    return lane;
+  }
+
+  #checkHead(nowMs: number, limitMs: number): void {
+    if (!this.connection.isMidHead) this.#headSinceMs = NEVER;
+    else if (this.#headSinceMs === NEVER) this.#headSinceMs = nowMs;
+    else if (limitMs !== 0 && nowMs - this.#headSinceMs >= limitMs) this.destroy();
+  }
+
+  /** All its lanes lose their connection. */
+  #end(): void {
+    if (this.#overSinceMs === NEVER) this.#overSinceMs = this.router.ticker.nowMs;
+    const lanes = [...this.#lanes];
+    this.#lanes.clear();
+    this.#streams.clear();
+    this.#finished.clear();
+    this.#free.length = 0;
+    for (const lane of lanes) lane.gone();
+  }
+
+  readonly #onData = (chunk: Buffer) => {
+    this.#movedAtMs = this.router.ticker.nowMs;
+    if (this.#overSinceMs === NEVER) this.read(chunk, chunk.length);
+  };
+
+  readonly #onDrain = () => {
+    this.#movedAtMs = this.router.ticker.nowMs;
+    this.flush();
+    for (const lane of this.#streams.values()) lane.sessionDrained();
+  };
+
+  /** Whoever sends nothing more cannot open windows either: there is no half-closed session. */
+  readonly #onEnd = () => this.destroy();
+
+  readonly #onClose = () => {
+    this.#end();
+    this.router.clients.delete(this);
+    this.router.counters.activeConnections--;
+  };
+}
+
+const ignore = () => {};
