@@ -65,7 +65,7 @@ function usage(
   // What another option cannot be without goes when that one goes.
   const removed = bond === null || bond.missing === null ? name : bond.option;
   return `\`\`\`sh
-cf update-route example.com --hostname shop ${pairs({ [name]: value, ...companions }, " ", (k, v) => `--option ${k}=${v}`)}
+cf update-route example.com --hostname shop ${pairs({ [name]: value, ...companions }, " ", (k, v) => `--option ${inShell(`${k}=${v}`)}`)}
 cf update-route example.com --hostname shop --remove-option ${removed}
 \`\`\`
 
@@ -75,9 +75,14 @@ applications:
   routes:
   - route: shop.example.com
     options:
-      ${pairs({ [name]: value, ...companions }, "\n      ", (k, v) => `${k}: ${v}`)}
+      ${pairs({ [name]: value, ...companions }, "\n      ", (k, v) => `${k}: ${inYaml(v)}`)}
 \`\`\``;
 }
+
+const inShell = (text: string) =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+const inYaml = (text: string) => (/[:;"'#{}[\],&*!|>%@`]/.test(text) ? JSON.stringify(text) : text);
 
 const pairs = (
   map: Readonly<Record<string, unknown>>,

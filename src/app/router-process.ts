@@ -13,6 +13,7 @@ import {
   type Part,
   type ViaductError,
 } from "../kernel/index.ts";
+import { addOptionFolder } from "../options/index.ts";
 import {
   type BoundSockets,
   createAccessLogFormatter,
@@ -83,6 +84,7 @@ export async function openRouterProcess(
   loaded: GorouterConfig,
   options: RouterProcessOptions,
 ): Promise<RouterProcess> {
+  await addOptionFolder(loaded.optionFolder);
   const bus = await connect(loaded, options.log, options.clock);
   return new Process(loaded, options, bus);
 }

@@ -24,6 +24,7 @@ import {
   type Part,
   systemClock,
 } from "../kernel/index.ts";
+import { addOptionFolder, optionsSection } from "../options/index.ts";
 import { createRegistrar, type RegistrarRoute } from "../registrar/index.ts";
 import {
   CLASSIC_FEED_DEFAULTS,
@@ -101,6 +102,7 @@ export async function startFoundation(config: LoadedConfig, dataDir: DataDir): P
 
 async function start(config: LoadedConfig, dataDir: DataDir, logs: LogFiles): Promise<Foundation> {
   const { log } = logs;
+  await addOptionFolder(config.get(optionsSection).folder);
   const location = storeLocation(config.get(storeSection), dataDir.databaseFile);
   const store = await openStore(location, { log, clock: systemClock });
 
@@ -136,6 +138,7 @@ async function composeRoles(
   const { systemHost } = config.get(appSection);
   const routerConfig = Object.freeze({
     ...routerConfigFrom(config.get(routerSection)),
+    optionLimits: config.get(optionsSection),
     // Links of the API carry the port, so it has to be known before anything starts.
     port: config.get(routerSection).port || (await freePort(config.get(routerSection).host)),
   });
@@ -194,7 +197,7 @@ async function composeRoles(
     bbs,
     routeTable,
     liveness: routeTable,
-    operator: { maxResponseTimeoutMs: routerConfig.endpointTimeoutMs },
+    operator: config.get(optionsSection),
     clock,
     log,
   });

@@ -8,12 +8,13 @@ import { routeServiceRequestFailed } from "../kernel/errors/route-services.ts";
 import {
   connectionLimitReached,
   emptyHost,
+  endpointProtocolUnsupported,
   noEndpoints,
   routeServiceUnsupported,
   unknownRoute,
 } from "../kernel/errors/router.ts";
 import type { ViaductError } from "../kernel/index.ts";
-import { honourOptions, type OptionProblem } from "../options/index.ts";
+import { findOption, honourOptions, type OptionProblem } from "../options/index.ts";
 import type { Route } from "../table/index.ts";
 import type { RouterContext } from "./context.ts";
 import type { RoutedCandidate, RouteProgram } from "./program.ts";
@@ -59,6 +60,8 @@ export interface Explanation {
     readonly name: string;
     readonly value: string | number | boolean;
     readonly from: OptionOrigin;
+    /** What the value means, "" where it says all. */
+    readonly meaning: string;
   }[];
   readonly ignoredOptions: readonly OptionProblem[];
   readonly endpoints: readonly ExplainedEndpoint[];
@@ -76,7 +79,9 @@ export async function explain(router: RouterContext, { url, method }: Question):
   const route = host === "" ? null : router.table.lookup(host, path);
   const others = await otherRoutes(router, host, path, route);
   const problems: OptionProblem[] = [];
-  const honoured = honourOptions(route?.options, (found) => problems.push(...found));
+  const honoured = honourOptions(route?.options, (found) => problems.push(...found), {
+    operator: router.config.optionLimits,
+  });
   return {
     method,
     host,
@@ -161,9 +166,13 @@ function optionsInForce(
   honoured: Route["options"],
 ): Explanation["options"] {
   const from: OptionOrigin = route.reservation === null ? "registration" : "reservation";
-  const own = Object.entries(honoured).map(([name, value]) => ({ name, value, from }));
+  const own = Object.entries(honoured).map(([name, value]) => {
+    const meaning = findOption(name)?.explain(value as never) ?? "";
+    return { name, value, from, meaning };
+  });
+  const replaced = Object.keys(honoured).flatMap((name) => [name, ...(findOption(name)?.replaces ?? [])]);
   const operators = {
-    ...("loadbalancing" in honoured ? {} : { loadbalancing: route.attachment.balancer }),
+    loadbalancing: route.attachment.balancer,
     endpoint_timeout: seconds(config.endpointTimeoutMs),
     endpoint_dial_timeout: seconds(config.endpointDialTimeoutMs),
     max_attempts: config.maxAttempts,
@@ -171,7 +180,9 @@ function optionsInForce(
   };
   return [
     ...own,
-    ...Object.entries(operators).map(([name, value]) => ({ name, value, from: "config" as const })),
+    ...Object.entries(operators)
+      .filter(([name]) => !replaced.includes(name))
+      .map(([name, value]) => ({ name, value, from: "config" as const, meaning: "" })),
   ];
 }
 
@@ -217,6 +228,10 @@ function outcome(
   if (candidates.length === 0) return refusal(noEndpoints({ host: rawHost }));
   if (candidates.every(({ load }) => isFull(route.attachment, load)))
     return refusal(connectionLimitReached({ host: rawHost }));
+  const unreachable = candidates.filter(({ endpoint }) => endpoint.protocol === "http2");
+  if (unreachable.length === candidates.length) {
+    return refusal(endpointProtocolUnsupported({ endpoint: unreachable[0]?.address ?? "" }));
+  }
   return { status: null, routerError: "", text: handOver(router, route.attachment, method) };
 }
 
@@ -237,10 +252,10 @@ const refusal = (error: ViaductError): Explanation["now"] => ({
 
 function handOver(
   { config, ticker }: RouterContext,
-  candidates: readonly RoutedCandidate[],
+  { candidates, rules }: RouteProgram,
   method: string,
 ): string {
-  const tries = Math.min(config.maxAttempts, candidates.length);
+  const tries = Math.min(rules?.retry?.maxAttempts || config.maxAttempts, candidates.length);
   const ready = candidates.filter(({ load }) => load.failedUntilMs <= ticker.nowMs).length;
   const first =
     ready === 0

@@ -185,6 +185,7 @@ test("a deployed file is taken as it is", () => {
     drainWaitMs: 20_000,
     drainTimeoutMs: 900_000,
     pidFile: "/var/vcap/data/gorouter/gorouter.pid",
+    optionFolder: "",
     routingApi: null,
   });
   assert.deepEqual(warnings, [

@@ -80,6 +80,8 @@ export interface GorouterConfig {
   readonly drainTimeoutMs: number;
   /** "" writes none. */
   readonly pidFile: string;
+  /** Folder with options of the operator's own; "" for none. */
+  readonly optionFolder: string;
   /** Sentences for the log. */
   readonly warnings: readonly string[];
 }
@@ -234,6 +236,7 @@ function mapConfig(file: GorouterFile): GorouterConfig {
     drainWaitMs: get("drain_wait"),
     drainTimeoutMs: get("drain_timeout") || endpointTimeoutMs,
     pidFile: get("pid_file"),
+    optionFolder: get("viaduct.options_folder"),
     warnings: file.warnings,
   };
 }
@@ -284,7 +287,6 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     hopByHopHeadersToFilter: get("hop_by_hop_headers_to_filter").map((name) => name.toLowerCase()),
     addResponseHeaders: get("http_rewrite.responses.add_headers_if_not_present"),
     removeResponseHeaders: get("http_rewrite.responses.remove_headers").map(({ name }) => name.toLowerCase()),
-    enablesHttp2: get("enable_http2"),
     errorPage: readErrorPage(file),
     tracesB3: get("tracing.enable_zipkin"),
     tracesW3c: get("tracing.enable_w3c"),

@@ -467,6 +467,11 @@ export const GOROUTER_KEYS = {
 
   // === ours ===
   "viaduct.host": honoured(text, "0.0.0.0", "Address of the HTTP listener. Not in gorouter."),
+  "viaduct.options_folder": honoured(
+    text,
+    "",
+    "Folder with route options of your own, loaded at the start; empty for none. Not in gorouter.",
+  ),
   "viaduct.route_services_allowed_networks": honoured(
     checkedTexts(networkProblem),
     [],

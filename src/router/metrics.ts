@@ -61,6 +61,11 @@ export function createMetricsPage(sources: MetricsSources): () => string {
     counter("websocket_failures", counters.failedUpgrades, "Upgrades that an endpoint did not make.");
     counter("endpoint_attempts", counters.attempts, "Tries at endpoints.");
     counter("endpoint_retries", counters.retries, "Tries after the first of a request.");
+    counter(
+      "endpoint_retries_over_budget",
+      counters.retriesOverBudget,
+      "Tries that a route's retry-budget had no room for.",
+    );
     gauge("active_connections", counters.activeConnections, "Connections of clients.");
     gauge("active_requests", counters.activeExchanges, "Requests in flight.");
     gauge("idle_endpoint_connections", counters.idleUpstreamConnections, "Idle connections to endpoints.");

@@ -11,6 +11,7 @@ import {
   endpointTimeout,
   requestCancelled,
 } from "../kernel/errors/router.ts";
+import { exchangeIdle, responseTimeout } from "../kernel/errors/options.ts";
 import type { ViaductError } from "../kernel/index.ts";
 import type { RouteOptions } from "../table/index.ts";
 import type { Exchange } from "./exchange.ts";
@@ -132,6 +133,8 @@ const CLOSERS: Readonly<Record<string, ClosedFirst>> = {
   [endpointClosed.definition.code]: "endpoint",
   [endpointReset.definition.code]: "endpoint",
   [endpointTimeout.definition.code]: "router",
+  [responseTimeout.definition.code]: "router",
+  [exchangeIdle.definition.code]: "router",
   [clientIdleTimeout.definition.code]: "router",
   [endpointAnswerInvalid.definition.code]: "router",
   [endpointHeadTooLarge.definition.code]: "router",

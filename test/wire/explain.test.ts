@@ -71,6 +71,7 @@ script("options say who set them, and those that are ignored say why", async (t)
     name: "loadbalancing",
     value: "least-connection",
     from: "reservation",
+    meaning: "",
   });
 });
 

@@ -99,7 +99,11 @@ function printExplanation(out: Output, answer: Answer): void {
   } else fact("route", "none matches");
   facts(
     "options",
-    answer.list("options").map((o) => `${o.text("name")}=${String(o.find("value"))} (${o.text("from")})`),
+    answer.list("options").map((option) => {
+      const meaning = option.has("meaning") ? option.text("meaning") : "";
+      const pair = `${option.text("name")}=${String(option.find("value"))} (${option.text("from")})`;
+      return meaning === "" ? pair : `${pair}: ${meaning}`;
+    }),
   );
   facts(
     "ignored",

@@ -1,6 +1,6 @@
 /** What upstream has no call for, all below `/v3/viaduct`: recent logs, liveness of routes, the list of options. */
 import { badQueryParameter, unknownRequest } from "../../kernel/errors/cloud-controller.ts";
-import { options } from "../../options/index.ts";
+import { knownOptions } from "../../options/index.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { findRow } from "../list.ts";
 import { appListing } from "./apps.ts";
@@ -65,7 +65,7 @@ export const viaduct: readonly Endpoint[] = [
     access: "public",
     handle: async () =>
       ok({
-        resources: options.map(({ name, summary, details, schema, protocols, since, examples }) => ({
+        resources: knownOptions().map(({ name, summary, details, schema, protocols, since, examples }) => ({
           name,
           summary,
           details,
