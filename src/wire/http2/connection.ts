@@ -975,12 +975,15 @@ export class Http2Connection {
         this.#blocked.add(stream);
       }
     }
-    for (const stream of waiting) {
-      if (this.#blocked.has(stream) && stream.queue !== null && stream.queue.length > 0) continue;
+    const drained = waiting.filter((stream) => stream.queue === null || stream.queue.length === 0);
+    for (const stream of drained) {
       this.#blocked.delete(stream);
       stream.queue = null;
       if (stream.queuedTrailers !== null) this.#writeHeaders(stream, stream.queuedTrailers, true);
-      this.#handler.writable(stream.id);
+    }
+    for (const stream of drained) {
+      // Unless the handler has reset it in the meantime.
+      if (!stream.closed || stream.localEnded) this.#handler.writable(stream.id);
     }
   }
 
