@@ -22,6 +22,7 @@ function presetsOfUp(dataDirectory: string): NonNullable<ConfigSources["presets"
       "router.host": "127.0.0.1",
       "router.access_log": join(dataDirectory, "logs", "access.log"),
       "cloud-controller.local_lifecycle": true,
+      "cloud-controller.bits_directory": join(dataDirectory, "bits"),
       "routing-api.port": 0,
       "routing-api.warm_up": "0s",
     },

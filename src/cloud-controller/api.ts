@@ -18,7 +18,7 @@ import {
 import { createHttpApi, type HttpApi } from "../http/index.ts";
 import type { Logger } from "../kernel/index.ts";
 import { type ContextOptions, createContext, type Context } from "./context.ts";
-import type { Access, Call, Endpoint, Query } from "./endpoint.ts";
+import type { Access, Call, Endpoint, Payload, Query } from "./endpoint.ts";
 import { metadataProblems } from "./metadata.ts";
 import { describeApi } from "./openapi.ts";
 import { type Caller, callerOf, NOBODY } from "./permissions.ts";
@@ -60,6 +60,16 @@ export function buildCloudController(deps: CloudControllerDeps): HttpApi {
 function takeEveryBody(api: HttpApi): void {
   api.removeAllContentTypeParsers();
   api.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
+  // Uploads are read piece by piece, by the endpoint that wants one; see bits/multipart.ts.
+  api.addContentTypeParser("multipart/form-data", (_request, body, done) => done(null, body));
+}
+
+function readPayload({ headers, body }: FastifyRequest): Payload {
+  return {
+    type: headers["content-type"] ?? "",
+    text: typeof body === "string" ? body : "",
+    stream: typeof body === "object" && body !== null ? (body as AsyncIterable<Buffer>) : null,
+  };
 }
 
 function register(api: HttpApi, endpoint: Endpoint, context: Context, verifier: TokenVerifier): void {
@@ -76,6 +86,7 @@ function register(api: HttpApi, endpoint: Endpoint, context: Context, verifier: 
         query: readQuery(request, endpoint),
         ifMatch: request.headers["if-match"],
         body: (await readBody(request, endpoint, context)) as never,
+        payload: readPayload(request),
       };
       const answer = await endpoint.handle(call);
       void reply.code(answer.status);

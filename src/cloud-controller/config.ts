@@ -68,7 +68,23 @@ export const cloudControllerSection = configSection("cloud-controller", {
   localLifecycle: setting.boolean({
     key: "local_lifecycle",
     default: false,
-    describe: "Accepts apps that run in a folder of the cell's machine, without a droplet.",
+    describe:
+      "Accepts apps that run unconfined on the cell's machine: in a folder of it, or from a droplet that was pushed.",
+  }),
+  bitsDirectory: setting.string({
+    key: "bits_directory",
+    default: "",
+    describe: "Folder for what `cf push` uploads, on the machine of the cell. Empty: nothing can be pushed.",
+  }),
+  maxPackageBytes: setting.bytes({
+    key: "max_package_size",
+    default: "1 GiB",
+    describe: "Largest upload of an app's files.",
+  }),
+  maxUnpackedBytes: setting.bytes({
+    key: "max_unpacked_size",
+    default: "4 GiB",
+    describe: "Largest size of an app's files once they are unpacked.",
   }),
   defaultMemoryMb: setting.integer({
     key: "default_memory_mb",

@@ -6,6 +6,8 @@ import type { Bbs, RouteLiveness } from "../contracts/index.ts";
 import type { Clock, Logger } from "../kernel/index.ts";
 import type { OperatorLimits } from "../options/index.ts";
 import { type Store, type Tables, toTimestamp } from "../store/index.ts";
+import { type AccessLines, type AppLog, createAppLog } from "./app-log.ts";
+import type { Bits } from "./bits/store.ts";
 import type { CloudControllerConfig } from "./config.ts";
 import { createNews, type News } from "./news.ts";
 
@@ -22,6 +24,10 @@ export interface ContextOptions {
   readonly clock: Clock;
   /** Base of every link, without a slash at the end: `http://localhost:8080`. Known once the API listens. */
   readonly externalUrl: () => string;
+  /** Where uploads are kept; absent where no folder is configured for them. */
+  readonly bits?: Bits | undefined;
+  /** The newest lines of the access log that are about an app; absent where the router is another process. */
+  readonly accessLines?: AccessLines | undefined;
   /** Absent where nobody counts acknowledgements. */
   readonly liveness?: RouteLiveness | undefined;
   /** Resolves when everything committed so far has reached the route table and Diego. */
@@ -29,6 +35,8 @@ export interface ContextOptions {
 }
 
 export interface Context extends ContextOptions {
+  /** What apps, the platform and the routers say about an app. */
+  readonly appLog: AppLog;
   /** A link: `url("/v3/routes")`. */
   url(path: string): string;
   /** For new rows: never the same twice, so that rows sort in the order they were made. */
@@ -48,6 +56,7 @@ export function createContext(options: ContextOptions): Context {
   let newestMs = 0;
   return {
     ...options,
+    appLog: createAppLog(options),
     url: (path) => `${options.externalUrl()}${path}`,
     now() {
       newestMs = Math.max(Math.floor(clock.nowMs()), newestMs + 1);

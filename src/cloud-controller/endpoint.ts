@@ -20,6 +20,17 @@ export interface Call<B = unknown> {
   readonly ifMatch: string | undefined;
   /** Checked against the endpoint's schema. */
   readonly body: B;
+  /** The body as it came, for endpoints that take no JSON. */
+  readonly payload: Payload;
+}
+
+export interface Payload {
+  /** The header `Content-Type`; "" for none. */
+  readonly type: string;
+  /** "" for a multipart body. */
+  readonly text: string;
+  /** A multipart body, unread and of any size; null for every other. */
+  readonly stream: AsyncIterable<Buffer> | null;
 }
 
 export interface Answer {

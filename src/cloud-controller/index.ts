@@ -6,6 +6,7 @@
  */
 export { buildCloudController } from "./api.ts";
 export type { CloudControllerDeps } from "./api.ts";
+export type { AccessLines } from "./app-log.ts";
 export { cloudControllerSection } from "./config.ts";
 export type { CloudControllerConfig } from "./config.ts";
 export { createCloudController } from "./role.ts";

@@ -38,5 +38,7 @@ export async function asJob(
       })
       .execute();
   });
+  // Deleted apps, packages and droplets leave bits behind that nobody waits for.
+  if (job.operation.endsWith(".delete")) void context.bits?.sweep().catch(() => {});
   return { status: 202, headers: { location: context.url(`/v3/jobs/${guid}`) } };
 }

@@ -10,7 +10,7 @@ const config = (local: boolean) =>
     flags: { "cloud-controller.local_lifecycle": String(local) },
   }).get(cloudControllerSection);
 const local = { type: "local", data: { directory: "/srv/shop" } };
-const web = { guid: "p-1", type: "web", command: "run" };
+const web = { guid: "p-1", type: "web", command: "run", instances: 1 };
 
 const cases: readonly {
   name: string;
@@ -44,6 +44,6 @@ test("only a local app has a folder to run in", () => {
 
 test("a local app of an earlier configuration does not start where the operator forbids it now", () => {
   const app = { lifecycle: encodeJson(local), current_droplet_guid: null };
-  assert.equal(whyNotRunnable(app, [web], config(true)), null);
-  assert.match(whyNotRunnable(app, [web], config(false)) ?? "", /cloud-controller\.local_lifecycle/);
+  assert.equal(whyNotRunnable(app, [web], null, config(true)), null);
+  assert.match(whyNotRunnable(app, [web], null, config(false)) ?? "", /cloud-controller\.local_lifecycle/);
 });

@@ -5,6 +5,7 @@
 import { isAbsolute } from "node:path";
 import { decodeJson, type RowOf } from "../store/index.ts";
 import type { CloudControllerConfig } from "./config.ts";
+import type { Database } from "./context.ts";
 
 interface Lifecycle {
   readonly type: string;
@@ -44,19 +45,45 @@ export function localDirectory(app: Pick<RowOf<"apps">, "lifecycle">): string | 
   return type === "local" && typeof data["directory"] === "string" ? data["directory"] : null;
 }
 
+type Droplet = Pick<RowOf<"droplets">, "process_types">;
+
+/** How a process starts: by its own command, or by the one its droplet was staged with. */
+export function commandOf(
+  process: Pick<RowOf<"processes">, "type" | "command">,
+  droplet: Droplet | null | undefined,
+): string | null {
+  if (process.command !== null || droplet === null || droplet === undefined) return process.command;
+  return decodeJson(droplet.process_types)[process.type] ?? null;
+}
+
+/** The droplet an app runs from its next start on. */
+export async function currentDroplet(
+  db: Database,
+  app: Pick<RowOf<"apps">, "current_droplet_guid">,
+): Promise<RowOf<"droplets"> | null> {
+  if (app.current_droplet_guid === null) return null;
+  const row = await db
+    .selectFrom("droplets")
+    .selectAll()
+    .where("guid", "=", app.current_droplet_guid)
+    .executeTakeFirst();
+  return row ?? null;
+}
+
 /** Why an app cannot be started, or null. */
 export function whyNotRunnable(
-  app: Pick<RowOf<"apps">, "lifecycle" | "current_droplet_guid">,
-  processes: readonly Pick<RowOf<"processes">, "guid" | "type" | "command">[],
+  app: Pick<RowOf<"apps">, "lifecycle">,
+  processes: readonly Pick<RowOf<"processes">, "guid" | "type" | "command" | "instances">[],
+  droplet: Droplet | null,
   config: CloudControllerConfig,
 ): string | null {
-  if (localDirectory(app) === null) {
-    return app.current_droplet_guid === null ? "Assign a droplet before starting this app." : null;
-  }
+  if (localDirectory(app) === null && droplet === null) return "Assign a droplet before starting this app.";
   if (!config.localLifecycle) {
-    return "Apps with lifecycle 'local' are not allowed here; an operator may set cloud-controller.local_lifecycle.";
+    return localDirectory(app) === null
+      ? "Apps may not run on this platform's cell; an operator may set cloud-controller.local_lifecycle."
+      : "Apps with lifecycle 'local' are not allowed here; an operator may set cloud-controller.local_lifecycle.";
   }
-  const silent = processes.find((process) => process.command === null);
+  const silent = processes.find((process) => process.instances > 0 && commandOf(process, droplet) === null);
   return silent === undefined
     ? null
     : `Process '${silent.type}' has no command; set one with PATCH /v3/processes/${silent.guid}.`;

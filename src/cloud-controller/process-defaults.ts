@@ -7,6 +7,8 @@ export const DEFAULT_HEALTH_CHECK: HealthCheckDocument = {
   type: "port",
   data: { timeout: null, invocation_timeout: null, interval: null },
 };
+/** Of processes that nothing is routed to: they need not listen. */
+const PROCESS_HEALTH_CHECK: HealthCheckDocument = { ...DEFAULT_HEALTH_CHECK, type: "process" };
 const DEFAULT_READINESS_HEALTH_CHECK: HealthCheckDocument = {
   type: "process",
   data: { invocation_timeout: null, interval: null },
@@ -18,17 +20,27 @@ export function newWebProcess(
   now: string,
   config: CloudControllerConfig,
 ): NewRow<"processes"> {
+  return { ...newProcess(appGuid, "web", now, config), guid: appGuid, instances: 1 };
+}
+
+/** A process of another type, which runs once somebody scales it up. */
+export function newProcess(
+  appGuid: string,
+  type: string,
+  now: string,
+  config: CloudControllerConfig,
+): NewRow<"processes"> {
   return {
-    guid: appGuid,
+    guid: newGuid(),
     created_at: now,
     updated_at: now,
     app_guid: appGuid,
-    type: "web",
+    type,
     command: null,
-    instances: 1,
+    instances: 0,
     memory_in_mb: config.defaultMemoryMb,
     disk_in_mb: config.defaultDiskMb,
-    health_check: encodeJson(DEFAULT_HEALTH_CHECK),
+    health_check: encodeJson(type === "web" ? DEFAULT_HEALTH_CHECK : PROCESS_HEALTH_CHECK),
     readiness_health_check: encodeJson(DEFAULT_READINESS_HEALTH_CHECK),
     version: newGuid(),
     ports: encodeJson<readonly number[]>([]),

@@ -5,9 +5,12 @@ import { type HttpListener, listen } from "../http/index.ts";
 import type { Clock, Logger, Part } from "../kernel/index.ts";
 import type { OperatorLimits } from "../options/index.ts";
 import { createOutboxRelay, type Store } from "../store/index.ts";
+import type { AccessLines } from "./app-log.ts";
 import { buildCloudController } from "./api.ts";
 import type { CloudControllerConfig } from "./config.ts";
-import { endsWithin } from "./context.ts";
+import { createBits } from "./bits/rows.ts";
+import { createContext, endsWithin } from "./context.ts";
+import { createDeployer } from "./deployer.ts";
 import { ALL_TOPIC, TOPICS } from "./news.ts";
 import { seed } from "./seed.ts";
 import { createSync } from "./sync/sync.ts";
@@ -24,6 +27,8 @@ export interface CloudControllerOptions {
   readonly bbs: Bbs;
   readonly routeTable: RouteTableWriter;
   readonly liveness?: RouteLiveness | undefined;
+  /** What routers logged of requests to an app; absent where none runs in this process. */
+  readonly accessLines?: AccessLines | undefined;
   /** What options may ask for. */
   readonly operator: OperatorLimits;
   readonly log: Logger;
@@ -42,14 +47,24 @@ export function createCloudController(options: CloudControllerOptions): CloudCon
   let listener: HttpListener | null = null;
   const port = () => listener?.port ?? config.port;
   const externalUrl = () => config.externalUrl || `http://${config.host}:${port()}`;
+  const bits = config.bitsDirectory === "" ? undefined : createBits(store, config);
   const relay = createOutboxRelay({
     store,
     consumer: "cloud-controller",
     topics: TOPICS,
-    handle: createSync({ store, bbs, routeTable, apiUrl: externalUrl, log }),
+    handle: createSync({
+      store,
+      bbs,
+      routeTable,
+      apiUrl: externalUrl,
+      dropletPath: bits && ((sha256) => bits.dropletPath(sha256)),
+      log,
+    }),
     log,
     clock,
   });
+  const deps = { ...options, log, externalUrl, bits, handOver: () => relay.drained() };
+  const deployer = createDeployer(createContext(deps));
   return {
     name: "cloud-controller",
     get port() {
@@ -57,7 +72,8 @@ export function createCloudController(options: CloudControllerOptions): CloudCon
     },
     async start() {
       await seed({ store, clock }, config);
-      const api = buildCloudController({ ...options, log, externalUrl, handOver: () => relay.drained() });
+      await bits?.open();
+      const api = buildCloudController(deps);
       listener = await listen(api, {
         role: "cloud-controller",
         host: config.host,
@@ -65,6 +81,7 @@ export function createCloudController(options: CloudControllerOptions): CloudCon
         setting: "cloud-controller.port",
       });
       await relay.start();
+      await deployer.start();
       await store.transaction((db) => store.outbox.add(db, { topic: ALL_TOPIC, key: "" }));
       if (await endsWithin(relay.drained(), FIRST_SYNC_LIMIT_MS, clock)) {
         log.warn({ afterMs: FIRST_SYNC_LIMIT_MS }, "route table and Diego are not in step yet; still trying");
@@ -73,6 +90,7 @@ export function createCloudController(options: CloudControllerOptions): CloudCon
     async stop() {
       await listener?.close();
       listener = null;
+      await deployer.stop();
       await relay.stop();
     },
   };

@@ -33,7 +33,10 @@ import {
   type StoreLocation,
 } from "../store/index.ts";
 import type { Reservation } from "../table/index.ts";
-import { buildCloudController } from "./api.ts";
+import { createBits } from "./bits/rows.ts";
+import { buildCloudController, type CloudControllerDeps } from "./api.ts";
+import { createContext } from "./context.ts";
+import { advanceDeployments } from "./deployment-steps.ts";
 import { cloudControllerSection } from "./config.ts";
 import { TOPICS } from "./news.ts";
 import { seed } from "./seed.ts";
@@ -68,7 +71,7 @@ export interface TestApi {
     method: Method;
     url: string;
     headers?: Record<string, string>;
-    payload?: string;
+    payload?: string | Buffer;
   }): Promise<Reply>;
   /** The GUID of what a `POST` makes; fails the test when it does not. */
   create(path: string, body: object, token?: string): Promise<string>;
@@ -79,6 +82,10 @@ export interface TestApi {
   readonly space: string;
   readonly domain: string;
   readonly internalDomain: string;
+  /** One step of every deployment, as what Diego reports allows. */
+  deploy(): Promise<void>;
+  /** Resolves when bits that nobody needs are gone. */
+  swept(): Promise<void>;
   /** A new user with these roles in the organization and space, and their token. */
   user(...roles: readonly string[]): Promise<{ guid: string; token: string }>;
 }
@@ -110,17 +117,20 @@ export async function startApi(t: TestContext, options: TestApiOptions = {}): Pr
   const bbs = createBbsRecorder();
   const routeTable = createRouteTableRecorder();
   const externalUrl = () => "http://localhost:8080";
+  const bits = createBits(store, { ...config, bitsDirectory: join(folder, "bits") });
+  await bits.open();
+  const dropletPath = (sha256: string) => bits.dropletPath(sha256);
   const relay = createOutboxRelay({
     store,
     consumer: "cloud-controller",
     topics: TOPICS,
-    handle: createSync({ store, bbs, routeTable, apiUrl: externalUrl, log }),
+    handle: createSync({ store, bbs, routeTable, apiUrl: externalUrl, dropletPath, log }),
     log,
     clock,
   });
   await relay.start();
   const issuer = options.issuer?.(store, clock);
-  const api = buildCloudController({
+  const deps: CloudControllerDeps = {
     config,
     store,
     bbs,
@@ -128,11 +138,13 @@ export async function startApi(t: TestContext, options: TestApiOptions = {}): Pr
     log,
     clock,
     externalUrl,
+    bits,
     liveness: options.liveness,
     handOver: () => relay.drained(),
     verifier: issuer ?? WORDS,
     issuer,
-  });
+  };
+  const api = buildCloudController(deps);
   await api.ready();
   t.after(async () => {
     await api.close();
@@ -196,6 +208,8 @@ export async function startApi(t: TestContext, options: TestApiOptions = {}): Pr
     space,
     domain: await guidOf("domains", "localhost"),
     internalDomain: await guidOf("domains", "apps.internal"),
+    deploy: () => advanceDeployments(createContext(deps)),
+    swept: () => bits.sweep(),
     async user(...roles) {
       const guid = newGuid();
       const times = { created_at: "2026-01-01T00:00:00.000Z", updated_at: "2026-01-01T00:00:00.000Z" };

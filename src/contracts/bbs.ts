@@ -14,6 +14,8 @@ export interface DesiredLrp {
   readonly command: string;
   /** Working directory of the instances. */
   readonly directory: string;
+  /** Each instance works in a copy of the directory, which goes with it: for droplets, which others run too. */
+  readonly ownCopy?: boolean;
   readonly environment: Readonly<Record<string, string>>;
   /** Ports the process listens on; the first is what `PORT` is mapped to. */
   readonly ports: readonly number[];

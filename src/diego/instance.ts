@@ -6,8 +6,10 @@
  *
  * What it becomes is told once, by `crashed` or `removed`; `gone` follows when no process and no output is left.
  */
-import { mkdir, rm, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { cp, mkdir, rm, stat } from "node:fs/promises";
 import { constants as osConstants } from "node:os";
+import { join } from "node:path";
 import type { DesiredLrp, LogLine } from "../contracts/index.ts";
 import type { Clock, Timer } from "../kernel/index.ts";
 import { createLineSplitter } from "./app-logs.ts";
@@ -52,6 +54,8 @@ export interface InstanceHandlers {
 export class Instance {
   readonly #options: InstanceOptions;
   readonly #handlers: InstanceHandlers;
+  /** The LRP's, or the copy of it. */
+  #directory: string;
   #net: NetInfo | null = null;
   #process: WatchedProcess | null = null;
   #isStopping = false;
@@ -62,6 +66,7 @@ export class Instance {
 
   constructor(options: InstanceOptions, handlers: InstanceHandlers) {
     this.#options = options;
+    this.#directory = options.lrp.directory;
     this.#handlers = handlers;
   }
 
@@ -96,6 +101,15 @@ export class Instance {
       throw new Error(`there is no directory ${lrp.directory} to start in`);
     }
     await mkdir(temporaryDirectory, { recursive: true });
+    if (lrp.ownCopy === true) {
+      this.#directory = join(temporaryDirectory, "app");
+      // Links stay what they are: a link of a droplet leads into the droplet, and here into the copy.
+      await cp(lrp.directory, this.#directory, {
+        recursive: true,
+        verbatimSymlinks: true,
+        mode: constants.COPYFILE_FICLONE,
+      });
+    }
     this.#net = await takeNet();
   }
 
@@ -108,9 +122,9 @@ export class Instance {
     this.#process = startWatchedProcess(
       {
         command: lrp.command,
-        directory: lrp.directory,
+        directory: this.#directory,
         environment: instanceEnvironment({
-          lrp,
+          lrp: { ...lrp, directory: this.#directory },
           index,
           instanceGuid: guid,
           net,

@@ -4,7 +4,7 @@
  */
 import { rm } from "node:fs/promises";
 import { userInfo } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import type { ActualLrp, DesiredLrp, LogLine } from "../contracts/index.ts";
 import { configInvalid } from "../kernel/errors/config.ts";
 import { type Clock, type Logger, newGuid, type Part, ViaductError } from "../kernel/index.ts";
@@ -92,7 +92,7 @@ export class LocalCell implements Cell, Part {
         index,
         config,
         clock,
-        machine: { path: process.env["PATH"] ?? "/usr/bin:/bin", user: userName() },
+        machine: { path: searchPath(), user: userName() },
         temporaryDirectory: join(dataDir, "instances", guid),
         takeNet: () => this.#takeNet(lrp),
       },
@@ -160,6 +160,9 @@ export class LocalCell implements Cell, Part {
     return String(BigInt(Math.floor(this.#options.clock.nowMs() * 1000)) * 1000n);
   }
 }
+
+/** Ours, and behind it the runtime that runs us, so that `node` is there on every machine. */
+const searchPath = () => [process.env["PATH"] ?? "/usr/bin:/bin", dirname(process.execPath)].join(delimiter);
 
 function userName(): string {
   try {

@@ -220,9 +220,9 @@ export interface DeploymentsTable extends Row {
   app_guid: string;
   /** The process that changes its version. */
   process_guid: string;
-  strategy: "rolling" | "canary";
+  strategy: "rolling";
   status_value: "ACTIVE" | "FINALIZED";
-  status_reason: "DEPLOYING" | "PAUSED" | "CANCELING" | "DEPLOYED" | "CANCELED" | "SUPERSEDED";
+  status_reason: "DEPLOYING" | "CANCELING" | "DEPLOYED" | "CANCELED" | "SUPERSEDED";
   status_changed_at: Timestamp;
   droplet_guid: string | null;
   /** What a cancellation goes back to. */

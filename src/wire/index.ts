@@ -7,3 +7,4 @@ export type * as http1 from "./http1/index.ts";
 export type * as http2 from "./http2/index.ts";
 export type * as proxyProtocol from "./proxy-protocol/index.ts";
 export type * as sse from "./sse/index.ts";
+export type * as zip from "./zip/index.ts";

@@ -28,6 +28,7 @@ export const TEST_PROGRAMS = [
   "haproxy",
   "caddy",
   "wrk",
+  "zip",
 ] as const;
 export type TestProgram = (typeof TEST_PROGRAMS)[number];
 

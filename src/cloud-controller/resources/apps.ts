@@ -8,12 +8,14 @@ import {
   unprocessable,
 } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
+import { setDroplet } from "../app-droplet.ts";
 import { loadSystemEnvironment } from "../app-environment.ts";
 import type { Context, Writer } from "../context.ts";
 import { deleteApps } from "../deletions.ts";
+import { endDeployments, renewVersion } from "../deployment-steps.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { asJob } from "../jobs.ts";
-import { checkLifecycle, DEFAULT_LIFECYCLE, whyNotRunnable } from "../lifecycle.ts";
+import { checkLifecycle, currentDroplet, DEFAULT_LIFECYCLE, whyNotRunnable } from "../lifecycle.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, may, type Operation, spaceVisible } from "../permissions.ts";
@@ -144,29 +146,25 @@ async function startApp(call: Call<unknown>, app: RowOf<"apps">, isRestart: bool
   await context.write(async (db, news) => {
     const current = await findAgain(db, app.guid);
     const processes = await processesOf(db, app.guid);
-    const problem = whyNotRunnable(current, processes, context.config);
+    const problem = whyNotRunnable(current, processes, await currentDroplet(db, current), context.config);
     if (problem !== null) refuse(problem);
     if (current.state === "STARTED" && !isRestart) return;
+    await endDeployments(db, news, context, app.guid, "CANCELED");
     await setState(context, db, app.guid, "STARTED");
-    for (const process of processes) {
-      const version = newGuid();
-      news.process(process);
-      news.process({ guid: process.guid, version });
-      await db
-        .updateTable("processes")
-        .set({ version, updated_at: context.now() })
-        .where("guid", "=", process.guid)
-        .execute();
-    }
+    for (const process of processes) await renewVersion(db, news, context, process);
   });
+  context.appLog.say(app.guid, "API", `${isRestart ? "Restarted" : "Started"} app ${app.name}`);
 }
 
 async function stopApp(call: Call<unknown>, app: RowOf<"apps">): Promise<void> {
+  const { context } = call;
   await demandApp(call, "app.operate", app);
-  await call.context.write(async (db, news) => {
-    await setState(call.context, db, app.guid, "STOPPED");
+  await context.write(async (db, news) => {
+    await endDeployments(db, news, context, app.guid, "CANCELED");
+    await setState(context, db, app.guid, "STOPPED");
     for (const process of await processesOf(db, app.guid)) news.process(process);
   });
+  context.appLog.say(app.guid, "API", `Stopped app ${app.name}`);
 }
 
 async function setState(context: Context, db: Writer, guid: string, state: "STARTED" | "STOPPED") {
@@ -204,22 +202,7 @@ async function updateVariables(
 async function assignDroplet(call: Call<Static<typeof AssignDroplet>>, app: RowOf<"apps">): Promise<void> {
   const { context, body } = call;
   await demandApp(call, "app.write", app);
-  await context.write(async (db) => {
-    const droplet = await db
-      .selectFrom("droplets")
-      .select("guid")
-      .where("guid", "=", body.data.guid)
-      .where("app_guid", "=", app.guid)
-      .executeTakeFirst();
-    if (droplet === undefined) {
-      refuse("Unable to assign current droplet. Ensure the droplet exists and belongs to this app.");
-    }
-    await db
-      .updateTable("apps")
-      .set({ current_droplet_guid: droplet.guid, updated_at: context.now() })
-      .where("guid", "=", app.guid)
-      .execute();
-  });
+  await context.write((db, news) => setDroplet(db, news, context, app.guid, body.data.guid));
 }
 
 export async function demandApp(

@@ -5,8 +5,10 @@ import type { ActualLrp } from "../../contracts/index.ts";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type HealthCheckDocument, type RowOf } from "../../store/index.ts";
 import type { Context } from "../context.ts";
+import { activeDeployment } from "../deployment-steps.ts";
 import { type Call, accepted, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { demandFeature } from "../feature-flags.ts";
+import { commandOf } from "../lifecycle.ts";
 import {
   column,
   findRow,
@@ -20,6 +22,7 @@ import { Metadata, writeMetadata } from "../metadata.ts";
 import { lrpGuid } from "../news.ts";
 import { spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
+import { refuse } from "../refuse.ts";
 import { message, nullable } from "../schema.ts";
 import { appListing, demandApp } from "./apps.ts";
 
@@ -146,6 +149,9 @@ async function scaleProcess(
   await demandProcess(call, "app.operate", process);
   await demandFeature(context.store.db, caller, "app_scaling");
   await context.write(async (db, news) => {
+    if ((await activeDeployment(db, process.guid)) !== null) {
+      refuse("Cannot scale this process while a deployment is in flight.");
+    }
     // The version as it is inside the transaction: a start at the same moment changes it.
     const current = await db
       .selectFrom("processes")
@@ -191,20 +197,25 @@ async function presentProcesses(
   context: Context,
   rows: readonly RowOf<"processes">[],
 ): Promise<{ readonly command: string | null }[]> {
-  const spaces =
+  const apps =
     rows.length === 0
       ? []
       : await context.store.db
           .selectFrom("apps")
-          .select(["guid", "space_guid"])
-          .where("guid", "in", [...new Set(rows.map((row) => row.app_guid))])
+          .leftJoin("droplets", "droplets.guid", "apps.current_droplet_guid")
+          .select(["apps.guid", "apps.space_guid", "droplets.process_types"])
+          .where("apps.guid", "in", [...new Set(rows.map((row) => row.app_guid))])
           .execute();
-  const spaceOf = new Map(spaces.map((app) => [app.guid, app.space_guid]));
+  const appOf = new Map(apps.map((app) => [app.guid, app]));
+  const commandOfRow = (row: RowOf<"processes">) => {
+    const types = appOf.get(row.app_guid)?.process_types;
+    return commandOf(row, types === null || types === undefined ? null : { process_types: types });
+  };
   return withMetadata(context, "process", rows, (row, metadata) => ({
     ...head(row),
     version: row.version,
     type: row.type,
-    command: row.command,
+    command: commandOfRow(row),
     instances: row.instances,
     memory_in_mb: row.memory_in_mb,
     disk_in_mb: row.disk_in_mb,
@@ -217,7 +228,7 @@ async function presentProcesses(
       self: link(context, `/v3/processes/${row.guid}`),
       scale: link(context, `/v3/processes/${row.guid}/actions/scale`, "POST"),
       app: link(context, `/v3/apps/${row.app_guid}`),
-      space: link(context, `/v3/spaces/${spaceOf.get(row.app_guid) ?? ""}`),
+      space: link(context, `/v3/spaces/${appOf.get(row.app_guid)?.space_guid ?? ""}`),
       stats: link(context, `/v3/processes/${row.guid}/stats`),
     },
   }));
@@ -257,7 +268,17 @@ const MAX_OPEN_FILES = 16_384;
 /** One element per instance that should be there; those that nobody reports are down. */
 async function presentStats(context: Context, process: RowOf<"processes">): Promise<object> {
   const app = await findAppOf(context, process);
-  const lrps = app.state === "STARTED" ? await context.bbs.actualLrps({ processGuid: lrpGuid(process) }) : [];
+  const lrpsOf = async (version: string) =>
+    context.bbs.actualLrps({ processGuid: lrpGuid({ guid: process.guid, version }) });
+  const deployment = await activeDeployment(context.store.db, process.guid);
+  const lrps =
+    app.state === "STARTED"
+      ? // While one version takes the place of another, a slot shows the newer one once it is there.
+        [
+          ...(deployment === null ? [] : await lrpsOf(deployment.previous_version)),
+          ...(await lrpsOf(process.version)),
+        ]
+      : [];
   const byIndex = new Map(lrps.map((lrp) => [lrp.index, lrp]));
   return {
     resources: Array.from({ length: process.instances }, (_, index) =>

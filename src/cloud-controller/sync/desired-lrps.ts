@@ -4,7 +4,8 @@ import type { DesiredLrp } from "../../contracts/index.ts";
 import { decodeJson, type HealthCheckDocument } from "../../store/index.ts";
 import { vcapApplication } from "../app-environment.ts";
 import type { Database } from "../context.ts";
-import { localDirectory } from "../lifecycle.ts";
+import { bitsOf } from "../app-droplet.ts";
+import { commandOf, localDirectory } from "../lifecycle.ts";
 import { lrpGuid } from "../news.ts";
 import { groupBy } from "../present.ts";
 import { routeUrl } from "../route-address.ts";
@@ -16,22 +17,28 @@ const DEFAULT_PORT = 8080;
 /**
  * @param processGuids  Null for all. A process that shall not run is left out of the answer.
  * @param apiUrl        For `VCAP_APPLICATION`.
+ * @param dropletPath   Where a droplet lies on the cell's machine; null where there are none.
  */
 export async function loadDesiredLrps(
   db: Database,
   apiUrl: string,
   processGuids: readonly string[] | null,
+  dropletPath: (sha256: string) => string | null,
 ): Promise<DesiredLrp[]> {
+  const deploymentOf = await loadDeployments(db);
   const rows = await db
     .selectFrom("processes")
     .innerJoin("apps", "apps.guid", "processes.app_guid")
     .innerJoin("spaces", "spaces.guid", "apps.space_guid")
     .innerJoin("organizations", "organizations.guid", "spaces.organization_guid")
+    .leftJoin("droplets", "droplets.guid", "apps.current_droplet_guid")
     .selectAll("processes")
     .select([
       "apps.name as appName",
       "apps.lifecycle",
       "apps.environment",
+      "droplets.process_types as dropletProcessTypes",
+      "droplets.data as dropletData",
       "spaces.guid as spaceGuid",
       "spaces.name as spaceName",
       "organizations.guid as organizationGuid",
@@ -43,16 +50,19 @@ export async function loadDesiredLrps(
     .execute();
   const routesOf = await loadRoutes(db, processGuids === null ? null : rows.map((row) => row.app_guid));
   return rows.flatMap((row): DesiredLrp[] => {
-    const directory = localDirectory(row);
-    if (directory === null || row.command === null) return [];
+    const local = localDirectory(row);
+    const sha256 = row.dropletData === null ? null : bitsOf({ data: row.dropletData });
+    const directory = local ?? (sha256 === null ? null : dropletPath(sha256));
+    const { dropletProcessTypes: types } = row;
+    const command = commandOf(row, types === null ? null : { process_types: types });
+    if (directory === null || command === null) return [];
     const routes = routesOf(row.app_guid).filter((route) => route.process_type === row.type);
     const app = { guid: row.app_guid, name: row.appName };
     const space = { guid: row.spaceGuid, name: row.spaceName };
     const organization = { guid: row.organizationGuid, name: row.organizationName };
     const uris = routes.map((route) => routeUrl(route, route.domain));
     const about = vcapApplication({ app, space, organization, uris }, apiUrl, row);
-    const changeable = {
-      instances: row.instances,
+    const common = {
       routes: routeInformation(routes),
       metricTags: {
         source_id: app.guid,
@@ -67,12 +77,23 @@ export async function loadDesiredLrps(
       },
     };
     const healthCheck = decodeJson(row.health_check);
-    return [
-      {
-        processGuid: lrpGuid(row),
+    const deployment = deploymentOf.get(row.guid);
+    const versions =
+      deployment === undefined
+        ? [{ version: row.version, instances: row.instances }]
+        : [
+            // Immutable as LRPs are, the one that leaves keeps what it was desired with; only its size is told.
+            { version: deployment.previous_version, instances: deployment.previous_instances },
+            { version: row.version, instances: deployment.new_instances },
+          ];
+    return versions.map(({ version, instances }) => {
+      const changeable = { instances, ...common };
+      return {
+        processGuid: lrpGuid({ guid: row.guid, version }),
         domain: LRP_DOMAIN,
-        command: row.command,
+        command,
         directory,
+        ...(local === null && { ownCopy: true }),
         environment: {
           LANG: "en_US.UTF-8",
           ...decodeJson(row.environment),
@@ -88,9 +109,19 @@ export async function loadDesiredLrps(
         startTimeoutMs: secondsOf(healthCheck.data["timeout"]) * 1000,
         ...changeable,
         annotation: fingerprint(changeable),
-      },
-    ];
+      };
+    });
   });
+}
+
+/** By process: the deployments that are on their way, of which there are few. */
+async function loadDeployments(db: Database) {
+  const rows = await db
+    .selectFrom("deployments")
+    .select(["process_guid", "previous_version", "previous_instances", "new_instances"])
+    .where("status_value", "=", "ACTIVE")
+    .execute();
+  return new Map(rows.map((row) => [row.process_guid, row]));
 }
 
 type Route = Awaited<ReturnType<typeof queryRoutes>>[number];

@@ -15,13 +15,16 @@ export interface SyncOptions {
   readonly routeTable: Pick<RouteTableWriter, "putReservation" | "deleteReservation" | "replaceReservations">;
   /** Base of the API's links, for `VCAP_APPLICATION`. */
   readonly apiUrl: () => string;
+  /** Where a droplet lies, by the hash of its bits; left out, droplets do not run. */
+  readonly dropletPath?: ((sha256: string) => string) | undefined;
   readonly log: Logger;
 }
 
 /** Delivers entries of the outbox. Routes before LRPs: a route is known before its app answers. */
 export type Sync = (entries: readonly OutboxEntry[]) => Promise<void>;
 
-export function createSync({ store, bbs, routeTable, apiUrl, log }: SyncOptions): Sync {
+export function createSync(options: SyncOptions): Sync {
+  const { store, bbs, routeTable, apiUrl, log, dropletPath = () => null } = options;
   /** What is refused for good must not keep what comes after it waiting; what failed comes again. */
   const refusable = async (what: object, work: () => Promise<unknown>) => {
     try {
@@ -51,7 +54,7 @@ export function createSync({ store, bbs, routeTable, apiUrl, log }: SyncOptions)
 
   const syncLrps = async (lrpGuids: readonly string[]) => {
     const processGuids = [...new Set(lrpGuids.map(processOfLrp))];
-    const wanted = await loadDesiredLrps(store.db, apiUrl(), processGuids);
+    const wanted = await loadDesiredLrps(store.db, apiUrl(), processGuids, dropletPath);
     const wantedGuids = wanted.map((lrp) => lrp.processGuid);
     const known = await bbs.desiredLrps({ processGuids: [...new Set([...lrpGuids, ...wantedGuids])] });
     await converge(wanted, known);
@@ -60,7 +63,7 @@ export function createSync({ store, bbs, routeTable, apiUrl, log }: SyncOptions)
   const syncAll = async () => {
     const reservations = await loadReservations(store.db, null);
     await routeTable.replaceReservations(reservations);
-    const wanted = await loadDesiredLrps(store.db, apiUrl(), null);
+    const wanted = await loadDesiredLrps(store.db, apiUrl(), null, dropletPath);
     await converge(wanted, await bbs.desiredLrps({ domain: LRP_DOMAIN }));
     log.info({ routes: reservations.length, processes: wanted.length }, "route table and Diego are in step");
   };

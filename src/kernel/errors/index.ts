@@ -7,6 +7,7 @@ export * as appErrors from "./app.ts";
 export * as configErrors from "./config.ts";
 export * as cliErrors from "./cli.ts";
 export * as busErrors from "./bus.ts";
+export * as bitsErrors from "./bits.ts";
 export * as diegoErrors from "./diego.ts";
 export * as optionErrors from "./options.ts";
 export * as routingApiErrors from "./routing-api.ts";

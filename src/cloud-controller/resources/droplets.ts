@@ -1,0 +1,142 @@
+/** Droplets: packages that were unpacked and are ready to run, with the commands that were found in them. */
+import { sql } from "kysely";
+import { type Static, Type } from "typebox";
+import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
+import { decodeJson, type RowOf } from "../../store/index.ts";
+import { bitsOf } from "../app-droplet.ts";
+import type { Context } from "../context.ts";
+import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { asJob } from "../jobs.ts";
+import { findRow, type Listing, listEndpoint, presentNow, presentRow, showEndpoint } from "../list.ts";
+import { DEFAULT_LIFECYCLE } from "../lifecycle.ts";
+import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
+import { head, link, toOneData, withMetadata } from "../present.ts";
+import { refuse } from "../refuse.ts";
+import { message } from "../schema.ts";
+import { appListing, demandApp } from "./apps.ts";
+import { appFilters, appVisible } from "./packages.ts";
+
+const UpdateDroplet = message({ metadata: Type.Optional(Metadata) });
+
+/** Start commands may hold passwords. */
+const HIDDEN = { redacted_message: "[PRIVATE DATA HIDDEN IN LISTS]" };
+
+async function presentDroplets(
+  context: Context,
+  rows: readonly RowOf<"droplets">[],
+): Promise<{ process_types: object }[]> {
+  return withMetadata(context, "droplet", rows, (row, metadata) => {
+    const self = `/v3/droplets/${row.guid}`;
+    const { by } = decodeJson(row.data) as { by?: string };
+    return {
+      ...head(row),
+      state: row.state,
+      error: row.error,
+      lifecycle: { type: "buildpack", data: {} },
+      execution_metadata: "",
+      checksum: { type: "sha256", value: bitsOf(row) },
+      buildpacks: [{ name: "viaduct", detect_output: by ?? "", buildpack_name: "viaduct", version: null }],
+      stack: DEFAULT_LIFECYCLE.data["stack"],
+      image: null,
+      process_types: decodeJson(row.process_types),
+      relationships: { app: toOneData(row.app_guid) },
+      metadata,
+      links: {
+        self: link(context, self),
+        app: link(context, `/v3/apps/${row.app_guid}`),
+        ...(row.package_guid !== null && { package: link(context, `/v3/packages/${row.package_guid}`) }),
+        assign_current_droplet: link(
+          context,
+          `/v3/apps/${row.app_guid}/relationships/current_droplet`,
+          "PATCH",
+        ),
+      },
+    };
+  });
+}
+
+export const dropletListing: Listing<"droplets"> = {
+  table: "droplets",
+  resource: "Droplet",
+  labelled: "droplet",
+  filters: appFilters("droplets"),
+  visible: (call) => appVisible(call, "droplets"),
+  present: ({ context }, rows) => presentDroplets(context, rows),
+};
+
+const redactedListing: typeof dropletListing = {
+  ...dropletListing,
+  present: async ({ context }, rows) =>
+    (await presentDroplets(context, rows)).map((droplet) => ({ ...droplet, process_types: HIDDEN })),
+};
+
+const findDroplet = (call: Call<unknown>) => findRow(call, dropletListing, call.params["guid"] ?? "");
+
+async function demandDroplet(call: Call<unknown>, row: RowOf<"droplets">): Promise<void> {
+  await demandApp(call, "app.write", await findRow(call, appListing, row.app_guid));
+}
+
+const ofApp = async (call: Call) => {
+  const app = await findRow(call, appListing, call.params["guid"] ?? "");
+  return sql<boolean>`droplets.app_guid = ${app.guid}`;
+};
+
+export const droplets: readonly Endpoint[] = [
+  listEndpoint("/v3/droplets", "Lists droplets.", redactedListing),
+  showEndpoint("/v3/droplets/:guid", "Shows a droplet.", dropletListing),
+  listEndpoint("/v3/apps/:guid/droplets", "Lists an app's droplets.", redactedListing, ofApp),
+  listEndpoint(
+    "/v3/packages/:guid/droplets",
+    "Lists the droplets made of a package.",
+    redactedListing,
+    async (call) => sql<boolean>`droplets.package_guid = ${call.params["guid"] ?? ""}`,
+  ),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/apps/:guid/droplets/current",
+    summary: "Shows the droplet an app runs.",
+    access: "read",
+    handle: async (call) => {
+      const app = await findRow(call, appListing, call.params["guid"] ?? "");
+      if (app.current_droplet_guid === null) throw resourceNotFound({ resource: "Droplet" });
+      const droplet = await findRow(call, dropletListing, app.current_droplet_guid);
+      return ok(await presentRow(call, dropletListing, droplet));
+    },
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/droplets/:guid",
+    summary: "Changes a droplet's metadata.",
+    access: "write",
+    body: UpdateDroplet,
+    handle: async (call: Call<Static<typeof UpdateDroplet>>) => {
+      const droplet = await findDroplet(call);
+      await demandDroplet(call, droplet);
+      await call.context.write((db) => writeMetadata(db, "droplet", droplet.guid, call.body.metadata));
+      return ok(await presentNow(call, dropletListing, droplet.guid));
+    },
+  }),
+  defineEndpoint({
+    method: "DELETE",
+    path: "/v3/droplets/:guid",
+    summary: "Deletes a droplet that is not the current one of its app.",
+    access: "write",
+    handle: async (call) => {
+      const droplet = await findDroplet(call);
+      await demandDroplet(call, droplet);
+      const job = { operation: "droplet.delete", resourceType: "droplet", resourceGuid: droplet.guid };
+      return asJob(call.context, job, async (db) => {
+        const user = await db
+          .selectFrom("apps")
+          .select("name")
+          .where("current_droplet_guid", "=", droplet.guid)
+          .executeTakeFirst();
+        if (user !== undefined) {
+          refuse(`Droplet is the current one of app '${user.name}'; assign another one first.`);
+        }
+        await deleteMetadata(db, "droplet", [droplet.guid]);
+        await db.deleteFrom("droplets").where("guid", "=", droplet.guid).execute();
+      });
+    },
+  }),
+];

@@ -1,0 +1,272 @@
+/** Packages: the files of an app as they were uploaded. */
+import { sql } from "kysely";
+import { type Static, Type } from "typebox";
+import { newGuid, ViaductError } from "../../kernel/index.ts";
+import { multipartInvalid, zipInvalid } from "../../kernel/errors/bits.ts";
+import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
+import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
+import { bitsOf, type StoredBits } from "../app-droplet.ts";
+import { boundaryOf, readMultipart } from "../bits/multipart.ts";
+import type { Bits, Incoming } from "../bits/store.ts";
+import type { Context } from "../context.ts";
+import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { asJob } from "../jobs.ts";
+import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
+import { spaceVisible } from "../permissions.ts";
+import { head, link, toOneData, withMetadata } from "../present.ts";
+import { refuse } from "../refuse.ts";
+import { message, toOne } from "../schema.ts";
+import { appListing, demandApp } from "./apps.ts";
+import { spaceInOrganizations } from "./spaces.ts";
+
+/** As upstream: of each app so many packages and droplets are kept. */
+export const KEPT_PER_APP = 5;
+/** The list of files a client believes to be here; a few hundred bytes per file. */
+const MAX_RESOURCES_BYTES = 16 * 1024 * 1024;
+
+// --- messages ---
+
+const CreatePackage = message({
+  type: Type.Enum(["bits"], { sentence: "Type must be one of 'bits'" }),
+  data: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  relationships: message({ app: toOne("app") }),
+  metadata: Type.Optional(Metadata),
+});
+const UpdatePackage = message({ metadata: Type.Optional(Metadata) });
+const MatchResources = message({ resources: Type.Array(Type.Record(Type.String(), Type.Unknown())) });
+
+/** @throws unprocessable where no folder for bits is configured */
+export function demandBits(context: Context): Bits {
+  return (
+    context.bits ??
+    refuse("Pushing is not possible here; an operator may set cloud-controller.bits_directory.")
+  );
+}
+
+// --- actions ---
+
+async function createPackage(call: Call<Static<typeof CreatePackage>>): Promise<string> {
+  const { context, body } = call;
+  demandBits(context);
+  const app = await findRow(call, appListing, body.relationships.app.data.guid).catch((error: unknown) => {
+    if (!resourceNotFound.is(error)) throw error;
+    return refuse("App is invalid. Ensure it exists and you have access to it.");
+  });
+  await demandApp(call, "app.write", app);
+  if (decodeJson(app.lifecycle).type === "local") {
+    refuse("Apps with lifecycle 'local' run in a folder and take no packages.");
+  }
+  const guid = newGuid();
+  await context.write(async (db) => {
+    const now = context.now();
+    await db
+      .insertInto("packages")
+      .values({
+        guid,
+        created_at: now,
+        updated_at: now,
+        app_guid: app.guid,
+        type: "bits",
+        state: "AWAITING_UPLOAD",
+        error: null,
+        data: encodeJson({}),
+      })
+      .execute();
+    await writeMetadata(db, "package", guid, body.metadata);
+    const old = await db
+      .selectFrom("packages")
+      .select("guid")
+      .where("app_guid", "=", app.guid)
+      .orderBy("created_at", "desc")
+      .offset(KEPT_PER_APP)
+      .limit(100)
+      .execute();
+    for (const each of old) await db.deleteFrom("packages").where("guid", "=", each.guid).execute();
+  });
+  return guid;
+}
+
+async function upload(call: Call<unknown>, row: RowOf<"packages">): Promise<void> {
+  const { context, payload } = call;
+  const bits = demandBits(context);
+  await demandPackage(call, row);
+  if (row.state !== "AWAITING_UPLOAD" && row.state !== "FAILED") {
+    refuse("Bits have already been uploaded; create another package.");
+  }
+  if (payload.stream === null) throw multipartInvalid({ reason: "its content type is another" });
+  const incoming = bits.receive();
+  try {
+    await readForm(payload.stream, boundaryOf(payload.type), incoming);
+    await incoming.keep((sha256) => setState(context, row.guid, "READY", null, { sha256 }));
+  } catch (error) {
+    if (error instanceof ViaductError && error.source === "client") {
+      await setState(context, row.guid, "FAILED", error.message, {});
+    }
+    throw zipInvalid.is(error) ? refuse(error.message, error) : error;
+  } finally {
+    await incoming.drop();
+  }
+  context.appLog.say(row.app_guid, "API", `Uploading bits of package ${row.guid} is complete`);
+}
+
+/** The parts `bits` and `resources`; the second names files that were matched, and here none ever is. */
+async function readForm(stream: AsyncIterable<Buffer>, boundary: string, bits: Incoming): Promise<void> {
+  let resources = "";
+  let hasBits = false;
+  await readMultipart(stream, boundary, (name) => {
+    if (name === "bits" && !hasBits) {
+      hasBits = true;
+      return bits;
+    }
+    return {
+      write: (bytes) => {
+        if (name === "resources") resources += bytes.toString("latin1");
+        if (resources.length > MAX_RESOURCES_BYTES)
+          throw multipartInvalid({ reason: "resources is too long" });
+      },
+      end: () => {},
+    };
+  });
+  if (!hasBits) refuse("Upload must include bits");
+  if (resources.trim() !== "" && resources.trim() !== "[]" && resources.trim() !== "null") {
+    refuse("Upload names resources that were not matched; send every file in bits.");
+  }
+}
+
+async function setState(
+  context: Context,
+  guid: string,
+  state: "READY" | "FAILED",
+  error: string | null,
+  data: StoredBits,
+): Promise<void> {
+  await context.write(async (db) => {
+    const changed = await db
+      .updateTable("packages")
+      .set({ state, error, data: encodeJson({ ...data }), updated_at: context.now() })
+      .where("guid", "=", guid)
+      .executeTakeFirst();
+    if (Number(changed.numUpdatedRows) === 0) throw resourceNotFound({ resource: "Package" });
+  });
+}
+
+async function demandPackage(call: Call<unknown>, row: Pick<RowOf<"packages">, "app_guid">): Promise<void> {
+  await demandApp(call, "app.write", await findRow(call, appListing, row.app_guid));
+}
+
+// --- presenter ---
+
+async function presentPackages(context: Context, rows: readonly RowOf<"packages">[]): Promise<object[]> {
+  return withMetadata(context, "package", rows, (row, metadata) => {
+    const self = `/v3/packages/${row.guid}`;
+    return {
+      ...head(row),
+      type: row.type,
+      data: { error: row.error, checksum: { type: "sha256", value: bitsOf(row) } },
+      state: row.state,
+      relationships: { app: toOneData(row.app_guid) },
+      metadata,
+      links: {
+        self: link(context, self),
+        upload: link(context, `${self}/upload`, "POST"),
+        app: link(context, `/v3/apps/${row.app_guid}`),
+      },
+    };
+  });
+}
+
+/** Rows of an app's: who sees the app sees them. */
+export const appVisible = (call: Call<unknown>, table: string) =>
+  sql<boolean>`${sql.ref(`${table}.app_guid`)} in (
+    select guid from apps where ${spaceVisible(call.caller, "apps.space_guid")})`;
+
+/** The filters that everything below an app has. */
+export const appFilters = (table: string) => ({
+  app_guids: column(`${table}.app_guid`),
+  states: column(`${table}.state`),
+  space_guids: (values: readonly string[]) =>
+    sql<boolean>`${sql.ref(`${table}.app_guid`)} in (
+      select guid from apps where space_guid in (${sql.join([...values])}))`,
+  organization_guids: (values: readonly string[], call: Call) =>
+    sql<boolean>`${sql.ref(`${table}.app_guid`)} in (
+      select guid from apps where ${spaceInOrganizations("apps.space_guid")(values, call)})`,
+});
+
+export const packageListing: Listing<"packages"> = {
+  table: "packages",
+  resource: "Package",
+  labelled: "package",
+  filters: { ...appFilters("packages"), types: column("packages.type") },
+  visible: (call) => appVisible(call, "packages"),
+  present: ({ context }, rows) => presentPackages(context, rows),
+};
+
+// --- endpoints ---
+
+const findPackage = (call: Call<unknown>) => findRow(call, packageListing, call.params["guid"] ?? "");
+
+export const packages: readonly Endpoint[] = [
+  listEndpoint("/v3/packages", "Lists packages.", packageListing),
+  showEndpoint("/v3/packages/:guid", "Shows a package.", packageListing),
+  listEndpoint("/v3/apps/:guid/packages", "Lists an app's packages.", packageListing, async (call) => {
+    const app = await findRow(call, appListing, call.params["guid"] ?? "");
+    return sql<boolean>`packages.app_guid = ${app.guid}`;
+  }),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/packages",
+    summary: "Creates a package, to which the files are uploaded next.",
+    access: "write",
+    body: CreatePackage,
+    handle: async (call) => created(await presentNow(call, packageListing, await createPackage(call))),
+  }),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/packages/:guid/upload",
+    summary: "Uploads the files of a package: a form with the zip file `bits`.",
+    access: "write",
+    handle: async (call) => {
+      const row = await findPackage(call);
+      await upload(call, row);
+      return ok(await presentNow(call, packageListing, row.guid));
+    },
+  }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/packages/:guid",
+    summary: "Changes a package's metadata.",
+    access: "write",
+    body: UpdatePackage,
+    handle: async (call) => {
+      const row = await findPackage(call);
+      await demandPackage(call, row);
+      await call.context.write((db) => writeMetadata(db, "package", row.guid, call.body.metadata));
+      return ok(await presentNow(call, packageListing, row.guid));
+    },
+  }),
+  defineEndpoint({
+    method: "DELETE",
+    path: "/v3/packages/:guid",
+    summary: "Deletes a package.",
+    access: "write",
+    handle: async (call) => {
+      const row = await findPackage(call);
+      await demandPackage(call, row);
+      const job = { operation: "package.delete", resourceType: "package", resourceGuid: row.guid };
+      return asJob(call.context, job, async (db) => {
+        await deleteMetadata(db, "package", [row.guid]);
+        await db.deleteFrom("packages").where("guid", "=", row.guid).execute();
+      });
+    },
+  }),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/resource_matches",
+    // Files are kept by archive, so that a push is one upload and nothing has to be put together from two places.
+    summary: "Says which files need not be uploaded: none.",
+    access: "write",
+    body: MatchResources,
+    handle: async () => created({ resources: [] }),
+  }),
+];
