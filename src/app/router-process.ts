@@ -107,7 +107,7 @@ class Process implements RouterProcess {
     const { config, feed: feedConfig } = loaded;
     const { attach, detach } = createRoutePrograms({ config, log: log.session("registry") });
     const table = createTable({ attach, detach, emptyPoolTimeoutMs: loaded.emptyPoolTimeoutMs });
-    const feeds = new FeedCounts(config.histogramBuckets);
+    const feeds = new FeedCounts(clock.nowMs(), config);
     const feed =
       bus === null
         ? null
@@ -236,6 +236,7 @@ class Process implements RouterProcess {
     this.#options.log.info({ reason }, "workers-restart-skipped");
   }
 }
+
 /** By the code of what kept a router from starting. */
 const FATAL_MESSAGES: Readonly<Record<string, string>> = {
   bus_unreachable: "nats-connection-error",
@@ -248,7 +249,6 @@ const FATAL_MESSAGES: Readonly<Record<string, string>> = {
 export function fatalMessage(error: ViaductError): string {
   return FATAL_MESSAGES[error.code] ?? "gorouter.exited-with-failure";
 }
-
 
 /** Null when the file names no servers. */
 async function connect(loaded: GorouterConfig, log: GorouterLogger, clock: Clock): Promise<Bus | null> {

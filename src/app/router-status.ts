@@ -43,6 +43,7 @@ export function createRouterStatus(given: {
       user: USERNAME,
       pass: password,
       metricsPort: null,
+      metricsTls: null,
     },
     health: createHealth(),
     table,

@@ -204,7 +204,7 @@ async function composeRoles(
 
   const programs = createRoutePrograms({ config: routerConfig, log: roleLog("router") });
   const table = createTable(programs);
-  const feeds = new FeedCounts(routerConfig.histogramBuckets);
+  const feeds = new FeedCounts(clock.nowMs(), routerConfig);
   const nativeFeed = createNativeFeed({
     reader: routeTable,
     readerName: "router/0",

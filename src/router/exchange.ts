@@ -732,8 +732,11 @@ export class Exchange implements ExchangeView, PickContext {
 }
 
 function isHealthCheck({ client: { head }, router }: Exchange): boolean {
+  const { healthcheckUserAgent: agent } = router.config;
   for (let i = 0; i < head.lineCount; i++) {
-    if (head.nameId(i) === USER_AGENT) return head.value(i) === router.config.healthcheckUserAgent;
+    if (head.nameId(i) !== USER_AGENT) continue;
+    // Nearly all are told by their length, before a string is made.
+    return head.valueEnd(i) - head.valueStart(i) === agent.length && head.value(i) === agent;
   }
   return false;
 }

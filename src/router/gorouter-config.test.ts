@@ -7,6 +7,8 @@ import * as fc from "fast-check";
 import { ViaductError } from "../kernel/index.ts";
 import { loadGorouterConfig } from "./gorouter-config.ts";
 import { gorouterKeys } from "./gorouter-keys.ts";
+import { HISTOGRAM_BUCKETS } from "./metrics-config.ts";
+import { selfSigned } from "../../test/support/certificate.ts";
 import { renderGorouterKeys } from "./gorouter-reference.ts";
 
 const load = (text: string) => loadGorouterConfig(text, "gorouter.yml");
@@ -58,6 +60,7 @@ test("an empty file is gorouter's defaults", () => {
     user: "",
     pass: "",
     metricsPort: null,
+    metricsTls: null,
   });
   assert.deepEqual(nats, {
     servers: ["localhost:4222"],
@@ -187,6 +190,7 @@ test("a deployed file is taken as it is", () => {
     pidFile: "/var/vcap/data/gorouter/gorouter.pid",
     optionFolder: "",
     routingApi: null,
+    workers: 1,
   });
   assert.deepEqual(warnings, [
     "logging.file: is unknown; did you mean logging.level? (gorouter.yml, line 18)",
@@ -438,6 +442,12 @@ const refusals: { text: string; problem: string | RegExp }[] = [
     text: "routing_api: {uri: https://a, port: 1}\noauth: {token_endpoint: b, port: 2, ca_certs: /none}",
     problem: /^oauth\.ca_certs: cannot be read: ENOENT.*line 2\)$/,
   },
+  {
+    text: "prometheus: {meters: {gorouter_time_histogram_buckets: [2, 1]}}",
+    problem:
+      /^prometheus\.meters\.gorouter_time_histogram_buckets: \[2,1\] is not a list of numbers, each greater/,
+  },
+  { text: "prometheus: {cert_path: /none}", problem: /^prometheus\.cert_path: cannot be read: ENOENT/ },
   { text: "viaduct: {hots: ::1}", problem: /^viaduct\.hots: is unknown; did you mean viaduct\.host\?/ },
 ];
 for (const { text, problem } of refusals) {
@@ -450,17 +460,41 @@ for (const { text, problem } of refusals) {
   });
 }
 
-for (const text of ["prometheus: {cert_path: /x}"]) {
-  test(`what would be dangerous to ignore stops the start: ${text}`, () => {
-    const [problem, ...others] = problemsOf(text);
-    assert.deepEqual(others, []);
-    assert.match(
-      problem ?? "",
-      /is not supported yet, and .*; remove it, or keep gorouter for now \(gorouter\.yml, line 1\)$/,
-    );
-    assert.ok(!problem?.includes("s3cret"));
+test("buckets of histograms are the file's, and an empty list is the default", () => {
+  const { config } = load(`
+prometheus:
+  meters:
+    gorouter_time_histogram_buckets: [1, 2.5, 10]
+    http_latency_histogram_buckets: []
+per_app_prometheus_http_metrics_reporting: true
+route_latency_metric_muzzle_duration: 5s
+`);
+  assert.deepEqual(config.histogramBuckets, { ...HISTOGRAM_BUCKETS, gorouterTime: [1, 2.5, 10] });
+  assert.equal(config.countsLatencyPerApp, true);
+  assert.equal(config.registrationLatencyAfterMs, 5_000);
+});
+
+test("metrics are behind TLS when the file names certificates, and never by half", (t) => {
+  const certificate = selfSigned(t);
+  if (certificate === null) return;
+  const { certificatePath, keyPath } = certificate;
+  const { status } = load(
+    `prometheus: {enabled: true, cert_path: ${certificatePath}, key_path: ${keyPath}, ca_path: ${certificatePath}}`,
+  );
+  assert.deepEqual(status.metricsTls, {
+    cert: certificate.certificate,
+    key: certificate.key,
+    ca: certificate.certificate,
   });
-}
+  assert.deepEqual(problemsOf(`prometheus: {cert_path: ${certificatePath}, key_path: ${keyPath}}`), [
+    "prometheus.ca_path: is missing; without it metrics would be readable by anybody, although prometheus.cert_path and prometheus.key_path ask for TLS (gorouter.yml)",
+  ]);
+});
+
+test("the health checker's user agent is gorouter's unless the file says otherwise", () => {
+  assert.equal(load("").config.healthcheckUserAgent, "HTTP-Monitor/1.1");
+  assert.equal(load("healthcheck_user_agent: probe/2").config.healthcheckUserAgent, "probe/2");
+});
 
 test("all problems are reported at once", () => {
   assert.equal(

@@ -12,6 +12,7 @@ import { type AccessLogOptions, EXTRA_ACCESS_LOG_FIELDS, type ExtraAccessLogFiel
 import { ROUTER_DEFAULTS, type RouterConfig } from "./config.ts";
 import { compileErrorPage, type ErrorPage } from "./error-page.ts";
 import type { ClassicFeedConfig } from "./feeds/classic.ts";
+import type { HistogramBuckets, MetricsConfig } from "./metrics-config.ts";
 import type { RoutingApiFeedConfig } from "./feeds/routing-api.ts";
 import { mapRoutingApi } from "./gorouter-routing-api.ts";
 import type { RouteServicesConfig } from "./route-services/settings.ts";
@@ -46,6 +47,8 @@ export interface StatusConfig {
   readonly pass: string;
   /** Null without a metrics listener. */
   readonly metricsPort: number | null;
+  /** PEM texts; clients of the metrics listener need a certificate under `ca`. Null is plain. */
+  readonly metricsTls: { readonly cert: string; readonly key: string; readonly ca: string } | null;
 }
 
 export interface NatsSettings {
@@ -102,10 +105,10 @@ export interface GorouterFile {
   get<K extends GorouterKeyName>(key: K): GorouterValue<K>;
   /** Notes a problem with a key, at its line when it is in the file. */
   problem(key: GorouterKeyName, sentence: string): void;
-  readonly problems: readonly string[];
-  readonly warnings: readonly string[];
   /** The same for what gorouter takes too, but nobody can have meant. */
   warn(key: GorouterKeyName, sentence: string): void;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
 }
 
 function readFile(text: string, path: string): GorouterFile {
@@ -135,8 +138,6 @@ function readFile(text: string, path: string): GorouterFile {
       return;
     }
     values.set(name, parsed.value);
-    const danger = key.refuse(parsed.value);
-    if (danger !== null) problems.push(`${name}: ${danger} (${where})`);
     const isDefault = JSON.stringify(parsed.value) === JSON.stringify(key.default);
     if (key.state === "accepted" && !isDefault) withoutEffect.push(name);
   };
@@ -173,9 +174,9 @@ function readFile(text: string, path: string): GorouterFile {
   }
   if (withoutEffect.length > 0) warnings.push(`accepted, without effect here: ${withoutEffect.join(", ")}`);
 
+  const said = (key: string, sentence: string) => `${key}: ${sentence} (${places.get(key) ?? path})`;
   return {
     problems,
-  const said = (key: string, sentence: string) => `${key}: ${sentence} (${places.get(key) ?? path})`;
     warnings,
     get: (name) =>
       (values.has(name) ? values.get(name) : GOROUTER_KEYS[name].default) as GorouterValue<typeof name>,
@@ -203,8 +204,6 @@ function mapConfig(file: GorouterFile): GorouterConfig {
   }
 
   const config = mapRouter(file, staleMs);
-  return {
-    config,
   const feed = {
     index: get("index"),
     startResponseDelayIntervalMs: get("start_response_delay_interval"),
@@ -215,6 +214,8 @@ function mapConfig(file: GorouterFile): GorouterConfig {
     isolationSegments: get("isolation_segments"),
     enableHttp2: get("enable_http2"),
   };
+  return {
+    config,
     feed,
     routingApi: mapRoutingApi(file, feed),
     status: mapStatus(file),
@@ -287,12 +288,14 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     hopByHopHeadersToFilter: get("hop_by_hop_headers_to_filter").map((name) => name.toLowerCase()),
     addResponseHeaders: get("http_rewrite.responses.add_headers_if_not_present"),
     removeResponseHeaders: get("http_rewrite.responses.remove_headers").map(({ name }) => name.toLowerCase()),
+    healthcheckUserAgent: get("healthcheck_user_agent"),
     errorPage: readErrorPage(file),
     tracesB3: get("tracing.enable_zipkin"),
     tracesW3c: get("tracing.enable_w3c"),
     w3cTenantId: get("tracing.w3c_tenant_id"),
     traceKey: get("trace_key"),
     accessLogFile: get("access_log.file"),
+    ...mapMetrics(file),
     ...mapRouteServices(file),
   });
 }
@@ -332,14 +335,9 @@ function mapEndpointCertificate(file: GorouterFile): KeyPair | null {
 function readErrorPage(file: GorouterFile): ErrorPage | null {
   const path = file.get("html_error_template_file");
   if (path === "") return null;
-  let template: string;
-  try {
-    // Byte for byte, as it will be sent.
-    template = readFileSync(path, "latin1");
-  } catch (error) {
-    file.problem("html_error_template_file", `cannot be read: ${(error as Error).message}`);
-    return null;
-  }
+  // Byte for byte, as it will be sent.
+  const template = readNamedFile(file, "html_error_template_file", "latin1");
+  if (template === "") return null;
   const verdict = compileErrorPage(template);
   if (verdict.ok) return verdict.page;
   file.problem("html_error_template_file", `${path}: ${verdict.problem}`);
@@ -378,7 +376,64 @@ function mapStatus(file: GorouterFile): StatusConfig {
     routesPort: get("status.routes.port"),
     user: get("status.user"),
     pass: get("status.pass"),
+    metricsTls: mapMetricsTls(file),
     metricsPort: get("prometheus.enabled") || get("prometheus.port") !== 0 ? get("prometheus.port") : null,
+  };
+}
+
+const METRICS_FILES = ["prometheus.cert_path", "prometheus.key_path", "prometheus.ca_path"] as const;
+
+function mapMetricsTls(file: GorouterFile): StatusConfig["metricsTls"] {
+  const named = METRICS_FILES.filter((name) => file.get(name) !== "");
+  if (named.length === 0) return null;
+  const [cert, key, ca] = METRICS_FILES.map((name) => {
+    const path = file.get(name);
+    if (path === "") {
+      file.problem(
+        name,
+        `is missing; without it metrics would be readable by anybody, although ${named.join(" and ")} ask for TLS`,
+      );
+    }
+    return path === "" ? "" : readNamedFile(file, name, "utf8");
+  }) as [string, string, string];
+  if (cert !== "" && key !== "") {
+    checkKeyPair(cert, key, (reason) =>
+      file.problem("prometheus.cert_path", `Error loading key pair: ${reason}`),
+    );
+  }
+  return { cert, key, ca };
+}
+
+/** "" after noting why it cannot be read. */
+function readNamedFile(file: GorouterFile, key: PathKey, encoding: "utf8" | "latin1"): string {
+  try {
+    return readFileSync(file.get(key), encoding);
+  } catch (error) {
+    file.problem(key, `cannot be read: ${(error as Error).message}`);
+    return "";
+  }
+}
+
+type PathKey = "html_error_template_file" | (typeof METRICS_FILES)[number];
+
+/** gorouter's names of histograms, and ours. */
+const BUCKET_KEYS = {
+  routeLookupTime: "prometheus.meters.route_lookup_time_histogram_buckets",
+  gorouterTime: "prometheus.meters.gorouter_time_histogram_buckets",
+  responseLatency: "prometheus.meters.routing_response_latency_histogram_buckets",
+  registrationLatency: "prometheus.meters.route_registration_latency_histogram_buckets",
+  httpLatency: "prometheus.meters.http_latency_histogram_buckets",
+} as const satisfies Record<keyof HistogramBuckets, GorouterKeyName>;
+
+function mapMetrics({ get }: GorouterFile): MetricsConfig {
+  const buckets = Object.entries(BUCKET_KEYS).map(([name, key]) => {
+    const given = get(key);
+    return [name, given.length === 0 ? GOROUTER_KEYS[key].default : given] as const;
+  });
+  return {
+    histogramBuckets: Object.fromEntries(buckets) as Record<keyof HistogramBuckets, readonly number[]>,
+    countsLatencyPerApp: get("per_app_prometheus_http_metrics_reporting"),
+    registrationLatencyAfterMs: get("route_latency_metric_muzzle_duration"),
   };
 }
 

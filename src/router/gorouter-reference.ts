@@ -3,8 +3,7 @@ import { gorouterKeys } from "./gorouter-keys.ts";
 
 const STATES = {
   honoured: "honoured",
-  accepted: "no effect yet",
-  refused: "refused",
+  accepted: "no effect",
 } as const;
 
 export function renderGorouterKeys(): string {
@@ -19,8 +18,7 @@ Generated from \`src/router/gorouter-keys.ts\`; do not edit.
 \`viaduct router -c FILE\` reads gorouter's own configuration file.
 
 - **honoured**: does what gorouter does.
-- **no effect yet**: may be set; the router says at its start that it does nothing with it.
-- **refused**: dangerous to ignore, so any other value than the default stops the start with a sentence.
+- **no effect**: may be set; the router says at its start that it does nothing with it. The meaning says why.
 
 Unknown keys are ignored, as gorouter does, and said with the nearest known name. Durations are written like \`30s\`,
 \`500ms\` or \`1m30s\`. Every problem is reported at once, each with its line.

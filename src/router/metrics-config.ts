@@ -29,9 +29,15 @@ export interface MetricsConfig {
   readonly histogramBuckets: HistogramBuckets;
   /** Also `http_latency_seconds`, for each app. */
   readonly countsLatencyPerApp: boolean;
+  /**
+   * Registrations are timed from so long after the start on: before it all instances are new to the router, however
+   * long they have been running.
+   */
+  readonly registrationLatencyAfterMs: number;
 }
 
 export const METRICS_DEFAULTS: MetricsConfig = Object.freeze({
   histogramBuckets: HISTOGRAM_BUCKETS,
   countsLatencyPerApp: false,
+  registrationLatencyAfterMs: 20_000,
 });

@@ -25,12 +25,13 @@ const CONFIG: StatusConfig = {
   user: "router-status",
   pass: "se:cret",
   metricsPort: 0,
+  metricsTls: null,
 };
 
 const plainEndpoint = endpoint({ host: "10.0.1.5", port: 61_001 });
 
 function createCounts(nowMs: number): FeedCounts {
-  const counts = new FeedCounts();
+  const counts = new FeedCounts(nowMs);
   for (const [outcome, times] of [
     ["new", 1],
     ["updated", 2],
@@ -267,6 +268,29 @@ test("health is also answered over TLS", async (t) => {
   const [response] = (await once(request, "response")) as [IncomingMessage];
   assert.equal(response.statusCode, 200);
   response.destroy();
+});
+
+test("with certificates, metrics are only for clients that have one", async (t) => {
+  const certificate = selfSigned(t);
+  if (certificate === null) return;
+  const { certificate: cert, key } = certificate;
+  const { status } = await startStatus(t, { metricsTls: { cert, key, ca: cert } });
+  const ask = (client: object) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      const options = {
+        host: "127.0.0.1",
+        port: status.ports.metrics,
+        path: "/metrics",
+        ca: cert,
+        agent: false,
+      };
+      httpsGet({ ...options, ...client }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode);
+      }).once("error", reject);
+    });
+  assert.equal(await ask({ cert, key }), 200);
+  await assert.rejects(ask({}), /ECONNRESET|certificate required/);
 });
 
 test("a port that is taken is named with the setting to change", async (t) => {

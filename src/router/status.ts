@@ -73,7 +73,14 @@ export function createStatusServer(given: {
     }
     if (config.metricsPort !== null) {
       const at = { host, port: config.metricsPort, setting: "prometheus.port" };
-      ports.metrics = await open(createServer(answerMetrics), at);
+      const answerOne = (request: IncomingMessage, response: ServerResponse) =>
+        void answerMetrics(request, response);
+      const { metricsTls } = config;
+      const server =
+        metricsTls === null
+          ? createServer(answerOne)
+          : createTlsServer({ ...metricsTls, requestCert: true, rejectUnauthorized: true }, answerOne);
+      ports.metrics = await open(server, at);
     }
   };
   const stop = async () => {

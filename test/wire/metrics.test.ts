@@ -9,7 +9,7 @@ function pageOf({ router }: RouterUnderTest): readonly string[] {
     counters: router.counters,
     exchanges: router.metrics,
     table: { size: 0 },
-    feeds: new FeedCounts(),
+    feeds: new FeedCounts(0),
     clock: systemClock,
   });
   return page().split("\n");

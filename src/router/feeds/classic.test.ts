@@ -310,6 +310,9 @@ test("it says when it begins to listen and when it does", async (t) => {
 
 test("the registration latency is measured for new endpoints that say since when they run", async (t) => {
   const router = await startFeed(t);
+  // Before, everybody is new to this router.
+  await router.register({ ...shop, port: 61_009, endpointUpdatedAtNs: "1" });
+  router.clock.advance(20_000);
   const endpointUpdatedAtNs = (BigInt(router.clock.nowMs() - 250) * 1_000_000n).toString();
   await router.register({ ...shop, endpointUpdatedAtNs });
   await router.register({ ...shop, endpointUpdatedAtNs });
@@ -353,7 +356,7 @@ for (const { limit, message, lost } of [
     const clock = { ...createManualClock(), monotonicMs: () => (nowMs += 10) };
     const bus = createMemoryBus({ log: silentLogger, clock });
     const table = createTable({ attach: () => null });
-    const counts = new FeedCounts();
+    const counts = new FeedCounts(clock.nowMs());
     const feed = createClassicFeed({
       bus,
       table,

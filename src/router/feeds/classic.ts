@@ -77,7 +77,7 @@ export function createClassicFeed(given: {
   readonly counts?: FeedCounts;
   readonly maxWaitingMessages?: number;
 }): ClassicFeed {
-  const { bus, table, config, log, clock, counts = new FeedCounts() } = given;
+  const { bus, table, config, log, clock, counts = new FeedCounts(clock.nowMs()) } = given;
   const { maxWaitingMessages = MAX_WAITING_MESSAGES } = given;
   const maxWaitingBytes = maxWaitingMessages * WAITING_BYTES_PER_MESSAGE;
   const startMessage = encodeRouterStart({

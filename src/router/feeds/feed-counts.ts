@@ -1,7 +1,7 @@
 /** What a router's feeds have done since they started, together, for metrics. Each counts what it does. */
 import type { RegisterOutcome } from "../../table/index.ts";
 import { createHistogram, type Histogram } from "../histogram.ts";
-import { HISTOGRAM_BUCKETS } from "../metrics-config.ts";
+import { METRICS_DEFAULTS, type MetricsConfig } from "../metrics-config.ts";
 
 /** Components come from messages; a sender that makes them up must not fill the memory. */
 const MAX_COMPONENTS = 100;
@@ -27,8 +27,12 @@ export class FeedCounts {
   /** Milliseconds from an instance's last change to its first registration here. */
   readonly registrationLatency: Histogram;
 
-  constructor(buckets = HISTOGRAM_BUCKETS) {
-    this.registrationLatency = createHistogram(buckets.registrationLatency);
+  readonly #latencyFromMs: number;
+
+  /** @param startedAtMs  Wall clock. */
+  constructor(startedAtMs: number, config: MetricsConfig = METRICS_DEFAULTS) {
+    this.registrationLatency = createHistogram(config.histogramBuckets.registrationLatency);
+    this.#latencyFromMs = startedAtMs + config.registrationLatencyAfterMs;
   }
 
   countRegistered(component: string, outcome: RegisterOutcome): void {
@@ -48,7 +52,8 @@ export class FeedCounts {
 
   /** @param updatedAtNs  As endpoints say it; "" is unknown. */
   countLatency(updatedAtNs: string, nowMs: number): void {
-    if (updatedAtNs !== "") this.registrationLatency.observe(nowMs - Number(updatedAtNs) / 1e6);
+    if (updatedAtNs === "" || nowMs < this.#latencyFromMs) return;
+    this.registrationLatency.observe(nowMs - Number(updatedAtNs) / 1e6);
   }
 }
 

@@ -30,7 +30,7 @@ async function prepare(t: TestContext, changes: Partial<RoutingApiFeedConfig> = 
   });
   const clock = createManualClock();
   const table = createTable({ attach: () => null });
-  const counts = new FeedCounts();
+  const counts = new FeedCounts(clock.nowMs());
   const config: RoutingApiFeedConfig = {
     url: `http://127.0.0.1:${server.port}`,
     tls: {},
