@@ -3,8 +3,8 @@
  * honours it. To support a key, change its line; the loader, the warnings and the reference page follow.
  *
  *   honoured   does what gorouter does
- *   accepted   may be set and has no effect here; said once at the start when it differs from the default
- *   refused    would be dangerous to ignore: any other value than the harmless ones stops the start, with a sentence
+ *   accepted   may be set and has no effect here, for the reason that its meaning gives; said once at the start when it
+ *              differs from the default
  */
 import { QUERY_REDACTIONS } from "./access-log.ts";
 import { AZ_PREFERENCES, BALANCING_ALGORITHMS } from "./config.ts";
@@ -12,6 +12,7 @@ import { SHARDING_MODES } from "./feeds/sharding.ts";
 import { allowlistProblem } from "./route-services/allowlist.ts";
 import { networkProblem } from "./route-services/egress.ts";
 import { certificateRules, keyPairs } from "./tls/gorouter-tls.ts";
+import { HISTOGRAM_BUCKETS } from "./metrics-config.ts";
 import { CLIENT_CERT_MODES } from "./xfcc.ts";
 import {
   anything,
@@ -27,33 +28,18 @@ import {
 } from "./gorouter-values.ts";
 
 export interface GorouterKey<T> {
-  readonly state: "honoured" | "accepted" | "refused";
+  readonly state: "honoured" | "accepted";
   readonly kind: Kind<T>;
   readonly default: T;
   readonly meaning: string;
-  /** Of a refused key: why this value cannot be ignored; null when it is harmless. */
-  refuse(value: T): string | null;
 }
 
 function honoured<T>(kind: Kind<T>, fallback: T, meaning: string): GorouterKey<T> {
-  return { state: "honoured", kind, default: fallback, meaning, refuse: () => null };
+  return { state: "honoured", kind, default: fallback, meaning };
 }
 
 function accepted(fallback: unknown, meaning: string, kind: Kind<unknown> = anything): GorouterKey<unknown> {
-  return { state: "accepted", kind, default: fallback, meaning, refuse: () => null };
-}
-
-/** @param danger  What would happen if the value were ignored; the sentence goes on with the remedy. */
-function refused<T>(
-  kind: Kind<T>,
-  fallback: T,
-  meaning: string,
-  danger: string,
-  isHarmless: (value: T) => boolean = (value) => value === fallback,
-): GorouterKey<T> {
-  const refuse = (value: T) =>
-    isHarmless(value) ? null : `is not supported yet, and ${danger}; remove it, or keep gorouter for now`;
-  return { state: "refused", kind, default: fallback, meaning, refuse };
+  return { state: "accepted", kind, default: fallback, meaning };
 }
 
 const healthyThreshold: Kind<number> = {
@@ -111,8 +97,25 @@ function checkedTexts(problemOf: (item: string) => string | null): Kind<readonly
   };
 }
 
+/** More than machines have processors; each has the whole table in its memory. */
+const MAX_WORKERS = 256;
+
+const buckets: Kind<readonly number[]> = {
+  name: "ascending list of numbers",
+  parse({ value }) {
+    const isAscending = (numbers: readonly number[]) =>
+      numbers.every((bound, i) => i === 0 || bound > (numbers[i - 1] as number));
+    return Array.isArray(value) && value.every((bound) => Number.isFinite(bound)) && isAscending(value)
+      ? { value }
+      : { problem: `${JSON.stringify(value)} is not a list of numbers, each greater than the one before it` };
+  },
+  show: (value) => `[${value.join(", ")}]`,
+};
+
 const LOG_LEVELS = ["debug", "info", "error", "fatal"] as const;
 const TIMESTAMP_FORMATS = ["unix-epoch", "rfc3339"] as const;
+
+const NO_LOGGREGATOR = "As `logging.loggregator_enabled`.";
 
 export const GOROUTER_KEYS = {
   // === listeners ===
@@ -159,9 +162,10 @@ export const GOROUTER_KEYS = {
     "Connections may begin with a PROXY protocol header, version 1 or 2, on both listeners.",
   ),
   enable_http2: honoured(boolean, true, "`false` speaks HTTP/1.1 also to endpoints that ask for HTTP/2."),
-  enable_http1_concurrent_read_write: accepted(
+  enable_http1_concurrent_read_write: honoured(
+    boolean,
     false,
-    "An answer may always start while the body is still read.",
+    "An answer may start while the body is still read; here it always may.",
   ),
   frontend_idle_timeout: honoured(duration, 900_000, "Quiet client connections are closed after this."),
   read_header_timeout: honoured(duration, 0, "Longest time for a request head; 0 is no limit."),
@@ -385,12 +389,16 @@ export const GOROUTER_KEYS = {
     0,
     "Wait between turning healthy and writing the pid file.",
   ),
-  healthcheck_user_agent: accepted(
+  healthcheck_user_agent: honoured(
+    text,
     "HTTP-Monitor/1.1",
-    "Requests of this user agent are answered by the router.",
+    "Requests of this user agent are told the router's health, whatever they ask for; empty none are.",
   ),
-  healthcheck_poll_interval: accepted("10s", "For gorouter's own health checker."),
-  healthcheck_timeout: accepted("5s", "For gorouter's own health checker."),
+  healthcheck_poll_interval: accepted(
+    "10s",
+    "Read by gorouter's health checker, a program of its own, from the same file.",
+  ),
+  healthcheck_timeout: accepted("5s", "As `healthcheck_poll_interval`."),
   drain_wait: honoured(duration, 0, "Between turning unhealthy and closing the listeners."),
   drain_timeout: honoured(duration, 0, "Longest wait for requests in flight; 0 is `endpoint_timeout`."),
 
@@ -406,8 +414,11 @@ export const GOROUTER_KEYS = {
     "debug",
     "Least level that is logged.",
   ),
-  "logging.loggregator_enabled": accepted(false, "Emission to Loggregator."),
-  "logging.metron_address": accepted("localhost:3457", "Address of the Loggregator agent."),
+  "logging.loggregator_enabled": accepted(
+    false,
+    "Nothing is sent to Loggregator; `prometheus` has the metrics, the access log every request.",
+  ),
+  "logging.metron_address": accepted("localhost:3457", NO_LOGGREGATOR),
   "logging.disable_log_forwarded_for": honoured(
     boolean,
     false,
@@ -443,30 +454,70 @@ export const GOROUTER_KEYS = {
   ),
   "prometheus.enabled": honoured(boolean, false, "A listener for metrics."),
   "prometheus.port": honoured(port, 0, "Its port, at `status.host`."),
-  "prometheus.cert_path": refused(
+  "prometheus.cert_path": honoured(
     text,
     "",
-    "Certificate of the metrics listener.",
-    "metrics would be readable by anybody",
+    "File of its certificate; with the next two it speaks TLS, and only to clients with a certificate.",
   ),
-  "prometheus.key_path": accepted("", "Its key."),
-  "prometheus.ca_path": accepted("", "Certificates that its clients are checked against."),
-  "prometheus.meters": accepted({}, "Buckets of histograms."),
-  per_request_metrics_reporting: accepted(true, "Emission to Loggregator."),
-  per_app_prometheus_http_metrics_reporting: accepted(false, "`http_latency_seconds` per app."),
-  enable_envelope_v1_metrics: accepted(true, "Emission to Loggregator."),
-  send_http_start_stop_server_event: accepted(true, "Emission to Loggregator."),
-  send_http_start_stop_client_event: accepted(true, "Emission to Loggregator."),
-  route_latency_metric_muzzle_duration: accepted("20s", "Emission to Loggregator."),
+  "prometheus.key_path": honoured(text, "", "File of its key."),
+  "prometheus.ca_path": honoured(text, "", "File of the certificates that its clients are checked against."),
+  "prometheus.meters.route_lookup_time_histogram_buckets": honoured(
+    buckets,
+    HISTOGRAM_BUCKETS.routeLookupTime,
+    "Upper bounds of `route_lookup_time`, nanoseconds; an empty list is the default, here and below.",
+  ),
+  "prometheus.meters.gorouter_time_histogram_buckets": honoured(
+    buckets,
+    HISTOGRAM_BUCKETS.gorouterTime,
+    "Of `gorouter_time`, milliseconds.",
+  ),
+  "prometheus.meters.routing_response_latency_histogram_buckets": honoured(
+    buckets,
+    HISTOGRAM_BUCKETS.responseLatency,
+    "Of `latency`, milliseconds.",
+  ),
+  "prometheus.meters.route_registration_latency_histogram_buckets": honoured(
+    buckets,
+    HISTOGRAM_BUCKETS.registrationLatency,
+    "Of `route_registration_latency`, milliseconds.",
+  ),
+  "prometheus.meters.http_latency_histogram_buckets": honoured(
+    buckets,
+    HISTOGRAM_BUCKETS.httpLatency,
+    "Of `http_latency_seconds`, seconds.",
+  ),
+  per_request_metrics_reporting: accepted(true, NO_LOGGREGATOR),
+  per_app_prometheus_http_metrics_reporting: honoured(
+    boolean,
+    false,
+    "Metrics have `http_latency_seconds` for each app.",
+  ),
+  enable_envelope_v1_metrics: accepted(true, NO_LOGGREGATOR),
+  send_http_start_stop_server_event: accepted(true, NO_LOGGREGATOR),
+  send_http_start_stop_client_event: accepted(true, NO_LOGGREGATOR),
+  route_latency_metric_muzzle_duration: honoured(
+    duration,
+    20_000,
+    "So long after the start `route_registration_latency` is not measured: all instances are new then, and old.",
+  ),
 
   // === the process ===
   index: honoured(integer(0), 0, "Number of this router; the beginning of its id."),
   pid_file: honoured(text, "", "Gets the process id when the router is up."),
-  go_max_procs: accepted(-1, "Number of processors; one is used."),
-  debug_addr: accepted("", "Address of Go's profiler."),
+  go_max_procs: honoured(
+    integer(-1, MAX_WORKERS),
+    -1,
+    "Positive: so many worker processes, each on a processor of its own and with the whole route table.",
+  ),
+  debug_addr: accepted("", "Address of Go's profiler, which has no counterpart; `node --cpu-prof` profiles."),
 
   // === ours ===
   "viaduct.host": honoured(text, "0.0.0.0", "Address of the HTTP listener. Not in gorouter."),
+  "viaduct.workers": honoured(
+    integer(0, MAX_WORKERS),
+    0,
+    "Worker processes, as `go_max_procs`, which it comes before; 0 leaves it to that. Not in gorouter.",
+  ),
   "viaduct.options_folder": honoured(
     text,
     "",
