@@ -22,6 +22,7 @@ import {
 import { MARKER, REQUEST_FRAMINGS } from "../request-framings.ts";
 import type { FuzzTarget } from "./fuzz.ts";
 import { HEADER_TARGETS } from "./header-targets.ts";
+import { HTTP2_TARGET } from "./http2-target.ts";
 import { cut, mutate, type Random } from "./random.ts";
 
 const NAMES = new HeaderNames([]);
@@ -168,7 +169,14 @@ const accessLog: FuzzTarget = {
   },
 };
 
-export const TARGETS: readonly FuzzTarget[] = [requests, responses, messages, accessLog, ...HEADER_TARGETS];
+export const TARGETS: readonly FuzzTarget[] = [
+  requests,
+  responses,
+  messages,
+  accessLog,
+  HTTP2_TARGET,
+  ...HEADER_TARGETS,
+];
 
 // === readers ===
 
