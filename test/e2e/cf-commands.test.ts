@@ -18,7 +18,7 @@ interface Step {
   readonly says?: readonly (string | RegExp)[];
   readonly never?: readonly (string | RegExp)[];
   /** What is so afterwards. */
-  readonly then?: (foundation: Foundation) => Promise<void>;
+  readonly after?: (foundation: Foundation) => Promise<void>;
 }
 interface Section {
   readonly title: string;
@@ -80,16 +80,16 @@ const sections: readonly Section[] = [
       {
         cf: "routes",
         says: [/shop/, /loadbalancing=least-connection/],
-        then: answers("shop.localhost", 503),
+        after: answers("shop.localhost", 503),
       },
       {
         cf: "map-route shop localhost --hostname shop",
         says: ["OK"],
-        then: answers("shop.localhost", 200, "hello from shop"),
+        after: answers("shop.localhost", 200, "hello from shop"),
       },
       {
         cf: "map-route shop localhost --hostname new --option loadbalancing=round-robin",
-        then: answers("new.localhost", 200),
+        after: answers("new.localhost", 200),
       },
       { cf: "route localhost --hostname new", says: ["loadbalancing=round-robin"] },
       {
@@ -106,14 +106,14 @@ const sections: readonly Section[] = [
       {
         cf: "route localhost --hostname shop",
         never: ["loadbalancing"],
-        then: answers("shop.localhost", 200),
+        after: answers("shop.localhost", 200),
       },
       {
         cf: "map-route shop localhost --hostname shop --path /v2 --destination-protocol http1",
         says: ["shop.localhost/v2"],
       },
-      { cf: "unmap-route shop localhost --hostname new", then: answers("new.localhost", 503) },
-      { cf: "delete-orphaned-routes -f", says: ["OK"], then: answers("new.localhost", 404) },
+      { cf: "unmap-route shop localhost --hostname new", after: answers("new.localhost", 503) },
+      { cf: "delete-orphaned-routes -f", says: ["OK"], after: answers("new.localhost", 404) },
       { cf: "delete-route localhost --hostname shop --path /v2 -f", says: ["OK"] },
       { cf: "routes --org-level", says: ["shop"], never: ["/v2", "new."] },
     ],
@@ -122,30 +122,30 @@ const sections: readonly Section[] = [
     title: "apps",
     steps: [
       { cf: "apps", says: [/shop +started/] },
-      { cf: "stop shop", says: ["OK"], then: answers("shop.localhost", 503) },
-      { cf: "start shop", then: answers("shop.localhost", 200) },
-      { cf: "scale shop -i 2", then: answers("shop.localhost", 200, "instance 1") },
+      { cf: "stop shop", says: ["OK"], after: answers("shop.localhost", 503) },
+      { cf: "start shop", after: answers("shop.localhost", 200) },
+      { cf: "scale shop -i 2", after: answers("shop.localhost", 200, "instance 1") },
       { cf: "set-env shop COLOUR red" },
       { cf: "env shop", says: [/COLOUR: +red/] },
-      { cf: "restart shop", then: answers("shop.localhost", 200) },
+      { cf: "restart shop", after: answers("shop.localhost", 200) },
       { cf: "app shop", says: [/requested state: +started/, "shop.localhost"] },
       { cf: "create-app idle", says: ["OK"] },
       { cf: "start idle", code: 1 },
-      { cf: "map-route idle localhost --hostname idle", then: answers("idle.localhost", 503) },
-      { cf: "delete idle -f -r", says: ["OK"], then: answers("idle.localhost", 404) },
+      { cf: "map-route idle localhost --hostname idle", after: answers("idle.localhost", 503) },
+      { cf: "delete idle -f -r", says: ["OK"], after: answers("idle.localhost", 404) },
     ],
   },
   {
     title: "domains of every kind",
     steps: [
       { cf: "create-shared-domain shared.example.com" },
-      { cf: "map-route shop shared.example.com --hostname a", then: answers("a.shared.example.com", 200) },
+      { cf: "map-route shop shared.example.com --hostname a", after: answers("a.shared.example.com", 200) },
       {
         cf: "create-route shared.example.com",
         code: 1,
         says: ["Missing host. Routes in shared domains must have a host defined."],
       },
-      { cf: "delete-shared-domain shared.example.com -f", then: answers("a.shared.example.com", 404) },
+      { cf: "delete-shared-domain shared.example.com -f", after: answers("a.shared.example.com", 404) },
       { cf: "create-shared-domain other.internal --internal" },
       {
         cf: "create-route other.internal --hostname a --path /x",
@@ -171,7 +171,7 @@ const sections: readonly Section[] = [
         says: ["Domain 'own.example.com' is not available in organization 'viaduct'."],
       },
       { cf: "share-private-domain viaduct own.example.com" },
-      { cf: "map-route shop own.example.com", then: answers("own.example.com", 200) },
+      { cf: "map-route shop own.example.com", after: answers("own.example.com", 200) },
       {
         cf: "unshare-private-domain viaduct own.example.com -f",
         code: 1,
@@ -199,13 +199,13 @@ const sections: readonly Section[] = [
       { cf: "delete-orphaned-routes -f" },
       { cf: "check-route localhost --hostname common", says: ["does exist"] },
       { cf: "move-route localhost --hostname common -s other", says: ["OK"] },
-      { cf: "map-route shop localhost --hostname common", then: answers("common.localhost", 200) },
+      { cf: "map-route shop localhost --hostname common", after: answers("common.localhost", 200) },
       { cf: "target -s other" },
       { cf: "routes", says: ["common"] },
       {
         cf: "unshare-route localhost --hostname common -s dev",
         says: ["OK"],
-        then: answers("common.localhost", 200),
+        after: answers("common.localhost", 200),
       },
       { cf: "target -s dev" },
     ],
@@ -221,22 +221,22 @@ const sections: readonly Section[] = [
       { cf: "create-user-provided-service guard -r https://guard.localhost", says: ["OK"] },
       { cf: "services", says: [/guard +user-provided/] },
       { cf: "service guard", says: ["https://guard.localhost"] },
-      { cf: "bind-route-service localhost guard --hostname shop", says: ["OK"], then: guarded("yes") },
+      { cf: "bind-route-service localhost guard --hostname shop", says: ["OK"], after: guarded("yes") },
       { cf: "bind-route-service apps.internal guard --hostname none", code: 1 },
       {
         cf: "unbind-route-service localhost guard --hostname shop -f",
         says: ["OK"],
-        then: guarded(undefined),
+        after: guarded(undefined),
       },
       { cf: "bind-route-service localhost guard --hostname shop" },
-      { cf: "update-user-provided-service guard -r https://guard.localhost/other", then: guarded("yes") },
-      { cf: "delete-service guard -f", then: guarded(undefined) },
+      { cf: "update-user-provided-service guard -r https://guard.localhost/other", after: guarded("yes") },
+      { cf: "delete-service guard -f", after: guarded(undefined) },
     ],
   },
   {
     title: "leaving",
     steps: [
-      { cf: "delete-space other -f", then: answers("common.localhost", 404) },
+      { cf: "delete-space other -f", after: answers("common.localhost", 404) },
       { cf: "delete-org partner -f", says: ["OK"] },
       { cf: "logout", says: ["OK"] },
       { cf: "apps", code: 1 },
@@ -308,7 +308,7 @@ async function take(cf: Cf, step: Step, foundation: Foundation): Promise<void> {
     typeof what === "string" ? output.includes(what) : what.test(output);
   for (const what of step.says ?? []) assert(has(what), `«${what}» is missing in ${context}`);
   for (const what of step.never ?? []) assert(!has(what), `«${what}» is in ${context}`);
-  await step.then?.(foundation);
+  await step.after?.(foundation);
 }
 
 test("the calls of the cf CLI, command by command", { timeout: 180_000 }, (t) =>
