@@ -39,7 +39,7 @@ import { createTable } from "../table/index.ts";
  * How long a router whose successor listens waits for clients that are idle: most ask again within this time and get
  * an answer that ends the connection; to close one at the moment when it is used would lose a request.
  */
-const LEAVE_WAIT_MS = 10_000;
+export const LEAVE_WAIT_MS = 10_000;
 
 /** What `viaduct router` runs: this process, or one that leads others. */
 export interface RouterUnit {
@@ -140,8 +140,7 @@ class Process implements RouterProcess {
     this.status = createStatusServer({
       config: loaded.status,
       health: this.#health,
-      table,
-      dropletStaleThresholdMs: feedConfig.dropletStaleThresholdMs,
+      routes: createRoutesPage(table, feedConfig.dropletStaleThresholdMs),
       inspect: createInspection(this.router),
       metrics: this.metrics,
       log: log.session("status"),

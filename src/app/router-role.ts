@@ -9,6 +9,7 @@
  */
 import type { EventEmitter } from "node:events";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { workerNotStarted } from "../kernel/errors/app.ts";
 import { type Clock, keepAliveWhile, type LineSink, systemClock, ViaductError } from "../kernel/index.ts";
 import {
   createGorouterLogger,
@@ -57,14 +58,14 @@ export async function runRouterRole(options: RouterRoleOptions): Promise<number>
 
   const signals = listenForSignals(options.signals ?? process, log);
   try {
-    const pause = (ms: number) => signals.pause(clock, ms);
-    const unit = await openRouterProcess(loaded, { configPath, log, clock, pause });
+    const unit = await openUnit(loaded, configText, { log, clock, signals, configPath });
     await run(unit, loaded, { log, clock, signals, configPath });
   } catch (error) {
     // Anything else is a programmer's mistake and ends the process with its stack.
     if (!(error instanceof StoppedWhileStarting || error instanceof ViaductError)) throw error;
     if (error instanceof ViaductError) {
-      log.fatal({ error: error.message }, fatalMessage(error));
+      const message = workerNotStarted.is(error) ? error.details.message : fatalMessage(error);
+      log.fatal({ error: error.message }, message);
       return 1;
     }
   } finally {
@@ -79,6 +80,19 @@ interface Surroundings {
   readonly clock: Clock;
   readonly signals: Signals;
   readonly configPath: string;
+}
+
+/** One process, or one that leads others. */
+async function openUnit(
+  loaded: GorouterConfig,
+  configText: string,
+  { log, clock, signals, configPath }: Surroundings,
+): Promise<RouterUnit> {
+  const common = { configPath, log, clock };
+  if (loaded.workers === 1) {
+    return openRouterProcess(loaded, { ...common, pause: (ms) => signals.pause(clock, ms) });
+  }
+  return createPrimary(loaded, { ...common, configText, unlessStopped: signals.unlessStopped });
 }
 
 async function run(
@@ -133,6 +147,8 @@ interface Signals {
   /** On {@link RESTART}. */
   onRestart(restart: () => void): void;
   /** @throws StoppedWhileStarting when a signal comes first */
+  unlessStopped<T>(work: Promise<T>): Promise<T>;
+  /** The same, of a time. */
   pause(clock: Clock, ms: number): Promise<void>;
   stop(): void;
 }
@@ -156,6 +172,12 @@ function listenForSignals(source: Pick<EventEmitter, "on" | "off">, log: Goroute
     { signal: RESTART, handle: () => restart() },
   ];
   for (const { signal, handle } of handlers) source.on(signal, handle);
+  const stopped = first.promise.then(() => {
+    throw new StoppedWhileStarting();
+  });
+  // Whoever waits for something is told; often nobody does.
+  stopped.catch(() => {});
+  const unlessStopped = <T>(work: Promise<T>) => keepAliveWhile(Promise.race([stopped, work]));
   return {
     first: first.promise,
     onReload(given) {
@@ -164,12 +186,12 @@ function listenForSignals(source: Pick<EventEmitter, "on" | "off">, log: Goroute
     onRestart(given) {
       restart = given;
     },
+    unlessStopped,
     async pause(clock, ms) {
       const { promise, resolve } = Promise.withResolvers<void>();
       if (ms === 0) resolve();
       else clock.setTimeout(resolve, ms);
-      await keepAliveWhile(Promise.race([promise, first.promise]));
-      if (hasCome) throw new StoppedWhileStarting();
+      await unlessStopped(promise);
     },
     stop() {
       for (const { signal, handle } of handlers) source.off(signal, handle);

@@ -5,6 +5,7 @@ import {
   createHealth,
   createInspection,
   createMetricsPage,
+  createRoutesPage,
   createStatusServer,
   type FeedCounts,
   type HttpRouter,
@@ -46,8 +47,7 @@ export function createRouterStatus(given: {
       metricsTls: null,
     },
     health: createHealth(),
-    table,
-    dropletStaleThresholdMs: given.dropletStaleThresholdMs,
+    routes: createRoutesPage(table, given.dropletStaleThresholdMs),
     inspect: createInspection(router),
     metrics: createMetricsPage({
       counters: router.counters,

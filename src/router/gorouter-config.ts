@@ -14,6 +14,7 @@ import { compileErrorPage, type ErrorPage } from "./error-page.ts";
 import type { ClassicFeedConfig } from "./feeds/classic.ts";
 import type { HistogramBuckets, MetricsConfig } from "./metrics-config.ts";
 import type { RoutingApiFeedConfig } from "./feeds/routing-api.ts";
+import { shardingProblem } from "./feeds/sharding.ts";
 import { mapRoutingApi } from "./gorouter-routing-api.ts";
 import type { RouteServicesConfig } from "./route-services/settings.ts";
 import {
@@ -85,6 +86,8 @@ export interface GorouterConfig {
   readonly pidFile: string;
   /** Folder with options of the operator's own; "" for none. */
   readonly optionFolder: string;
+  /** Processes that serve; 1 is this one alone. */
+  readonly workers: number;
   /** Sentences for the log. */
   readonly warnings: readonly string[];
 }
@@ -196,13 +199,6 @@ function mapConfig(file: GorouterFile): GorouterConfig {
       "neither http nor https listener is enabled: router.enable_ssl: false, router.disable_http: true",
     );
   }
-  if (get("routing_table_sharding_mode") === "segments" && get("isolation_segments").length === 0) {
-    file.problem(
-      "routing_table_sharding_mode",
-      "Expected isolation segments; routing table sharding mode set to segments and none provided.",
-    );
-  }
-
   const config = mapRouter(file, staleMs);
   const feed = {
     index: get("index"),
@@ -214,6 +210,8 @@ function mapConfig(file: GorouterFile): GorouterConfig {
     isolationSegments: get("isolation_segments"),
     enableHttp2: get("enable_http2"),
   };
+  const problem = shardingProblem(feed);
+  if (problem !== null) file.problem("routing_table_sharding_mode", problem);
   return {
     config,
     feed,
@@ -238,6 +236,7 @@ function mapConfig(file: GorouterFile): GorouterConfig {
     drainTimeoutMs: get("drain_timeout") || endpointTimeoutMs,
     pidFile: get("pid_file"),
     optionFolder: get("viaduct.options_folder"),
+    workers: get("viaduct.workers") || Math.max(1, get("go_max_procs")),
     warnings: file.warnings,
   };
 }
@@ -282,6 +281,7 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     listensPlain: !get("disable_http"),
     tls: mapTlsListener(file),
     acceptsProxyHeader: get("enable_proxy"),
+    enablesHttp2: get("enable_http2"),
     forwardedClientCert: get("forwarded_client_cert"),
     forceForwardedProtoHttps: get("force_forwarded_proto_https"),
     sanitizeForwardedProto: get("sanitize_forwarded_proto"),

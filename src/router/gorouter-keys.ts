@@ -6,8 +6,9 @@
  *   accepted   may be set and has no effect here, for the reason that its meaning gives; said once at the start when it
  *              differs from the default
  */
+import { operatorBalancers } from "../balancing/index.ts";
 import { QUERY_REDACTIONS } from "./access-log.ts";
-import { AZ_PREFERENCES, BALANCING_ALGORITHMS } from "./config.ts";
+import { AZ_PREFERENCES } from "./config.ts";
 import { SHARDING_MODES } from "./feeds/sharding.ts";
 import { allowlistProblem } from "./route-services/allowlist.ts";
 import { networkProblem } from "./route-services/egress.ts";
@@ -196,8 +197,8 @@ export const GOROUTER_KEYS = {
   ),
   balancing_algorithm: honoured(
     oneOf(
-      BALANCING_ALGORITHMS,
-      (value) => `Invalid load balancing algorithm ${value}. ${choices(BALANCING_ALGORITHMS)}`,
+      operatorBalancers,
+      (value) => `Invalid load balancing algorithm ${value}. ${choices(operatorBalancers)}`,
     ),
     "round-robin",
     "For routes without a `loadbalancing` option.",

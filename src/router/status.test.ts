@@ -15,7 +15,7 @@ import { FeedCounts } from "./feeds/feed-counts.ts";
 import { createHealth } from "./health.ts";
 import { createHistogram } from "./histogram.ts";
 import { createMetricsPage } from "./metrics.ts";
-import { createStatusServer } from "./status.ts";
+import { createRoutesPage, createStatusServer } from "./status.ts";
 
 const CONFIG: StatusConfig = {
   host: "127.0.0.1",
@@ -53,8 +53,7 @@ async function startStatus(t: TestContext, changes: Partial<StatusConfig> = {}) 
   const status = createStatusServer({
     config: { ...CONFIG, ...changes },
     health,
-    table,
-    dropletStaleThresholdMs: 120_000,
+    routes: createRoutesPage(table, 120_000),
     metrics: createMetricsPage({
       counters,
       exchanges: new ExchangeMetrics(),

@@ -31,14 +31,13 @@ export interface StatusServer extends Part {
 
 export function createStatusServer(given: {
   readonly config: StatusConfig;
-  readonly health: Health;
-  readonly table: Table;
+  readonly health: Pick<Health, "state">;
+  /** What `/routes` answers, in pieces: a large table as one text would hold up traffic. */
+  readonly routes: () => AsyncIterable<string>;
   /** Further questions, answered beside `/routes` and under its password. */
   readonly inspect?: Inspect;
   /** What `/metrics` answers. */
-  readonly metrics: () => string;
-  /** Shown as the time to live of endpoints. */
-  readonly dropletStaleThresholdMs: number;
+  readonly metrics: () => string | Promise<string>;
   readonly log: Logger;
 }): StatusServer {
   const { config, log } = given;
@@ -106,10 +105,10 @@ export function createStatusServer(given: {
     stop,
   };
 
-  function answerMetrics(request: IncomingMessage, response: ServerResponse): void {
+  async function answerMetrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (pathOf(request) !== "/metrics") return answer(response, 404);
     response.setHeader("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
-    response.end(given.metrics());
+    response.end(await given.metrics());
   }
 
   async function answerRoutes(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -121,9 +120,8 @@ export function createStatusServer(given: {
     if (pathOf(request) !== "/routes") return answerQuestion(request, response);
     response.setHeader("Content-Type", "application/json");
     response.setHeader("Connection", "close");
-    const ttl = given.dropletStaleThresholdMs / 1_000;
     try {
-      await pipeline(Readable.from(routesJson(given.table.snapshot().routes(), ttl)), response);
+      await pipeline(Readable.from(given.routes()), response);
     } catch (error) {
       // The reader went away; the answer has no other use.
       log.debug({ err: error }, "routes-answer-cut");
@@ -145,7 +143,11 @@ export function createStatusServer(given: {
   }
 }
 
-function answerHealth(health: Health, request: IncomingMessage, response: ServerResponse): void {
+function answerHealth(
+  health: Pick<Health, "state">,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
   const path = pathOf(request);
   if (path === "/is-process-alive-do-not-use-for-loadbalancing") return answer(response, 200, "ok\n");
   if (path !== "/health") return answer(response, 404);
@@ -179,7 +181,15 @@ function isAuthorized(request: IncomingMessage, { user, pass }: StatusConfig): b
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest();
 
-/** One JSON object, route → endpoints, in pieces: a large table as one text would hold up traffic. */
+/**
+ * One JSON object, route → endpoints.
+ *
+ * @param dropletStaleThresholdMs  Shown as the time to live of endpoints.
+ */
+export function createRoutesPage(table: Table, dropletStaleThresholdMs: number): () => AsyncIterable<string> {
+  return () => routesJson(table.snapshot().routes(), dropletStaleThresholdMs / 1_000);
+}
+
 async function* routesJson(routes: Iterable<Route>, ttl: number): AsyncGenerator<string> {
   let chunk = "{";
   let count = 0;

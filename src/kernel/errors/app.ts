@@ -34,3 +34,21 @@ export const configFileUnreadable = defineError<{ path: string; reason: string }
   status: 0,
   explain: (d) => `the configuration file ${d.path} cannot be read: ${d.reason}`,
 });
+
+/** `message` is what gorouter's log would call it. */
+export const workerNotStarted = defineError<{ worker: number; message: string; reason: string }>({
+  code: "worker_not_started",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `worker ${d.worker} cannot start: ${d.reason}`,
+});
+
+export const workerEndedEarly = defineError<{ worker: number; how: string }>({
+  code: "worker_ended_early",
+  source: "router",
+  retry: "never",
+  status: 0,
+  explain: (d) =>
+    `worker ${d.worker} ended (${d.how}) before it could serve; what it wrote to standard error says why`,
+});
