@@ -205,17 +205,21 @@ async function composeRoles(
   const programs = createRoutePrograms({ config: routerConfig, log: roleLog("router") });
   const table = createTable(programs);
   const feeds = new FeedCounts(clock.nowMs(), routerConfig);
+  const { routingTableShardingMode, isolationSegments } = config.get(routerSection);
+  const sharding = { routingTableShardingMode, isolationSegments };
   const nativeFeed = createNativeFeed({
     reader: routeTable,
     readerName: "router/0",
     table,
+    sharding,
+    counts: feeds,
     log: roleLog("router"),
     clock,
   });
   const classicFeed = createClassicFeed({
     bus,
     table,
-    config: CLASSIC_FEED,
+    config: { ...CLASSIC_FEED, ...sharding },
     counts: feeds,
     log: roleLog("router"),
     clock,

@@ -19,3 +19,8 @@ export type {
 
 /** All there are; the first is the default. */
 export const balancers: readonly Balancer[] = [roundRobin, leastConnection, hash];
+
+/** Names of those that an operator may set for all routes; what a keyed one needs is said by a route. */
+export const operatorBalancers: readonly string[] = balancers
+  .filter((balancer) => !balancer.isKeyed)
+  .map((balancer) => balancer.name);

@@ -62,3 +62,19 @@ test("bad values and unknown keys are all named, with a remedy", () => {
     },
   );
 });
+
+test("a router for isolation segments only has to name them", () => {
+  const refused = "router:\n  routing_table_sharding_mode: segments\n";
+  assert.throws(
+    () => load(refused),
+    (error: unknown) => {
+      assert.ok(error instanceof ViaductError);
+      assert.match(
+        error.message,
+        /router\.routing_table_sharding_mode: Expected isolation segments; routing/,
+      );
+      return true;
+    },
+  );
+  assert.doesNotThrow(() => load(`${refused}  isolation_segments: [blue]\n`));
+});

@@ -2,9 +2,12 @@
  * Everything the HTTP router can be told, in one frozen value. `viaduct.yml` fills it through
  * {@link routerConfigFrom}; a gorouter configuration file is mapped onto the same value.
  */
+import { operatorBalancers } from "../balancing/index.ts";
+import { configInvalid } from "../kernel/errors/config.ts";
 import { type ConfigOf, configSection, setting } from "../kernel/index.ts";
 import type { OperatorLimits } from "../options/index.ts";
 import type { ErrorPage } from "./error-page.ts";
+import { SHARDING_MODES, shardingProblem } from "./feeds/sharding.ts";
 import { METRICS_DEFAULTS, type MetricsConfig } from "./metrics-config.ts";
 import {
   ROUTE_SERVICES_DEFAULTS,
@@ -16,9 +19,7 @@ import type { KeyPair, TlsListenerConfig } from "./tls/listener-config.ts";
 import { tlsListenerFrom, tlsSettings } from "./tls/settings.ts";
 import type { ForwardedClientCert } from "./xfcc.ts";
 
-export const BALANCING_ALGORITHMS = ["round-robin", "least-connection"] as const;
 export const AZ_PREFERENCES = ["none", "locally-optimistic"] as const;
-export type BalancingAlgorithm = (typeof BALANCING_ALGORITHMS)[number];
 
 /** Units are in the names; a limit or timeout of 0 is none, unless the comment says otherwise. */
 export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
@@ -75,7 +76,7 @@ export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
   readonly dropletStaleThresholdMs: number;
 
   /** For routes without a `loadbalancing` option. */
-  readonly balancingAlgorithm: BalancingAlgorithm;
+  readonly balancingAlgorithm: string;
   /** The first attempt prefers endpoints of this zone; "" has no preference. */
   readonly preferredZone: string;
   /** For routes without a `session-cookie` option. */
@@ -196,7 +197,7 @@ export const routerSection = configSection("router", {
   balancingAlgorithm: setting.oneOf({
     key: "balancing_algorithm",
     default: "round-robin",
-    values: BALANCING_ALGORITHMS,
+    values: operatorBalancers,
     describe: "How an endpoint is picked for routes without a loadbalancing option.",
   }),
   azPreference: setting.oneOf({
@@ -222,6 +223,18 @@ export const routerSection = configSection("router", {
     key: "secure_cookies",
     default: false,
     describe: "Marks the router's `__VCAP_ID__` cookie as Secure even when the app's session cookie is not.",
+  }),
+  routingTableShardingMode: setting.oneOf({
+    key: "routing_table_sharding_mode",
+    default: "all",
+    values: SHARDING_MODES,
+    describe:
+      "Which routes the router takes: all, those of its isolation segments, or these and the shared ones. `segments` leaves out our own API too, because it is in none. The DNS server of the same process knows the same routes.",
+  }),
+  isolationSegments: setting.list({
+    key: "isolation_segments",
+    default: [],
+    describe: "Isolation segments of this router.",
   }),
   accessLogFile: setting.string({
     key: "access_log",
@@ -268,6 +281,10 @@ export const ROUTER_DEFAULTS = Object.freeze({
 
 /** @throws configInvalid when a file it names is no good */
 export function routerConfigFrom(section: ConfigOf<typeof routerSection>): RouterConfig {
+  const problem = shardingProblem(section);
+  if (problem !== null) {
+    throw configInvalid({ problems: [`router.routing_table_sharding_mode: ${problem}`] });
+  }
   return Object.freeze({
     ...ROUTER_DEFAULTS,
     ...section,

@@ -155,7 +155,7 @@ export function createClassicFeed(given: {
       if (outcome === "new") log.info(fields, "endpoint-registered");
       else log.debug(fields, "endpoint-registered");
       isNew ||= outcome === "new";
-      if (outcome !== "unchanged") counts.lastUpdateAtMs = clock.nowMs();
+      if (outcome !== "unchanged") counts.changed(clock.nowMs());
     }
     if (isNew) counts.countLatency(endpoint.updatedAtNs, clock.nowMs());
   };
@@ -170,7 +170,7 @@ export function createClassicFeed(given: {
       const fields = { uri, backend: endpointAddress(endpoint), ...describe(message) };
       log.info(fields, wasRemoved ? "endpoint-unregistered" : "endpoint-not-unregistered");
       if (table.size < sizeBefore) log.info({ uri }, "route-unregistered");
-      if (wasRemoved) counts.lastUpdateAtMs = clock.nowMs();
+      if (wasRemoved) counts.changed(clock.nowMs());
     }
   };
 
@@ -193,7 +193,7 @@ export function createClassicFeed(given: {
     const pruned = prune(table, clock.monotonicMs(), log);
     if (pruned === 0) return;
     counts.pruned += pruned;
-    counts.lastUpdateAtMs = clock.nowMs();
+    counts.changed(clock.nowMs());
   };
 
   const onReconnected = () => {

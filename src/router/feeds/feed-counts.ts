@@ -50,6 +50,11 @@ export class FeedCounts {
     this.unregistered.set(label, (this.unregistered.get(label) ?? 0) + 1);
   }
 
+  /** The table is another than before. */
+  changed(nowMs: number): void {
+    this.lastUpdateAtMs = nowMs;
+  }
+
   /** @param updatedAtNs  As endpoints say it; "" is unknown. */
   countLatency(updatedAtNs: string, nowMs: number): void {
     if (updatedAtNs === "" || nowMs < this.#latencyFromMs) return;

@@ -3,7 +3,10 @@ import { test, type TestContext } from "node:test";
 import type { RouteTableHandler, RouteTableReader } from "../../contracts/index.ts";
 import { type Clock, createLogger, createManualClock } from "../../kernel/index.ts";
 import { createTable, type Cursor, type Reservation } from "../../table/index.ts";
+import { endpoint } from "../../table/samples.ts";
+import { FeedCounts } from "./feed-counts.ts";
 import { createNativeFeed } from "./native.ts";
+import type { Sharding } from "./sharding.ts";
 
 const reservation = (route: string): Reservation => ({
   guid: `guid-of-${route}`,
@@ -69,7 +72,7 @@ function createRunningClock(): Clock {
   return { ...createManualClock(), monotonicMs: () => (nowMs += 3) };
 }
 
-async function startFeed(t: TestContext) {
+async function startFeed(t: TestContext, sharding?: Sharding) {
   const lines: Record<string, unknown>[] = [];
   const log = createLogger({
     level: "debug",
@@ -78,13 +81,23 @@ async function startFeed(t: TestContext) {
   const fake = createFakeReader();
   const table = createTable({ attach: () => null });
   const clock = createManualClock();
-  const feed = createNativeFeed({ reader: fake.reader, readerName: "router/0", table, log, clock });
+  const counts = new FeedCounts(clock.nowMs());
+  const feed = createNativeFeed({
+    reader: fake.reader,
+    readerName: "router/0",
+    table,
+    counts,
+    ...(sharding !== undefined && { sharding }),
+    log,
+    clock,
+  });
   const started = feed.start();
   t.after(() => feed.stop());
   return {
     fake,
     table,
     clock,
+    counts,
     feed,
     started,
     has: (host: string) => table.lookup(host, "/") !== null,
@@ -298,4 +311,106 @@ test("an image that comes while another one is loaded takes its place, and so do
     [...table.routes()].map(({ key }) => key),
     ["second.example.com", "of-the-second.example.com"],
   );
+});
+
+const inSegment = (route: string, isolationSegment: string): Reservation => ({
+  ...reservation(route),
+  destinations: [{ processGuid: "p", appPort: null, weight: null, protocol: "http1" }],
+  isolationSegment,
+});
+const modes: { sharding: Sharding; taken: readonly string[] }[] = [
+  { sharding: { routingTableShardingMode: "all", isolationSegments: [] }, taken: ["", "blue", "red"] },
+  { sharding: { routingTableShardingMode: "segments", isolationSegments: ["blue"] }, taken: ["blue"] },
+  {
+    sharding: { routingTableShardingMode: "shared-and-segments", isolationSegments: ["blue"] },
+    taken: ["", "blue"],
+  },
+];
+for (const { sharding, taken } of modes) {
+  const mode = sharding.routingTableShardingMode;
+  for (const way of ["an image", "events"] as const) {
+    test(`of ${way}, mode ${mode} takes routes and endpoints of: ${taken.join(", ") || "all"}`, async (t) => {
+      const { fake, feed, table, started } = await startFeed(t, sharding);
+      const segments = ["", "blue", "red"];
+      const reservations = segments.map((segment) =>
+        inSegment(`${segment || "shared"}.example.com`, segment),
+      );
+      const endpoints = segments.map((isolationSegment, i) =>
+        endpoint({ processGuid: "p", host: "10.0.0.1", port: i + 1, isolationSegment }),
+      );
+      if (way === "an image") {
+        fake.newest.handler.onImage({ cursor: at(6), reservations, endpoints });
+      } else {
+        fake.newest.handler.onImage({ cursor: at(0), reservations: [], endpoints: [] });
+        const events = [
+          ...reservations.map((item) => ({ kind: "route-upsert", reservation: item }) as const),
+          ...endpoints.map((item) => ({ kind: "endpoint-upsert", endpoint: item }) as const),
+        ];
+        for (const [i, event] of events.entries()) {
+          fake.newest.handler.onEvent({ cursor: at(i + 1), event });
+        }
+      }
+      await started;
+      assert.deepEqual(
+        [...table.routes()].map(({ key }) => key).sort(),
+        taken.map((segment) => `${segment || "shared"}.example.com`).sort(),
+      );
+      for (const route of table.routes()) {
+        assert.deepEqual(
+          route.endpoints.map(({ isolationSegment }) => isolationSegment),
+          taken,
+        );
+      }
+      await nextTurn();
+      assert.deepEqual(feed.cursor, at(6));
+      assert.deepEqual(fake.newest.acknowledged.at(-1), at(6));
+    });
+  }
+}
+
+test("a route or endpoint that moves to another segment leaves this router", async (t) => {
+  const { fake, table, started } = await startFeed(t, {
+    routingTableShardingMode: "shared-and-segments",
+    isolationSegments: [],
+  });
+  const moving = endpoint({ processGuid: "p", host: "10.0.0.1", port: 1 });
+  fake.newest.handler.onImage({
+    cursor: at(1),
+    reservations: [inSegment("a.example.com", ""), inSegment("b.example.com", "")],
+    endpoints: [moving],
+  });
+  await started;
+  assert.equal(table.lookup("a.example.com", "/")?.endpoints.length, 1);
+  fake.newest.handler.onEvent({
+    cursor: at(2),
+    event: { kind: "endpoint-upsert", endpoint: { ...moving, isolationSegment: "red" } },
+  });
+  assert.equal(table.lookup("a.example.com", "/")?.endpoints.length, 0);
+  fake.newest.handler.onEvent({
+    cursor: at(3),
+    event: { kind: "route-upsert", reservation: inSegment("a.example.com", "red") },
+  });
+  assert.equal(table.lookup("a.example.com", "/"), null);
+  assert.notEqual(table.lookup("b.example.com", "/"), null);
+});
+
+test("an endpoint's way here is timed when it comes as an event, not when it was there before", async (t) => {
+  const { fake, clock, counts, started } = await startFeed(t);
+  clock.advance(20_000);
+  const runningSince = (ms: number) => (BigInt(clock.nowMs() - ms) * 1_000_000n).toString();
+  const old = endpoint({ processGuid: "p", host: "10.0.0.1", port: 1, updatedAtNs: runningSince(900_000) });
+  fake.newest.handler.onImage({ cursor: at(1), reservations: [], endpoints: [old] });
+  await started;
+  const count = () => counts.registrationLatency.lines("l").at(-1);
+  assert.equal(count(), "l_count 0");
+  fake.newest.handler.onEvent({
+    cursor: at(2),
+    event: {
+      kind: "endpoint-upsert",
+      endpoint: { ...old, port: 2, updatedAtNs: runningSince(2) },
+    },
+  });
+  assert.equal(count(), "l_count 1");
+  assert.ok(counts.registrationLatency.lines("l").includes('l_bucket{le="2.5"} 1'));
+  assert.equal(counts.lastUpdateAtMs, clock.nowMs());
 });

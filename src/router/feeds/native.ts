@@ -5,6 +5,9 @@
  *       ▲                      │ gap
  *       └── after the last number; after a second gap there, from an image
  *
+ * Reservations and endpoints of isolation segments that are not this router's are left out, and acknowledged all the
+ * same: it has done with them what it will.
+ *
  * An image is loaded in slices, and is in force from the last one on, all at once; events wait for that. What was
  * applied stays in force while the feed is lost: an old table serves better than none.
  */
@@ -15,11 +18,15 @@ import type {
   SequencedEvent,
 } from "../../contracts/index.ts";
 import { type Clock, keepAliveWhile, type Logger, type Part, systemClock } from "../../kernel/index.ts";
-import type { Cursor, Table } from "../../table/index.ts";
+import type { Cursor, Table, TableEvent, TableImage } from "../../table/index.ts";
+import type { FeedCounts } from "./feed-counts.ts";
+import { createShard, type Sharding } from "./sharding.ts";
 import { SLICE_MS } from "./slices.ts";
 
 /** How long a starting router waits for its first table before it serves without. */
 const FIRST_IMAGE_WAIT_MS = 5_000;
+
+const EVERYTHING: Sharding = { routingTableShardingMode: "all", isolationSegments: [] };
 
 export interface NativeFeed extends Part {
   /** The last change in force; null before the first image. */
@@ -31,10 +38,14 @@ export function createNativeFeed(given: {
   /** Name in acknowledgements, unique in the deployment: `router/0`. */
   readonly readerName: string;
   readonly table: Table;
+  /** Everything is taken without it. */
+  readonly sharding?: Sharding;
+  readonly counts?: FeedCounts;
   readonly log: Logger;
   readonly clock?: Clock;
 }): NativeFeed {
-  const { reader, readerName, table, log, clock = systemClock } = given;
+  const { reader, readerName, table, sharding = EVERYTHING, counts, log, clock = systemClock } = given;
+  const isInShard = createShard(sharding);
   const firstImage = Promise.withResolvers<void>();
   let cursor: Cursor | null = null;
   let subscription: RouteTableSubscription | null = null;
@@ -70,6 +81,30 @@ export function createNativeFeed(given: {
     onLoaded();
   };
 
+  const ours = (image: TableImage): TableImage =>
+    sharding.routingTableShardingMode === "all"
+      ? image
+      : {
+          cursor: image.cursor,
+          reservations: image.reservations.filter(({ isolationSegment }) => isInShard(isolationSegment)),
+          endpoints: image.endpoints.filter(({ isolationSegment }) => isInShard(isolationSegment)),
+        };
+
+  /** What moves to another segment leaves this router. */
+  const apply = (event: TableEvent) => {
+    counts?.changed(clock.nowMs());
+    if (event.kind === "route-upsert" && !isInShard(event.reservation.isolationSegment)) {
+      table.apply({ kind: "route-delete", guid: event.reservation.guid });
+    } else if (event.kind === "endpoint-upsert" && !isInShard(event.endpoint.isolationSegment)) {
+      const { processGuid, host, port } = event.endpoint;
+      table.apply({ kind: "endpoint-delete", processGuid, host, port });
+    } else {
+      table.apply(event);
+      // Heartbeats are no events, so this endpoint is new, or was changed just now.
+      if (event.kind === "endpoint-upsert") counts?.countLatency(event.endpoint.updatedAtNs, clock.nowMs());
+    }
+  };
+
   const subscribe = (after: Cursor | null) => {
     // A closed subscription may still deliver what was on its way; only the newest one counts.
     let isCurrent = true;
@@ -101,13 +136,14 @@ export function createNativeFeed(given: {
             "native-feed-loaded",
           );
           gapAfter = null;
+          counts?.changed(clock.nowMs());
           advance(image.cursor);
           firstImage.resolve();
           const events = waiting;
           waiting = [];
           for (const event of events) handler.onEvent(event);
         };
-        loading = { steps: table.loadInSteps(image), onLoaded };
+        loading = { steps: table.loadInSteps(ours(image)), onLoaded };
         if (nextSlice === null) loadSlice();
       },
       onEvent(event) {
@@ -124,7 +160,7 @@ export function createNativeFeed(given: {
         }
         // Seen before: a stream that was resumed may begin a little early.
         if (next.sequence <= cursor.sequence) return;
-        table.apply(event.event);
+        apply(event.event);
         advance(next);
       },
       onStatus(status) {

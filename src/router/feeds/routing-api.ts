@@ -137,7 +137,7 @@ export function createRoutingApiFeed(given: {
     const fields = { uri: route.route, ...describe(endpoint, routeServiceUrl) };
     if (outcome === "new") log.info(fields, "endpoint-registered");
     else log.debug(fields, "endpoint-registered");
-    if (outcome !== "unchanged") counts.lastUpdateAtMs = clock.nowMs();
+    if (outcome !== "unchanged") counts.changed(clock.nowMs());
   };
 
   const unregister = (route: ApiRoute) => {
@@ -164,7 +164,7 @@ export function createRoutingApiFeed(given: {
       wasRemoved ? "endpoint-unregistered" : "endpoint-not-unregistered",
     );
     if (table.size < sizeBefore) log.info({ uri }, "route-unregistered");
-    if (wasRemoved) counts.lastUpdateAtMs = clock.nowMs();
+    if (wasRemoved) counts.changed(clock.nowMs());
   };
 
   /** @throws what keeps it from being had */
@@ -268,7 +268,7 @@ export function createRoutingApiFeed(given: {
           clock.setInterval(() => {
             const pruned = prune(table, clock.monotonicMs(), log);
             counts.pruned += pruned;
-            if (pruned > 0) counts.lastUpdateAtMs = clock.nowMs();
+            if (pruned > 0) counts.changed(clock.nowMs());
           }, pruneStaleDropletsIntervalMs),
         );
       }

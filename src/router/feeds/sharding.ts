@@ -8,6 +8,13 @@ export interface Sharding {
   readonly isolationSegments: readonly string[];
 }
 
+/** What is wrong with it, or null. */
+export function shardingProblem({ routingTableShardingMode, isolationSegments }: Sharding): string | null {
+  return routingTableShardingMode === "segments" && isolationSegments.length === 0
+    ? "Expected isolation segments; routing table sharding mode set to segments and none provided."
+    : null;
+}
+
 /** @param segment  "" is the shared one. */
 export type Shard = (segment: string) => boolean;
 
