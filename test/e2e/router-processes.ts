@@ -135,8 +135,6 @@ export function startLoad(
     readonly reconnecting: number;
     /** Asked before each request. */
     readonly port: () => number;
-    /** True: nothing of the request was taken, and it may be sent elsewhere. */
-    readonly mayGoElsewhere?: (error: NodeJS.ErrnoException) => boolean;
   },
 ) {
   const failures: string[] = [];
@@ -150,7 +148,7 @@ export function startLoad(
         if (status === 200 && body === "hello") answers++;
         else failures.push(`${status} ${body}`);
       } catch (error) {
-        if (!given.mayGoElsewhere?.(error as NodeJS.ErrnoException)) failures.push(String(error));
+        failures.push(String(error));
       }
       for (const wake of wakers) wake();
     }
