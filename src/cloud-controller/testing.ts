@@ -239,9 +239,12 @@ export async function startApi(t: TestContext, options: TestApiOptions = {}): Pr
 const WORDS: TokenVerifier = {
   async verifyToken(token) {
     const [kind, guid = ""] = token.split(":");
-    const scope = { admin: ADMIN_SCOPES, user: USER_SCOPES, reader: ["cloud_controller.admin_read_only"] }[
-      kind ?? ""
-    ];
+    const scope = {
+      admin: ADMIN_SCOPES,
+      user: USER_SCOPES,
+      reader: ["cloud_controller.admin_read_only"],
+      auditor: ["cloud_controller.global_auditor"],
+    }[kind ?? ""];
     if (scope === undefined) throw tokenInvalid({ reason: `«${token}» is no word of these tests` });
     const client = { client_id: "cf", cid: "cf", azp: "cf" };
     const rest = { grant_type: "password", aud: [], iat: 0, exp: 0, iss: "", zid: "", rev_sig: "" };
