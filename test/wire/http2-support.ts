@@ -128,7 +128,7 @@ export async function startHttp2Endpoint(
     sessions.push(session);
     session.on("error", () => {});
   });
-  server.on("stream", (stream, headers) => {
+  server.on("stream", (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     stream.on("error", () => {});
     onStream(stream, headers);
   });

@@ -120,8 +120,9 @@ export class EndpointLane extends Lane implements Upstream {
     const endpoint = exchange?.candidate?.address ?? "";
     if (error !== null) exchange?.fail(endpointAnswerInvalid({ endpoint, reason: error.message }, error));
     else if (code === REFUSED_STREAM) exchange?.fail(endpointStreamRefused({ endpoint }));
-    else if (code !== NO_ERROR || !this.#hasEnded)
-      exchange?.fail(endpointStreamReset({ endpoint, id, code }));
+    // Servers that are ended say it of every stream that they leave. In the middle of an answer it is no proper end.
+    else if (code === NO_ERROR && !this.hasAnswered) exchange?.upstreamEnded(this, null);
+    else exchange?.fail(endpointStreamReset({ endpoint, id, code }));
   }
 
   /** The session is gone. */

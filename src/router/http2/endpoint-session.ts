@@ -194,7 +194,11 @@ export class EndpointSession extends Session implements EndpointLaneOwner {
   }
 
   failed(error: ViaductError): void {
-    this.#fail(error);
+    if (!this.isDialing) this.#fail(error);
+    else {
+      const endpoint = this.#candidate.address;
+      this.#fail(endpointProtocolUnsupported({ endpoint, reason: error.message }, error));
+    }
   }
 
   /** Endpoints open no streams, and we end without waiting for them. */
@@ -234,22 +238,15 @@ export class EndpointSession extends Session implements EndpointLaneOwner {
     this.#lanes.clear();
     // First: exchanges that try again must not come back to it.
     this.close();
-    const dialError =
-      reason instanceof ViaductError ? this.#notHttp2(reason) : (reason ?? "connection closed");
     for (const lane of lanes) {
-      if (wasDialing) lane.exchange?.dialFailed(lane, dialError);
+      if (wasDialing) lane.exchange?.dialFailed(lane, reason ?? "connection closed");
       else lane.lost(typeof reason === "string" ? new Error(reason) : reason);
     }
   }
 
-  #notHttp2(error: ViaductError): ViaductError {
-    const endpoint = this.#candidate.address;
-    return endpointProtocolUnsupported({ endpoint, reason: error.message }, error);
-  }
-
   /** Nothing came since a request that waited long enough for something. */
   #isSilentSince(sinceMs: number, nowMs: number): boolean {
-    return this.#receivedAtMs < sinceMs && nowMs - sinceMs >= SUSPECT_AFTER_MS;
+    return this.#receivedAtMs <= sinceMs && nowMs - sinceMs >= SUSPECT_AFTER_MS;
   }
 
   #becomeIdle(nowMs: number): void {
