@@ -1,5 +1,6 @@
 /** Whether an attempt that failed is followed by another one, and where. */
 import { endpointAnsweredFailure, responseTimeout } from "../kernel/errors/options.ts";
+import { endpointStreamRefused } from "../kernel/errors/router.ts";
 import type { ViaductError } from "../kernel/index.ts";
 import type { RetryCondition } from "../options/index.ts";
 import type { Exchange } from "./exchange.ts";
@@ -12,7 +13,7 @@ export type Retry = "no" | "same-endpoint" | "next-endpoint";
 /**
  * Only what cannot have had an effect is tried again: nothing was sent, or the request may be repeated (RFC 9110
  * §9.2.2) and nothing of an answer went to the client. A dead idle connection says nothing about its endpoint,
- * so that one is asked once more on a new connection. Within that, the options of the route decide.
+ * so that one is asked once more on a new connection; so is one that refuses a stream. Within that, the options of the route decide.
  */
 export function retryOf(exchange: Exchange, error: ViaductError, upstream: Upstream | null): Retry {
   if (exchange.hasResponded || exchange.hasSentBody || upstream === null) return "no";
@@ -24,8 +25,8 @@ export function retryOf(exchange: Exchange, error: ViaductError, upstream: Upstr
     if (error.retry === "if-connection-was-reused" && upstream.wasReused && !upstream.hasAnswered) {
       return "same-endpoint";
     }
-  }
-  if (isWanted === false || exchange.tried.length + 1 >= maxAttempts(exchange)) return "no";
+  } else if (endpointStreamRefused.is(error) && !exchange.needsFreshConnection) return "same-endpoint";
+  if (isWanted === false || !hasAttemptsLeft(exchange, error)) return "no";
   if (policy !== null && costsWork(error) && !policy.budget.hasRoom) {
     exchange.router.counters.retriesOverBudget++;
     return "no";
