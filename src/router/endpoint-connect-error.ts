@@ -85,6 +85,11 @@ export function isEndpointsFault(error: ViaductError): boolean {
   return !OUR_OWN.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
 }
 
+/** Nothing listens there, and its machine said so at once. */
+export function isRefused(error: ViaductError): boolean {
+  return (error.cause as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
+}
+
 export function systemErrorText(error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
   return SYSTEM_TEXTS[code ?? ""] ?? code ?? error.message;

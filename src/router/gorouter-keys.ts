@@ -177,7 +177,11 @@ export const GOROUTER_KEYS = {
 
   // === endpoints ===
   "backends.max_conns": honoured(integer(0), 0, "Most requests in flight per endpoint; 0 is no limit."),
-  "backends.max_attempts": honoured(integer(0), 0, "Endpoints tried per request; 0 is 1."),
+  "backends.max_attempts": honoured(
+    integer(0),
+    0,
+    "Endpoints tried per request; 0 is 1. From 2 on, those that refuse the connection count only when no other is left that is not known to have failed; never more than 10.",
+  ),
   "backends.cert_chain": honoured(text, "", "Client certificate for endpoints that ask for one."),
   "backends.private_key": honoured(text, "", "Its key."),
   ca_certs: honoured(texts, [], "PEM certificates that endpoints are checked against, besides the system's."),

@@ -95,6 +95,17 @@ test("what is known of an address lives as long as any route that has had reques
   assert.equal(programs.endpoints.size, 0);
 });
 
+test("another instance at an address does not bear the mark of the one that failed there", () => {
+  const { register, program } = start();
+  const load = () => program("a.example.com").candidates[0]?.load as { failedUntilMs: number };
+  register("a.example.com", 80, {}, { instanceId: "first" });
+  load().failedUntilMs = 5_000;
+  register("a.example.com", 80, {}, { instanceId: "first", tags: { component: "web" } });
+  assert.equal(load().failedUntilMs, 5_000, "the same instance, heard of again");
+  register("a.example.com", 80, {}, { instanceId: "second" });
+  assert.equal(load().failedUntilMs, 0);
+});
+
 test("the picker outlives a change of the pool, so that the cursor does not start again", () => {
   const { register, program } = start();
   register("a.example.com", 80);

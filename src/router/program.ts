@@ -105,8 +105,11 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
       (endpoint) => new EndpointCandidate(endpoint, endpoints.acquire(endpoint)),
     );
     const service = bindService(route, endpoints);
-    // After acquiring: an endpoint that stays must not lose its connections in between.
-    if (previous !== undefined) detach(previous);
+    if (previous !== undefined) {
+      forgiveNewInstances(candidates, previous.candidates);
+      // After acquiring: an endpoint that stays must not lose its connections in between.
+      detach(previous);
+    }
     const picker =
       previous !== undefined && picksAlike(previous, balancer, balancing)
         ? previous.picker
@@ -137,6 +140,18 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
   // With options it is compiled at once, so that what is wrong with them is said while somebody looks.
   const attachesLate: RoutePrograms["attachesLate"] = ({ options }) => isEmpty(options);
   return { attach, attachesLate, detach, endpoints };
+}
+
+/** What failed at an address is gone when another instance is registered there: it need not wait for the mark to end. */
+function forgiveNewInstances(
+  candidates: readonly RoutedCandidate[],
+  before: readonly RoutedCandidate[],
+): void {
+  for (const { endpoint, load } of candidates) {
+    if (load.failedUntilMs === 0) continue;
+    const known = before.find((other) => other.load === load);
+    if (known !== undefined && known.endpoint.instanceId !== endpoint.instanceId) load.failedUntilMs = 0;
+  }
 }
 
 function isEmpty(map: object): boolean {

@@ -3,10 +3,15 @@ import { endpointAnsweredFailure, responseTimeout } from "../kernel/errors/optio
 import { endpointStreamRefused } from "../kernel/errors/router.ts";
 import type { ViaductError } from "../kernel/index.ts";
 import type { RetryCondition } from "../options/index.ts";
+import { isRefused } from "./endpoint-connect-error.ts";
+import type { EndpointState } from "./endpoint-state.ts";
 import type { Exchange } from "./exchange.ts";
 import { IDEMPOTENCY_KEY, X_IDEMPOTENCY_KEY } from "./header-names.ts";
 import type { RetryPolicy } from "./route-rules.ts";
 import type { Upstream } from "./upstream.ts";
+
+/** Endpoints that one exchange tries at most, however many refuse: dead pools are large too, and are asked often. */
+const MAX_ATTEMPTS_WHEN_REFUSED = 10;
 
 export type Retry = "no" | "same-endpoint" | "next-endpoint";
 
@@ -52,11 +57,21 @@ export function refuseAnswer(exchange: Exchange, upstream: Upstream): void {
   if (hasOther(exchange) && retryOf(exchange, error, upstream) === "next-endpoint") throw error;
 }
 
-function hasOther({ candidates, candidate, tried, maxInFlight, mustStick }: Exchange): boolean {
+const isUnmarked = ({ failedUntilMs }: EndpointState, { nowMs }: Exchange) => failedUntilMs <= nowMs;
+
+/** An endpoint is left that may be picked, and is as wanted. */
+function hasOther(
+  exchange: Exchange,
+  isWanted: (load: EndpointState, exchange: Exchange) => boolean = () => true,
+): boolean {
+  const { candidates, candidate, tried, maxInFlight, mustStick } = exchange;
   if (mustStick) return false;
   return candidates.some(
     ({ load }) =>
-      load !== candidate?.load && !tried.includes(load) && (maxInFlight === 0 || load.inFlight < maxInFlight),
+      load !== candidate?.load &&
+      !tried.includes(load) &&
+      (maxInFlight === 0 || load.inFlight < maxInFlight) &&
+      isWanted(load, exchange),
   );
 }
 
@@ -81,6 +96,19 @@ function conditionOf(error: ViaductError): RetryCondition | null {
 
 /** An endpoint has had the request, and may have worked on it. */
 const costsWork = (error: ViaductError): boolean => error.retry !== "safe";
+
+/**
+ * A connection that was refused cost nobody anything. As long as the pool has an endpoint that is not known to have
+ * failed, such an attempt is not the last: three instances that died together would else be a 502 though others serve.
+ * Who wants no second attempt, or whose route says how many, gets what was said.
+ */
+function hasAttemptsLeft(exchange: Exchange, error: ViaductError): boolean {
+  const done = exchange.tried.length + 1;
+  const limit = maxAttempts(exchange);
+  if (done < limit) return true;
+  if (limit === 1 || done >= MAX_ATTEMPTS_WHEN_REFUSED || !isRefused(error)) return false;
+  return !policyOf(exchange)?.maxAttempts && hasOther(exchange, isUnmarked);
+}
 
 function maxAttempts(exchange: Exchange): number {
   const { config } = exchange.router;

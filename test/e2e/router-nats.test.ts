@@ -15,37 +15,8 @@ import { test, type TestContext } from "node:test";
 import { runRouterRole } from "../../src/app/router-role.ts";
 import { type Bus, connectNats, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
 import { silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { followLog } from "../support/follow-log.ts";
 import { startNats } from "../support/nats.ts";
-
-interface LogLine {
-  readonly message: string;
-  readonly source: string;
-  readonly log_level: number | string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-/** Notes log lines, and waits for one instead of sleeping. */
-function followLog() {
-  const lines: LogLine[] = [];
-  const wakers = new Set<() => void>();
-  return {
-    lines,
-    messages: () => lines.map((line) => line.message),
-    write(text: string) {
-      lines.push(JSON.parse(text) as LogLine);
-      for (const wake of wakers) wake();
-    },
-    async line(message: string, count = 1): Promise<LogLine> {
-      for (;;) {
-        const found = lines.filter((line) => line.message === message);
-        if (found.length >= count) return found[count - 1] as LogLine;
-        await new Promise<void>((resolve) => {
-          wakers.add(resolve);
-        });
-      }
-    },
-  };
-}
 
 function configFile(t: TestContext, text: string): string {
   const folder = mkdtempSync(join(tmpdir(), "viaduct-router-"));

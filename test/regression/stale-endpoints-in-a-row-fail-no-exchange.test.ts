@@ -5,7 +5,7 @@ const GET = "GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 // Three stale endpoints, three attempts: request after request met the same three, and failed.
-script("after max_attempts stale endpoints were met, every further request finds the live one", async (t) => {
+script("however many stale endpoints max_attempts is, every request finds the live one", async (t) => {
   const live = await startEndpoint(t);
   const stale = [await deadPort(), await deadPort(), await deadPort()];
   const router = await startRouter(t, {
@@ -20,8 +20,7 @@ script("after max_attempts stale endpoints were met, every further request finds
     statuses.push((await client.message()).slice(9, 12));
     client.end();
   }
-  const failed = statuses.filter((status) => status !== "200");
-  assert.ok(failed.length <= 1, `${failed.length} of 20 failed`);
+  assert.deepEqual(new Set(statuses), new Set(["200"]));
   const tried = router.log.filter(({ message }) => message === "backend-endpoint-failed");
   assert.equal(tried.length, 3, "each stale endpoint was met once");
 

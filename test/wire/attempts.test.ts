@@ -63,19 +63,65 @@ script(
 );
 
 script("no more endpoints are tried than max_attempts says, none of them twice", async (t) => {
-  const ports = await Promise.all(Array.from({ length: 5 }, deadPort));
+  const endpoints = await Promise.all(Array.from({ length: 5 }, () => startEndpoint(t)));
   const router = await startRouter(t, {
     config: { maxAttempts: 3 },
-    routes: [{ uri: "shop.example.com", ports }],
+    routes: [{ uri: "shop.example.com", ports: endpoints.map(({ port }) => port) }],
+  });
+  for (const endpoint of endpoints) {
+    void endpoint.accept().then(async (peer) => {
+      await peer.message();
+      peer.end();
+    });
+  }
+  const client = await router.connect();
+  client.send(GET);
+  assert.match(await client.message(), /^HTTP\/1\.1 502 /);
+  assert.deepEqual(endpoints.map(({ connections }) => connections.length).sort(), [0, 0, 1, 1, 1]);
+});
+
+for (const { maxAttempts, dead, want } of [
+  { maxAttempts: 1, dead: 5, want: 1 },
+  { maxAttempts: 2, dead: 5, want: 5 },
+  { maxAttempts: 3, dead: 12, want: 10 },
+  { maxAttempts: 12, dead: 14, want: 12 },
+]) {
+  script(
+    `with max_attempts ${maxAttempts} and ${dead} endpoints that refuse, ${want} are tried, none of them twice`,
+    async (t) => {
+      const router = await startRouter(t, {
+        config: { maxAttempts },
+        routes: [
+          { uri: "shop.example.com", ports: await Promise.all(Array.from({ length: dead }, deadPort)) },
+        ],
+      });
+      const client = await router.connect();
+      client.send(GET);
+      assert.match(await client.message(), /^HTTP\/1\.1 502 /);
+      const tried = router.log
+        .filter(({ message }) => message === "backend-endpoint-failed")
+        .map((line) => line["endpoint"]);
+      assert.equal(tried.length, want);
+      assert.equal(new Set(tried).size, want);
+    },
+  );
+}
+
+script("a route that says how many retries gets no more of them, also where endpoints refuse", async (t) => {
+  const router = await startRouter(t, {
+    config: { maxAttempts: 5 },
+    routes: [
+      {
+        uri: "shop.example.com",
+        ports: await Promise.all(Array.from({ length: 5 }, deadPort)),
+        options: { retries: 1 },
+      },
+    ],
   });
   const client = await router.connect();
   client.send(GET);
   assert.match(await client.message(), /^HTTP\/1\.1 502 /);
-  const tried = router.log
-    .filter(({ message }) => message === "backend-endpoint-failed")
-    .map((l) => l["endpoint"]);
-  assert.equal(tried.length, 3);
-  assert.equal(new Set(tried).size, 3);
+  assert.equal(router.log.filter(({ message }) => message === "backend-endpoint-failed").length, 2);
 });
 
 script("an idle connection that the endpoint closed is replaced, unseen by the client", async (t) => {

@@ -1,0 +1,60 @@
+/** NATS killed and started again under load: traffic goes on, and the table is right as soon as NATS is back. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { startNats } from "../support/nats.ts";
+import { startBackend, startLoad, startRegistrar, startRouter, until } from "./faults.ts";
+
+const LIMIT = { timeout: 60_000 };
+const SOME = 300;
+const NEW = "new.example.com";
+const OLD = "old.example.com";
+
+for (const suspends of [true, false]) {
+  const name = suspends
+    ? "NATS is killed with pruning suspended: no client sees an error, and after the heal what changed meanwhile is in force"
+    : "NATS is killed with pruning on: routes age and go, and come back with the first registration after the heal";
+  test(name, LIMIT, async (t) => {
+    const nats = await startNats(t);
+    if (nats === null) return;
+    const router = await startRouter(
+      t,
+      nats.port,
+      `suspend_pruning_if_nats_unavailable: ${suspends}
+droplet_stale_threshold: 1s
+prune_stale_droplets_interval: 200ms
+backends: {max_attempts: 3}
+`,
+    );
+    const registrar = await startRegistrar(t, nats.port);
+    const [backend, other] = [await startBackend(t, "one"), await startBackend(t, "two")];
+    registrar.register(backend);
+    registrar.register(other);
+    registrar.register(other, OLD);
+    await router.log.line("endpoint-registered", 3);
+    const load = startLoad(t, router.port);
+    await load.seen(SOME);
+    await nats.stop();
+    await router.log.line("nats-connection-disconnected");
+    if (suspends) {
+      // Longer than the threshold: five looks at what is stale.
+      await router.log.line("prune-suspended", 6);
+      await backend.kill();
+      await load.seen(SOME);
+    } else {
+      await load.stop();
+      await router.log.line("pruned-route", 2);
+      await until(router.port, OLD, ({ outcome }) => outcome === "404 unknown_route");
+    }
+
+    await nats.restart();
+    const healedAtMs = performance.now();
+    await router.log.line("nats-connection-reconnected");
+    registrar.unregister(other, OLD);
+    registrar.register(other, NEW);
+    await until(router.port, NEW, ({ body }) => body === "two two");
+    await until(router.port, OLD, ({ outcome }) => outcome === "404 unknown_route");
+    t.diagnostic(`the table was right ${(performance.now() - healedAtMs).toFixed(0)} ms after the heal`);
+    await load.stop();
+    assert.deepEqual([...load.outcomes.keys()], ["200"]);
+  });
+}
