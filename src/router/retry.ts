@@ -31,7 +31,7 @@ export function retryOf(exchange: Exchange, error: ViaductError, upstream: Upstr
       return "same-endpoint";
     }
   } else if (endpointStreamRefused.is(error) && !exchange.needsFreshConnection) return "same-endpoint";
-  if (isWanted === false || exchange.tried.length + 1 >= maxAttempts(exchange)) return "no";
+  if (isWanted === false || !hasAttemptsLeft(exchange, error)) return "no";
   if (policy !== null && costsWork(error) && !policy.budget.hasRoom) {
     exchange.router.counters.retriesOverBudget++;
     return "no";
