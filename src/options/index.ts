@@ -11,6 +11,7 @@ import hashHeader from "./hash_header.ts";
 import idleTimeout from "./idle-timeout.ts";
 import { loadOptionFolder } from "./load-folder.ts";
 import loadbalancing from "./loadbalancing.ts";
+import { describeOptionMap } from "./option-map-schema.ts";
 import requestHeaders from "./request-headers.ts";
 import responseHeaders from "./response-headers.ts";
 import responseTimeout from "./response-timeout.ts";
@@ -54,6 +55,9 @@ export const {
   findOption,
   parseOptionText,
 } = vocabulary.set;
+
+/** A route's options as JSON schema, for documents. */
+export const optionMapSchema = (): object => describeOptionMap(knownOptions());
 
 export const optionsSection = createOptionsSection(options);
 

@@ -4,15 +4,15 @@
  *   accept → readHead → findRoute ──400, 404──────────► respond      every arrow may leave with a catalogued
  *                          │                               ▲         error; respond() is the only door out
  *                          ▼                               │
- *                        admit ──400, 431, 502, 503────────┤
- *                          ▼                               │
+ *                        admit ──400, 431, 502, 503────────┤         an option may also answer here, or hold the
+ *                          ▼                               │         exchange and let it go on later
  *             ┌───► pickEndpoint ──502, 503────────────────┤
  *             │            ▼                               │
  *             │         connect ──502, 525, 526…───────────┤
  *             │            ▼                               │
  *             │       sendRequest                          │
  *             │            ▼                               │
- *             └────── readResponse ──502───────────────────┘
+ *             └────── readResponse ──502, 504──────────────┘
  *       another attempt    ▼
  *       when it is safe  sendResponse ──connection cut, too late for an answer
  *                          ▼

@@ -12,7 +12,8 @@ import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
 
 export const checkout = resolve(import.meta.dirname, "..", "..");
-const program = join(checkout, "bin", "viaduct.mjs");
+
+export const programOf = (tree: string) => join(tree, "bin", "viaduct.mjs");
 
 export interface Answer {
   readonly status: number;
@@ -64,6 +65,8 @@ export function temporaryHome(t: TestContext): string {
 export interface FoundationOptions {
   /** Data folder; left out, a new one. */
   readonly home?: string;
+  /** Another copy of the tree than this one. */
+  readonly tree?: string;
   /** `{ "store.url": "postgres://…" }` */
   readonly settings?: Readonly<Record<string, string>>;
 }
@@ -73,15 +76,16 @@ export async function startFoundation(t: TestContext, options: FoundationOptions
   const home = options.home ?? temporaryHome(t);
   const settings = { "router.port": "0", "dns.port": "0", ...options.settings };
   const flags = Object.entries(settings).flatMap(([key, value]) => ["--set", `${key}=${value}`]);
-  const child = spawn(process.execPath, [program, "up", ...flags], {
-    cwd: checkout,
+  const tree = options.tree ?? checkout;
+  const child = spawn(process.execPath, [programOf(tree), "up", ...flags], {
+    cwd: tree,
     env: { ...process.env, VIADUCT_HOME: home, NO_COLOR: "1" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   t.after(() => end(child, "SIGKILL"));
   const banner = await readUntilReady(child);
   const up = JSON.parse(readFileSync(join(home, "up.json"), "utf8")) as UpFile;
-  const cli = (...args: string[]) => runCli(home, args);
+  const cli = (...args: string[]) => runCli(home, args, tree);
   const ok = async (...args: string[]) => {
     const result = await cli(...args);
     if (result.code !== 0) {
@@ -127,12 +131,12 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   await ended;
 }
 
-export function runCli(home: string, args: readonly string[]): Promise<CliResult> {
+export function runCli(home: string, args: readonly string[], tree = checkout): Promise<CliResult> {
   return new Promise((resolve) => {
     execFile(
       process.execPath,
-      [program, ...args],
-      { cwd: checkout, env: { ...process.env, VIADUCT_HOME: home, NO_COLOR: "1" } },
+      [programOf(tree), ...args],
+      { cwd: tree, env: { ...process.env, VIADUCT_HOME: home, NO_COLOR: "1" } },
       (error, stdout, stderr) =>
         resolve({
           code: error === null ? 0 : typeof error.code === "number" ? error.code : 1,

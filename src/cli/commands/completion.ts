@@ -46,6 +46,11 @@ function bashScript(words: Words): string {
 ${cases}
     *) words="" ;;
   esac; fi
+  # What -o may say is up to the API that the command talks to.
+  case "\${COMP_WORDS[COMP_CWORD-1]}" in
+    -o|--option) words="$("\${COMP_WORDS[0]}" options --names 2>/dev/null | sed 's/$/=/')"; compopt -o nospace 2>/dev/null ;;
+    --remove-option) words="$("\${COMP_WORDS[0]}" options --names 2>/dev/null)" ;;
+  esac
   COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
 complete -o default -F _viaduct viaduct ./viaduct`;
@@ -62,6 +67,11 @@ _viaduct() {
 ${names}
   )
   if (( CURRENT == 2 )); then _describe command names; return; fi
+  # What -o may say is up to the API that the command talks to.
+  case "\${words[CURRENT-1]}" in
+    -o|--option) compadd -S = -- \${(f)"$("\${words[1]}" options --names 2>/dev/null)"}; return ;;
+    --remove-option) compadd -- \${(f)"$("\${words[1]}" options --names 2>/dev/null)"}; return ;;
+  esac
   case "\${words[2]}" in
 ${cases}
   esac
