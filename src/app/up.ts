@@ -219,7 +219,7 @@ async function composeRoles(
   const classicFeed = createClassicFeed({
     bus,
     table,
-    config: { ...CLASSIC_FEED, ...sharding },
+    config: { ...CLASSIC_FEED, ...sharding, balancingAlgorithm: routerConfig.balancingAlgorithm },
     counts: feeds,
     log: roleLog("router"),
     clock,

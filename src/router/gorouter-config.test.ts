@@ -170,6 +170,7 @@ test("a deployed file is taken as it is", () => {
     suspendPruningIfNatsUnavailable: true,
     routingTableShardingMode: "shared-and-segments",
     isolationSegments: ["blue"],
+    balancingAlgorithm: "least-connection",
     enableHttp2: true,
   });
   assert.equal(status.pass, "00017");

@@ -208,6 +208,7 @@ function mapConfig(file: GorouterFile): GorouterConfig {
     suspendPruningIfNatsUnavailable: get("suspend_pruning_if_nats_unavailable"),
     routingTableShardingMode: get("routing_table_sharding_mode"),
     isolationSegments: get("isolation_segments"),
+    balancingAlgorithm: get("balancing_algorithm"),
     enableHttp2: get("enable_http2"),
   };
   const problem = shardingProblem(feed);

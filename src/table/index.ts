@@ -4,6 +4,7 @@
  * Readers take an immutable {@link Snapshot}; the only writer is the {@link Table}.
  * Not here: health, sockets, balancing (see router/ and balancing/).
  */
+export { parseRouteKey } from "./route-key.ts";
 export { createTable } from "./table.ts";
 export { endpointAddress } from "./types.ts";
 export type {

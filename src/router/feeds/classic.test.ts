@@ -222,6 +222,27 @@ test("bad options are left out, said once per route, and never drop the route", 
   assert.equal(router.said("route-option-ignored").length, 2);
 });
 
+test("a balancer that is not known leaves the pool its own, and is said once", async (t) => {
+  const router = await startFeed(t);
+  const known = { ...shop, uris: ["shop.example.com/a"], options: { loadbalancing: "least-connection" } };
+  await router.register(known);
+  const unknown = { ...known, port: 61_002, options: { loadbalancing: "fastest", "connection-limit": 3 } };
+  for (let i = 0; i < 2; i++) await router.register({ ...unknown, uris: ["Shop.example.com/A/", "b.c"] });
+  assert.deepEqual(router.table.lookup("shop.example.com", "/a")?.options, {
+    loadbalancing: "least-connection",
+    "connection-limit": 3,
+  });
+  assert.deepEqual(router.table.lookup("b.c", "/")?.options, { "connection-limit": 3 });
+  const said = router.said("invalid-endpoint-load-balancing-algorithm-provided-keeping-pool-lb-algo");
+  assert.deepEqual(
+    said.map((line) => [line["uri"], line["endpointLBAlgorithm"], line["poolLBAlgorithm"]]),
+    [
+      ["Shop.example.com/A/", "fastest", "least-connection"],
+      ["b.c", "fastest", "round-robin"],
+    ],
+  );
+});
+
 test("an endpoint that is not renewed is pruned, a renewed one and a TLS one are not", async (t) => {
   const router = await startFeed(t);
   const uris = ["shop.example.com"];

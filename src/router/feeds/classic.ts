@@ -7,6 +7,7 @@
  *
  * When the bus comes back, `router.start` asks everybody to register again.
  */
+import { balancers } from "../../balancing/index.ts";
 import {
   type Bus,
   type BusMessage,
@@ -17,7 +18,13 @@ import {
   SUBJECTS,
 } from "../../bus/index.ts";
 import { type Clock, type Logger, newGuid, type Part, type Timer } from "../../kernel/index.ts";
-import { type Endpoint, endpointAddress, type RouteOptions, type Table } from "../../table/index.ts";
+import {
+  type Endpoint,
+  endpointAddress,
+  parseRouteKey,
+  type RouteOptions,
+  type Table,
+} from "../../table/index.ts";
 import { FeedCounts } from "./feed-counts.ts";
 import { prune, staleAfter } from "./prune.ts";
 import { createShard, type Sharding } from "./sharding.ts";
@@ -36,6 +43,8 @@ export interface ClassicFeedConfig extends Sharding {
   readonly pruneStaleDropletsIntervalMs: number;
   /** True: nothing is pruned while the bus is away, and all endpoints count as just seen when it is back. */
   readonly suspendPruningIfNatsUnavailable: boolean;
+  /** In force for pools that say nothing of it. */
+  readonly balancingAlgorithm: string;
   /** False turns `http2` endpoints into `http1` ones. */
   readonly enableHttp2: boolean;
 }
@@ -50,6 +59,7 @@ export const CLASSIC_FEED_DEFAULTS: ClassicFeedConfig = Object.freeze({
   suspendPruningIfNatsUnavailable: false,
   routingTableShardingMode: "all",
   isolationSegments: [],
+  balancingAlgorithm: "round-robin",
   enableHttp2: true,
 });
 
@@ -64,6 +74,8 @@ const WAITING_BYTES_PER_MESSAGE = 1_024;
 const LOGGED_PAYLOAD_BYTES = 4_096;
 /** Option problems are logged once per route, until this many are remembered. */
 const MAX_REMEMBERED_PROBLEMS = 10_000;
+
+const ALGORITHMS: ReadonlySet<unknown> = new Set(balancers.map(({ name }) => name));
 
 type Heard = Pick<BusMessage, "subject" | "data">;
 
@@ -134,7 +146,9 @@ export function createClassicFeed(given: {
 
   const register = (message: RegisterMessage) => {
     const endpoint = endpointOf(message, config.enableHttp2);
-    const options = optionsOf(message);
+    const given = optionsOf(message);
+    const algorithm = given["loadbalancing"];
+    const isUnknownAlgorithm = algorithm !== undefined && !ALGORITHMS.has(algorithm);
     const routeServiceUrl = message.routeServiceUrl === "" ? null : message.routeServiceUrl;
     const staleAfterMs = staleAfter(message.staleThresholdInSeconds, config.dropletStaleThresholdMs);
     const nowMs = clock.monotonicMs();
@@ -147,6 +161,7 @@ export function createClassicFeed(given: {
         );
         continue;
       }
+      const options = isUnknownAlgorithm ? keepingAlgorithm(uri, given) : given;
       const sizeBefore = table.size;
       const outcome = table.register({ uri, endpoint, options, routeServiceUrl, staleAfterMs }, nowMs);
       counts.countRegistered(componentOf(message), outcome);
@@ -158,6 +173,21 @@ export function createClassicFeed(given: {
       if (outcome !== "unchanged") counts.changed(clock.nowMs());
     }
     if (isNew) counts.countLatency(endpoint.updatedAtNs, clock.nowMs());
+  };
+
+  /** The pool goes on as before when an endpoint asks for what we do not have. */
+  const keepingAlgorithm = (uri: string, given: RouteOptions): RouteOptions => {
+    const { loadbalancing: asked, ...options } = given;
+    const { key, host, path } = parseRouteKey(uri);
+    const route = table.lookup(host, path === "" ? "/" : path);
+    const kept = route?.key === key ? route.options["loadbalancing"] : undefined;
+    if (rememberProblem(`${uri} ${asked}`)) {
+      log.error(
+        { uri, endpointLBAlgorithm: asked, poolLBAlgorithm: kept ?? config.balancingAlgorithm },
+        "invalid-endpoint-load-balancing-algorithm-provided-keeping-pool-lb-algo",
+      );
+    }
+    return kept === undefined ? options : { ...options, loadbalancing: kept };
   };
 
   const unregister = (message: RegisterMessage) => {

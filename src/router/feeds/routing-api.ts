@@ -121,7 +121,13 @@ export function createRoutingApiFeed(given: {
     const before = known.get(key);
     if (before !== undefined) {
       before.listed = Math.max(before.listed, list);
-      if (!isSameTag(tag, before.tag) && !succeeds(tag, before.tag)) return;
+      if (!isSameTag(tag, before.tag) && !succeeds(tag, before.tag)) {
+        log.debug(
+          { uri: route.route, ...describe(before.endpoint, routeServiceUrl) },
+          "endpoint-not-registered",
+        );
+        return;
+      }
     }
     const endpoint =
       before !== undefined && before.endpoint.appGuid === route.logGuid ? before.endpoint : endpointOf(route);
