@@ -10,7 +10,6 @@ import {
   http2PrefaceInvalid,
   http2StreamClosed,
 } from "../../kernel/errors/http2.ts";
-import { connectUnsupported } from "../../kernel/errors/wire.ts";
 import { ViaductError } from "../../kernel/index.ts";
 import { Budget } from "./budget.ts";
 import {
@@ -18,7 +17,6 @@ import {
   CLIENT_PREFACE,
   COMPRESSION_ERROR,
   CONTINUATION,
-  DATA,
   DEFAULT_WINDOW_BYTES,
   ENABLE_PUSH,
   END_HEADERS,
@@ -49,26 +47,17 @@ import {
   STREAM_CLOSED,
   WINDOW_UPDATE,
 } from "./codes.ts";
-import { FieldDecoder } from "./field-decoder.ts";
-import { FieldEncoder } from "./field-encoder.ts";
 import { DATA_BEGIN, DATA_PIECE, FRAME, FrameReader, readUint31 } from "./frame-reader.ts";
-import { HeadRules, NO_LENGTH } from "./head-rules.ts";
+import { NO_LENGTH } from "./head-rules.ts";
+import { bodyTooShort, hasNoBody, MessageReader } from "./message-reader.ts";
 import { Output } from "./output.ts";
+import { FRAMES_PER_MESSAGE, Sender } from "./sender.ts";
 import { Stream } from "./stream.ts";
 import type { FieldList, Http2Handler, Http2Limits, Http2Role } from "./types.ts";
 
 const PREFACE = Buffer.from(CLIENT_PREFACE, "latin1");
 /** Until the peer's SETTINGS say; RFC 9113 §6.5.2 advises against less. */
 const ASSUMED_PEER_STREAMS = 100;
-/**
- * A compressed block may be so many times as large as the list it becomes: as much as is needed to see that a list is
- * somewhat too large, and to say so, instead of ending the connection.
- */
-const BLOCK_BYTES_PER_LIST_BYTE = 2;
-/** Twice as many frames as full ones would need, and some for those who send a small one first. */
-const SPARE_CONTINUATIONS = 8;
-/** Frames that a message brought forward pays for: acknowledgements and window updates that come with it. */
-const FRAMES_PER_MESSAGE = 8;
 /** Streams that we reset, whose frames may still be on their way; the oldest are forgotten. */
 const MAX_REMEMBERED_RESETS = 512;
 /** An arbitrary PING, whose return says that the peer has seen the GOAWAY before it. */
@@ -99,10 +88,9 @@ export class Http2Connection {
   readonly #handler: Http2Handler;
   readonly #limits: Http2Limits;
   readonly #reader = new FrameReader();
-  readonly #decoder: FieldDecoder;
-  readonly #encoder = new FieldEncoder();
-  readonly #rules = new HeadRules();
+  readonly #messages: MessageReader;
   readonly #output = new Output();
+  readonly #sender: Sender;
   readonly #resets: Budget;
   readonly #controlFrames: Budget;
   #nowMs = 0;
@@ -110,8 +98,6 @@ export class Http2Connection {
   /** Lingering ones too; see {@link Stream}. */
   readonly #streams = new Map<number, Stream>();
   #activeStreams = 0;
-  /** Streams with something queued, those that waited longest first. */
-  readonly #blocked = new Set<Stream>();
   /** Ids of streams that we reset: what the peer sent before it knew is not held against it. */
   readonly #resetIds = new Set<number>();
   /** Server: the highest id that the peer used. */
@@ -129,18 +115,12 @@ export class Http2Connection {
 
   #peerMaxStreams = ASSUMED_PEER_STREAMS;
   #peerStreamWindow = DEFAULT_WINDOW_BYTES;
-  #sendWindow = DEFAULT_WINDOW_BYTES;
   #receiveWindow: number;
   /** Consumed, but not yet given back to the peer. */
   #credit = 0;
   /** Output since it was last taken that the peer provoked. */
   #replyBytes = 0;
 
-  /** A header block whose end is still to come belongs to this stream; 0 when there is none. */
-  #blockStream = 0;
-  #blockEndsStream = false;
-  #block: Buffer[] = [];
-  #blockBytes = 0;
   /** The DATA frame at hand is for this stream; null when nobody wants it. */
   #dataStream: Stream | null = null;
 
@@ -150,9 +130,10 @@ export class Http2Connection {
     this.#isServer = role === "server";
     this.#handler = handler;
     this.#limits = limits;
-    this.#decoder = new FieldDecoder(limits);
+    this.#messages = new MessageReader(limits);
     this.#resets = new Budget(limits.resetBurst, limits.resetsPerSecond);
     this.#controlFrames = new Budget(limits.controlFrameBurst, limits.controlFramesPerSecond);
+    this.#sender = new Sender(this.#output, this.#controlFrames, (stream) => this.#endLocal(stream));
     this.#receiveWindow = limits.connectionWindowBytes;
     this.#prefaceSeen = this.#isServer ? 0 : PREFACE.length;
     this.#sendSettings();
@@ -182,7 +163,7 @@ export class Http2Connection {
 
   /** The peer has begun something that somebody waits for, and not ended it: its preface, a header block. */
   get isMidHead(): boolean {
-    return !this.#settingsSeen || this.#blockStream !== 0 || this.#reader.isMidFrame;
+    return !this.#settingsSeen || this.#messages.streamId !== 0 || this.#reader.isMidFrame;
   }
 
   /** Bytes that {@link takeOutput} would return. */
@@ -236,7 +217,7 @@ export class Http2Connection {
   #readFrame(): void {
     const { type, flags, streamId, bytes, start, end } = this.#reader;
     if (!this.#settingsSeen && (type !== SETTINGS || (flags & ACK) !== 0)) throw settingsMissing();
-    if (this.#blockStream !== 0 && type !== CONTINUATION) throw blockInterrupted();
+    if (this.#messages.streamId !== 0 && type !== CONTINUATION) throw blockInterrupted();
     switch (type) {
       case HEADERS:
         return this.#readHeaders(streamId, flags, bytes, start, end);
@@ -296,38 +277,22 @@ export class Http2Connection {
       this.#readBlock(streamId, endsStream, bytes, from, to);
       return;
     }
-    this.#blockStream = streamId;
-    this.#blockEndsStream = endsStream;
-    this.#addToBlock(bytes, from, to);
+    this.#messages.begin(streamId, endsStream, bytes, from, to);
   }
 
   #readContinuation(streamId: number, flags: number, bytes: Buffer, start: number, end: number): void {
-    if (streamId === 0 || streamId !== this.#blockStream) {
+    if (streamId === 0 || streamId !== this.#messages.streamId) {
       throw http2FrameInvalid({ reason: "CONTINUATION does not continue anything" });
     }
-    this.#addToBlock(bytes, start, end);
+    this.#messages.add(bytes, start, end);
     if ((flags & END_HEADERS) === 0) return;
-    const block = Buffer.concat(this.#block, this.#blockBytes);
-    this.#block = [];
-    this.#blockBytes = 0;
-    this.#blockStream = 0;
-    this.#readBlock(streamId, this.#blockEndsStream, block, 0, block.length);
-  }
-
-  /** Bounded in bytes and in frames: nothing is decoded, and so nothing refused, before the block is complete. */
-  #addToBlock(bytes: Buffer, from: number, to: number): void {
-    const maxBytes = this.#limits.maxHeaderListBytes * BLOCK_BYTES_PER_LIST_BYTE;
-    const maxFrames = Math.ceil((2 * maxBytes) / MAX_FRAME_BYTES) + SPARE_CONTINUATIONS;
-    this.#blockBytes += to - from;
-    if (this.#blockBytes > maxBytes) throw http2Flood({ what: "bytes of one header block", limit: maxBytes });
-    if (this.#block.length === maxFrames)
-      throw http2Flood({ what: "frames of one header block", limit: maxFrames });
-    this.#block.push(Buffer.from(bytes.subarray(from, to)));
+    const block = this.#messages.end();
+    this.#readBlock(streamId, this.#messages.endsStream, block, 0, block.length);
   }
 
   /** A complete header block. It is decoded in any case, or the table would be out of step. */
   #readBlock(streamId: number, endsStream: boolean, bytes: Buffer, from: number, to: number): void {
-    const fields = this.#decoder.decode(bytes, from, to);
+    const fields = this.#messages.decode(bytes, from, to);
     const stream = this.#streams.get(streamId);
     if (stream !== undefined && !stream.closed) {
       if (stream.remoteEnded) {
@@ -354,7 +319,7 @@ export class Http2Connection {
     }
     const stream = this.#addStream(streamId);
     stream.remoteEnded = endsStream;
-    const problem = this.#problemOfRequest(fields, endsStream);
+    const problem = this.#messages.problemOfRequest(fields, endsStream);
     if (problem !== null) {
       this.#spendReset();
       this.#handler.refused(streamId, problem);
@@ -362,30 +327,21 @@ export class Http2Connection {
       this.#settleIfDone();
       return;
     }
-    stream.bodyLeft = this.#rules.contentLength;
+    stream.bodyLeft = this.#messages.contentLength;
     this.#controlFrames.give(FRAMES_PER_MESSAGE);
     this.#handler.head(streamId, fields, endsStream);
   }
 
-  #problemOfRequest(fields: FieldList, endsStream: boolean): ViaductError | null {
-    const { refusal, judgements } = this.#decoder;
-    if (refusal !== null) return refusal;
-    const reason = this.#rules.checkRequest(fields, judgements);
-    if (reason !== null) return http2MessageMalformed({ reason });
-    if (this.#rules.isConnect) return connectUnsupported({});
-    return endsStream && this.#rules.contentLength > 0 ? bodyTooShort() : null;
-  }
-
   #readResponse(stream: Stream, fields: FieldList, endsStream: boolean): void {
-    const problem = this.#problemOfResponse(stream, fields, endsStream);
+    const problem = this.#messages.problemOfResponse(fields, endsStream, stream.isHeadRequest);
     if (problem !== null) {
       this.#breakStream(stream, PROTOCOL_ERROR, problem);
       return;
     }
-    const { status, contentLength } = this.#rules;
+    const { status, contentLength } = this.#messages;
     if (status >= 200) {
       stream.headReceived = true;
-      stream.bodyLeft = hasNoBody(stream, status) ? 0 : contentLength;
+      stream.bodyLeft = hasNoBody(status, stream.isHeadRequest) ? 0 : contentLength;
       stream.remoteEnded = endsStream;
     }
     this.#controlFrames.give(FRAMES_PER_MESSAGE);
@@ -393,19 +349,8 @@ export class Http2Connection {
     this.#finishIfDone(stream);
   }
 
-  #problemOfResponse(stream: Stream, fields: FieldList, endsStream: boolean): ViaductError | null {
-    const { refusal, judgements } = this.#decoder;
-    if (refusal !== null) return refusal;
-    const reason = this.#rules.checkResponse(fields, judgements);
-    if (reason !== null) return http2MessageMalformed({ reason });
-    const { status, contentLength } = this.#rules;
-    if (!endsStream) return null;
-    if (status < 200) return http2MessageMalformed({ reason: "an interim response ends the stream" });
-    return contentLength > 0 && !hasNoBody(stream, status) ? bodyTooShort() : null;
-  }
-
   #readTrailers(stream: Stream, fields: FieldList, endsStream: boolean): void {
-    const problem = this.#problemOfTrailers(stream, fields, endsStream);
+    const problem = this.#messages.problemOfTrailers(fields, endsStream, stream.bodyLeft);
     if (problem !== null) {
       this.#breakStream(stream, PROTOCOL_ERROR, problem);
       return;
@@ -415,21 +360,12 @@ export class Http2Connection {
     this.#finishIfDone(stream);
   }
 
-  #problemOfTrailers(stream: Stream, fields: FieldList, endsStream: boolean): ViaductError | null {
-    const { refusal, judgements } = this.#decoder;
-    if (refusal !== null) return refusal;
-    if (!endsStream) return http2MessageMalformed({ reason: "a second head does not end the stream" });
-    if (stream.bodyLeft > 0) return bodyTooShort();
-    const reason = this.#rules.checkTrailers(fields, judgements);
-    return reason === null ? null : http2MessageMalformed({ reason });
-  }
-
   // === data in ===
 
   #beginData(): void {
     const { streamId, length, dataLeft, paddingBytes, endsStream, flags } = this.#reader;
     if (!this.#settingsSeen) throw settingsMissing();
-    if (this.#blockStream !== 0) throw blockInterrupted();
+    if (this.#messages.streamId !== 0) throw blockInterrupted();
     if (streamId === 0) throw http2FrameInvalid({ reason: "DATA is not for a stream" });
     this.#receiveWindow -= length;
     if (this.#receiveWindow < 0) throw http2FlowControlViolated({ reason: "the connection's" });
@@ -556,7 +492,7 @@ export class Http2Connection {
       const value = readUint32(bytes, at + 2);
       switch (setting) {
         case HEADER_TABLE_SIZE:
-          this.#encoder.limitTable(value);
+          this.#sender.limitTable(value);
           break;
         case ENABLE_PUSH:
           if (value > 1 || (value === 1 && !this.#isServer)) {
@@ -631,8 +567,7 @@ export class Http2Connection {
     this.#spendControlFrame();
     if (streamId === 0) {
       if (increment === 0) throw http2FrameInvalid({ reason: "WINDOW_UPDATE by nothing" });
-      this.#sendWindow += increment;
-      if (this.#sendWindow > MAX_31_BITS) throw windowTooLarge();
+      if (!this.#sender.openWindow(increment)) throw windowTooLarge();
       this.#sendQueued();
       return;
     }
@@ -713,9 +648,7 @@ export class Http2Connection {
   #drop(stream: Stream): void {
     if (!stream.closed) this.#activeStreams--;
     stream.closed = true;
-    stream.queue = null;
-    stream.queuedTrailers = null;
-    this.#blocked.delete(stream);
+    this.#sender.drop(stream);
     this.#streams.delete(stream.id);
     this.#giveBack(stream.unconsumed);
     stream.unconsumed = 0;
@@ -739,8 +672,7 @@ export class Http2Connection {
   #fail(code: number, error: ViaductError): void {
     this.#failed = true;
     this.#streams.clear();
-    this.#blocked.clear();
-    this.#block = [];
+    this.#sender.dropAll();
     this.#activeStreams = 0;
     this.#output.goawayFrame(this.#lastPeerStream, code, error.code);
     this.#handler.failed(error);
@@ -788,7 +720,7 @@ export class Http2Connection {
     this.#nextStream += 2;
     const method = fields.indexOf(":method");
     stream.isHeadRequest = fields[method + 1] === "HEAD";
-    this.#writeHeaders(stream, fields, endsStream);
+    this.#sender.head(stream, fields, endsStream);
     return stream.id;
   }
 
@@ -798,8 +730,7 @@ export class Http2Connection {
    */
   sendHead(streamId: number, fields: FieldList, endsStream: boolean): void {
     const stream = this.#sendingStream(streamId);
-    if (stream === null) return;
-    this.#writeHeaders(stream, fields, endsStream);
+    if (stream !== null) this.#sender.head(stream, fields, endsStream);
   }
 
   /**
@@ -808,47 +739,19 @@ export class Http2Connection {
    */
   sendData(streamId: number, bytes: Buffer, from: number, to: number, endsStream: boolean): boolean {
     const stream = this.#sendingStream(streamId);
-    if (stream === null) return true;
-    let at = from;
-    if (stream.queue === null) {
-      at = this.#writeData(stream, bytes, from, to, endsStream);
-      if (at === to) return true;
-      stream.queue = [];
-      stream.queueStart = 0;
-      this.#blocked.add(stream);
-    }
-    if (at < to) stream.queue.push(Buffer.from(bytes.subarray(at, to)));
-    stream.localEndsLater = endsStream;
-    return false;
+    return stream === null || this.#sender.data(stream, bytes, from, to, endsStream);
   }
 
   /** {@link sendData} for latin1 text. */
   sendText(streamId: number, text: string, endsStream: boolean): boolean {
     const stream = this.#sendingStream(streamId);
-    if (stream === null) return true;
-    const { length } = text;
-    const fits =
-      stream.queue === null &&
-      length <= MAX_FRAME_BYTES &&
-      length <= this.#sendWindow &&
-      length <= stream.sendWindow;
-    if (!fits) return this.sendData(streamId, Buffer.from(text, "latin1"), 0, length, endsStream);
-    this.#output.frame(length, DATA, endsStream ? END_STREAM : 0, streamId);
-    this.#output.text(text);
-    this.#countSent(stream, length);
-    if (endsStream) this.#endLocal(stream);
-    return true;
+    return stream === null || this.#sender.text(stream, text, endsStream);
   }
 
   /** After all that is queued; ends the stream. */
   sendTrailers(streamId: number, fields: FieldList): void {
     const stream = this.#sendingStream(streamId);
-    if (stream === null) return;
-    if (stream.queue === null) this.#writeHeaders(stream, fields, true);
-    else {
-      stream.queuedTrailers = fields;
-      stream.localEndsLater = true;
-    }
+    if (stream !== null) this.#sender.trailers(stream, fields);
   }
 
   /** Ends a stream at once, in both directions; the handler is not called for it again. */
@@ -892,61 +795,6 @@ export class Http2Connection {
       : stream;
   }
 
-  #writeHeaders(stream: Stream, fields: FieldList, endsStream: boolean): void {
-    const output = this.#output;
-    output.reserve(FRAME_HEADER_BYTES);
-    const header = output.size;
-    output.size += FRAME_HEADER_BYTES;
-    this.#encoder.encode(fields, output);
-    const length = output.size - header - FRAME_HEADER_BYTES;
-    const flags = endsStream ? END_STREAM : 0;
-    if (length <= MAX_FRAME_BYTES) {
-      output.patchFrame(header, length, HEADERS, flags | END_HEADERS, stream.id);
-    } else this.#continueHeaders(stream.id, header, length, flags);
-    this.#controlFrames.give(FRAMES_PER_MESSAGE);
-    if (endsStream) this.#endLocal(stream);
-  }
-
-  /** Cuts a header block that is too long for one frame; a rare thing, and so in the obvious way. */
-  #continueHeaders(streamId: number, header: number, length: number, flags: number): void {
-    const output = this.#output;
-    const block = Buffer.from(output.bytes.subarray(header + FRAME_HEADER_BYTES, output.size));
-    output.size = header;
-    for (let at = 0; at < length; at += MAX_FRAME_BYTES) {
-      const size = Math.min(MAX_FRAME_BYTES, length - at);
-      const last = at + size === length ? END_HEADERS : 0;
-      if (at === 0) output.frame(size, HEADERS, flags | last, streamId);
-      else output.frame(size, CONTINUATION, last, streamId);
-      block.copy(output.bytes, output.size, at, at + size);
-      output.size += size;
-    }
-  }
-
-  /** Writes as much as the windows allow. @returns up to where. */
-  #writeData(stream: Stream, bytes: Buffer, from: number, to: number, endsStream: boolean): number {
-    const output = this.#output;
-    let at = from;
-    do {
-      // A window may be below 0, which does not hold up an end without data.
-      const size = Math.max(0, Math.min(to - at, MAX_FRAME_BYTES, this.#sendWindow, stream.sendWindow));
-      const ends = endsStream && at + size === to;
-      if (size === 0 && !ends) return at;
-      output.frame(size, DATA, ends ? END_STREAM : 0, stream.id);
-      bytes.copy(output.bytes, output.size, at, at + size);
-      output.size += size;
-      at += size;
-      this.#countSent(stream, size);
-      if (ends) this.#endLocal(stream);
-    } while (at < to);
-    return at;
-  }
-
-  #countSent(stream: Stream, bytes: number): void {
-    this.#sendWindow -= bytes;
-    stream.sendWindow -= bytes;
-    this.#controlFrames.give(FRAMES_PER_MESSAGE);
-  }
-
   /** END_STREAM is in the output. */
   #endLocal(stream: Stream): void {
     stream.localEnded = true;
@@ -960,53 +808,12 @@ export class Http2Connection {
     this.#finishIfDone(stream);
   }
 
-  /** A window has opened: the streams that wait take turns, a frame each. */
+  /** A window has opened. */
   #sendQueued(): void {
-    if (this.#blocked.size === 0) return;
-    const waiting = [...this.#blocked];
-    for (let sent = true; sent && this.#sendWindow > 0; ) {
-      sent = false;
-      for (const stream of waiting) {
-        if (!this.#sendQueuedFrame(stream)) continue;
-        sent = true;
-        if (stream.closed) continue;
-        // To the end of the line, for when the window does not suffice for all.
-        this.#blocked.delete(stream);
-        this.#blocked.add(stream);
-      }
-    }
-    const drained = waiting.filter((stream) => stream.queue === null || stream.queue.length === 0);
-    for (const stream of drained) {
-      this.#blocked.delete(stream);
-      stream.queue = null;
-      if (stream.queuedTrailers !== null) this.#writeHeaders(stream, stream.queuedTrailers, true);
-    }
-    for (const stream of drained) {
+    for (const stream of this.#sender.flush()) {
       // Unless the handler has reset it in the meantime.
       if (!stream.closed || stream.localEnded) this.#handler.writable(stream.id);
     }
-  }
-
-  #sendQueuedFrame(stream: Stream): boolean {
-    const { queue } = stream;
-    const first = queue?.[0];
-    if (queue === null || first === undefined) return false;
-    const size = Math.min(
-      first.length - stream.queueStart,
-      MAX_FRAME_BYTES,
-      this.#sendWindow,
-      stream.sendWindow,
-    );
-    if (size <= 0) return false;
-    const to = stream.queueStart + size;
-    const isLast = to === first.length && queue.length === 1;
-    const ends = isLast && stream.localEndsLater && stream.queuedTrailers === null;
-    stream.queueStart = this.#writeData(stream, first, stream.queueStart, to, ends);
-    if (stream.queueStart === first.length) {
-      queue.shift();
-      stream.queueStart = 0;
-    }
-    return true;
   }
 }
 
@@ -1014,12 +821,7 @@ const MAX_MAX_FRAME_SIZE = 0xff_ffff;
 
 const readUint32 = (bytes: Buffer, at: number) => bytes.readUInt32BE(at);
 
-/** Whatever its content-length says (RFC 9110 §6.4.1). */
-const hasNoBody = (stream: Stream, status: number) =>
-  stream.isHeadRequest || status === 304 || status === 204;
-
 const settingsMissing = () => http2PrefaceInvalid({ reason: "its first frame is not SETTINGS" });
 const blockInterrupted = () => http2FrameInvalid({ reason: "a header block is interrupted" });
 const idleStream = () => http2FrameInvalid({ reason: "it is for a stream that nobody opened" });
 const windowTooLarge = () => http2FlowControlViolated({ reason: "it was opened beyond 2^31 - 1" });
-const bodyTooShort = () => http2MessageMalformed({ reason: "there is less DATA than content-length says" });
