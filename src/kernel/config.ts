@@ -73,16 +73,19 @@ export const setting = {
       if (raw === false || raw === "false") return { value: false };
       return { problem: `${shown(raw)} is neither true nor false` };
     }),
-  integer: (common: Common<number> & { minimum?: number; maximum?: number }) => {
+  /** @param common  `why` is said of a value outside the range. */
+  integer: (common: Common<number> & { minimum?: number; maximum?: number; why?: string }) => {
     const minimum = common.minimum ?? 0;
     const maximum = common.maximum ?? Number.MAX_SAFE_INTEGER;
-    const range = common.maximum === undefined ? `≥ ${minimum}` : `${minimum}–${maximum}`;
+    const upTo = minimum === maximum ? String(minimum) : `${minimum}–${maximum}`;
+    const range = common.maximum === undefined ? `≥ ${minimum}` : upTo;
+    const why = common.why === undefined ? "" : `: ${common.why}`;
     return define<number>(common, `whole number ${range}`, (raw) => {
       const value = typeof raw === "string" && /^-?\d+$/.test(raw) ? Number(raw) : raw;
       if (typeof value !== "number" || !Number.isInteger(value)) {
         return { problem: `${shown(raw)} is not a whole number; write one in ${range}` };
       }
-      if (value < minimum || value > maximum) return { problem: `${value} is outside ${range}` };
+      if (value < minimum || value > maximum) return { problem: `${value} is outside ${range}${why}` };
       return { value };
     });
   },

@@ -78,3 +78,13 @@ test("a router for isolation segments only has to name them", () => {
   );
   assert.doesNotThrow(() => load(`${refused}  isolation_segments: [blue]\n`));
 });
+
+test("a foundation in one process refuses workers, and says where they are", () => {
+  assert.throws(() => loadConfig([routerSection], { flags: { "router.workers": "4" } }), {
+    details: {
+      problems: [
+        "router.workers: 4 is outside 1: all roles are one process here; a router of several is «viaduct router» with viaduct.workers. (flag)",
+      ],
+    },
+  });
+});

@@ -130,6 +130,15 @@ export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
 export const routerSection = configSection("router", {
   host: setting.string({ key: "host", default: "0.0.0.0", describe: "Address the router listens on." }),
   port: setting.port({ key: "port", default: 8080, describe: "Port for HTTP traffic." }),
+  workers: setting.integer({
+    key: "workers",
+    default: 1,
+    minimum: 1,
+    maximum: 1,
+    why: "all roles are one process here; a router of several is «viaduct router» with viaduct.workers",
+    describe:
+      "Processes that carry traffic; more than one only where the router runs alone, see `viaduct.workers`.",
+  }),
   enablesHttp2: setting.boolean({
     key: "enable_http2",
     default: true,
