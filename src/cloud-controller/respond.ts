@@ -16,6 +16,7 @@ import {
   resourceNotFound,
   unknownRequest,
   unprocessable,
+  wrongContentType,
 } from "../kernel/errors/cloud-controller.ts";
 
 const CHANGED_MEANWHILE =
@@ -35,6 +36,7 @@ export interface ErrorAnswer {
 const NUMBERS: ReadonlyMap<string, readonly [code: number, title: string]> = new Map([
   [invalidAuthToken.definition.code, [1000, "CF-InvalidAuthToken"]],
   [messageParseError.definition.code, [1001, "CF-MessageParseError"]],
+  [wrongContentType.definition.code, [1004, "CF-BadRequest"]],
   [notAuthenticated.definition.code, [10002, "CF-NotAuthenticated"]],
   [notAuthorized.definition.code, [10003, "CF-NotAuthorized"]],
   [badQueryParameter.definition.code, [10005, "CF-BadQueryParameter"]],

@@ -82,6 +82,8 @@ export interface TestApi {
   readonly space: string;
   readonly domain: string;
   readonly internalDomain: string;
+  /** The body of a `GET` that does not answer with JSON. */
+  text(path: string): Promise<string>;
   /** One step of every deployment, as what Diego reports allows. */
   deploy(): Promise<void>;
   /** Resolves when bits that nobody needs are gone. */
@@ -208,6 +210,15 @@ export async function startApi(t: TestContext, options: TestApiOptions = {}): Pr
     space,
     domain: await guidOf("domains", "localhost"),
     internalDomain: await guidOf("domains", "apps.internal"),
+    async text(path) {
+      const answer = await api.inject({
+        method: "GET",
+        url: path,
+        headers: { authorization: "bearer admin" },
+      });
+      assert.equal(answer.statusCode, 200, `GET ${path}: ${answer.body}`);
+      return answer.body;
+    },
     deploy: () => advanceDeployments(createContext(deps)),
     swept: () => bits.sweep(),
     async user(...roles) {

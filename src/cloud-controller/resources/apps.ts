@@ -55,7 +55,7 @@ const UpdateVariables = message({ var: Variables });
 const AssignDroplet = toOne("current_droplet");
 
 /** @param nulls  Whether null, which removes, is a value. */
-function variableProblems(
+export function variableProblems(
   label: string,
   variables: Readonly<Record<string, unknown>>,
   nulls: "allowed" | "refused",
@@ -223,7 +223,7 @@ async function placeOfApp(context: Context, app: Pick<RowOf<"apps">, "space_guid
 }
 
 /** Variables may be passwords: fewer people see them than see the app. */
-async function demandEnvironment(call: Call<unknown>, app: RowOf<"apps">): Promise<void> {
+export async function demandEnvironment(call: Call<unknown>, app: RowOf<"apps">): Promise<void> {
   const { context, caller } = call;
   if (caller.seesSecrets) return;
   const place = await placeOfApp(context, app);

@@ -10,6 +10,7 @@ import { featureFlags } from "./feature-flags.ts";
 import { isolationSegments } from "./isolation-segments.ts";
 import { info } from "./info.ts";
 import { jobs } from "./jobs.ts";
+import { manifests } from "./manifests.ts";
 import { organizationQuotas } from "./organization-quotas.ts";
 import { organizations } from "./organizations.ts";
 import { outsideRouting } from "./outside-routing.ts";
@@ -46,6 +47,7 @@ export const endpoints: readonly Endpoint[] = [
   ...builds,
   ...droplets,
   ...deployments,
+  ...manifests,
   ...jobs,
   ...featureFlags,
   ...outsideRouting,

@@ -128,7 +128,7 @@ async function updateProcess(
 }
 
 /** Another type begins anew; the same one keeps what is not mentioned. */
-function mergeHealthCheck(
+export function mergeHealthCheck(
   stored: RowOf<"processes">["health_check"],
   change: Static<typeof UpdateProcess>["health_check"],
 ): RowOf<"processes">["health_check"] {

@@ -15,7 +15,7 @@ import { asJob } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import type { News } from "../news.ts";
-import { demand, domainVisible, may, routeVisible } from "../permissions.ts";
+import { type Caller, demand, domainVisible, may, routeVisible } from "../permissions.ts";
 import { demandRoomForRoute } from "../quotas.ts";
 import { demandRouteRevision, routeRevision } from "../route-revision.ts";
 import { groupBy, head, link, toOneData, withMetadata } from "../present.ts";
@@ -117,7 +117,7 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
   const { space, domain } = target;
   await demand(db, caller, "route.write", placeOf(space));
   const host = (body.host ?? "").toLowerCase();
-  await demandHost(call, target, host);
+  await demandHost(db, caller, target, host);
   await demandHashFeature(db, body.options);
   const guid = newGuid();
   const wanted = { host, path: body.path ?? "", port: body.port };
@@ -134,14 +134,14 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
   return guid;
 }
 
-/** Before the transaction: who may have a route for every host of a domain that is everybody's. */
+/** Few may have a route for every host of a domain that is everybody's. */
 export async function demandHost(
-  { context, caller }: Pick<Call, "context" | "caller">,
+  db: Database,
+  caller: Caller,
   { space, domain }: Pick<Target, "space" | "domain">,
   host: string,
 ): Promise<void> {
   if (host !== "*" || domain.organization_guid !== null) return;
-  const { db } = context.store;
   if (await may(db, caller, "route.write-wildcard-on-shared-domain", placeOf(space))) return;
   refuse(
     "You do not have sufficient permissions to create a route with a wildcard host on a domain not scoped to an organization.",

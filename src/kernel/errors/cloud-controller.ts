@@ -75,3 +75,10 @@ export const featureDisabled = refuse<{ flag: string }>(
 
 /** The token endpoint's answer to a form that lacks something. */
 export const badTokenRequest = refuse<{ reason: string }>("bad_token_request", 400, (d) => d.reason);
+
+/** For calls that take something else than JSON. */
+export const wrongContentType = refuse<{ wanted: string }>(
+  "wrong_content_type",
+  400,
+  (d) => `Content-Type must be ${d.wanted}`,
+);

@@ -1,0 +1,185 @@
+/**
+ * Makes apps what a manifest says. One transaction for all of it: upstream leaves behind what came before the mistake,
+ * here a manifest is in force or nothing has happened.
+ */
+import { newGuid } from "../../kernel/index.ts";
+import { notUnique } from "../../kernel/errors/cloud-controller.ts";
+import { decodeJson, encodeJson, type RowChange, type RowOf } from "../../store/index.ts";
+import type { Context, Writer } from "../context.ts";
+import { DEFAULT_LIFECYCLE } from "../lifecycle.ts";
+import { type MetadataInput, writeMetadata } from "../metadata.ts";
+import type { News } from "../news.ts";
+import { newProcess, newWebProcess } from "../process-defaults.ts";
+import { refuse, unlessTaken } from "../refuse.ts";
+import { unpointRoutes } from "../resources/destinations.ts";
+import { mergeHealthCheck } from "../resources/processes.ts";
+import type { ManifestApp, ManifestProcess } from "./document.ts";
+import { applyRoute, inventRoute, named, type Place } from "./routes.ts";
+
+/** @throws unprocessable naming the application */
+export async function applyManifest(
+  db: Writer,
+  news: News,
+  place: Place,
+  applications: readonly ManifestApp[],
+): Promise<void> {
+  for (const wanted of applications) {
+    try {
+      await applyApp(db, news, place, wanted);
+    } catch (error) {
+      throw named(error, (problem) => `For application '${wanted.name}': ${problem}`);
+    }
+  }
+}
+
+async function applyApp(db: Writer, news: News, place: Place, wanted: ManifestApp): Promise<void> {
+  const { context, space } = place;
+  const existing = await db
+    .selectFrom("apps")
+    .selectAll()
+    .where("space_guid", "=", space.guid)
+    .where("name", "=", wanted.name)
+    .executeTakeFirst();
+  const app = existing ?? (await createApp(db, place, wanted));
+  await updateApp(db, context, app, wanted);
+  for (const process of wanted.processes) await applyProcess(db, news, context, app, process);
+  await writeMetadata(db, "app", app.guid, wanted.metadata as MetadataInput | undefined);
+  await applyRoutes(db, news, place, app, wanted);
+  for (const service of wanted.services) await demandService(db, place, service);
+}
+
+async function createApp(
+  db: Writer,
+  { context, space }: Place,
+  { name }: ManifestApp,
+): Promise<RowOf<"apps">> {
+  const guid = newGuid();
+  const now = context.now();
+  const row = {
+    guid,
+    created_at: now,
+    updated_at: now,
+    name,
+    space_guid: space.guid,
+    state: "STOPPED",
+    lifecycle: encodeJson(DEFAULT_LIFECYCLE),
+    environment: encodeJson({}),
+  } as const;
+  await unlessTaken(
+    db
+      .insertInto("apps")
+      .values(row)
+      .execute()
+      .then(() => {}),
+    (cause) => notUnique({ problem: `App with the name '${name}' already exists.` }, cause),
+  );
+  await db
+    .insertInto("processes")
+    .values(newWebProcess(guid, now, context.config))
+    .execute();
+  return { ...row, current_droplet_guid: null };
+}
+
+async function updateApp(
+  db: Writer,
+  context: Context,
+  app: RowOf<"apps">,
+  { environment, buildpacks, stack }: ManifestApp,
+): Promise<void> {
+  const change: RowChange<"apps"> = {};
+  if (environment !== undefined) {
+    change.environment = encodeJson({ ...decodeJson(app.environment), ...environment });
+  }
+  const lifecycle = decodeJson(app.lifecycle);
+  if (lifecycle.type === "buildpack" && (buildpacks !== undefined || stack !== undefined)) {
+    const data = { ...(buildpacks !== undefined && { buildpacks }), ...(stack !== undefined && { stack }) };
+    change.lifecycle = encodeJson({ ...lifecycle, data: { ...lifecycle.data, ...data } });
+  }
+  if (Object.keys(change).length === 0) return;
+  await db
+    .updateTable("apps")
+    .set({ ...change, updated_at: context.now() })
+    .where("guid", "=", app.guid)
+    .execute();
+}
+
+async function applyProcess(
+  db: Writer,
+  news: News,
+  context: Context,
+  app: RowOf<"apps">,
+  wanted: ManifestProcess,
+): Promise<void> {
+  let process = await findProcess(db, app, wanted.type);
+  if (process === undefined) {
+    const made = newProcess(app.guid, wanted.type, context.now(), context.config);
+    await db
+      .insertInto("processes")
+      .values({ ...made, instances: 1 })
+      .execute();
+    process = await findProcess(db, app, wanted.type);
+  }
+  if (process === undefined) return;
+  const change = {
+    command: wanted.command === undefined ? process.command : wanted.command,
+    instances: wanted.instances ?? process.instances,
+    memory_in_mb: wanted.memoryMb ?? process.memory_in_mb,
+    disk_in_mb: wanted.diskMb ?? process.disk_in_mb,
+    log_rate_limit_in_bytes_per_second: wanted.logRateBytes ?? process.log_rate_limit_in_bytes_per_second,
+    health_check: mergeHealthCheck(process.health_check, wanted.healthCheck),
+    readiness_health_check: mergeHealthCheck(process.readiness_health_check, wanted.readinessHealthCheck),
+  };
+  const isSame = Object.entries(change).every(
+    ([key, value]) => process[key as keyof typeof change] === value,
+  );
+  if (isSame) return;
+  await db
+    .updateTable("processes")
+    .set({ ...change, updated_at: context.now() })
+    .where("guid", "=", process.guid)
+    .execute();
+  news.process(process);
+}
+
+const findProcess = (db: Writer, app: RowOf<"apps">, type: string) =>
+  db
+    .selectFrom("processes")
+    .selectAll()
+    .where("app_guid", "=", app.guid)
+    .where("type", "=", type)
+    .executeTakeFirst();
+
+async function applyRoutes(
+  db: Writer,
+  news: News,
+  place: Place,
+  app: RowOf<"apps">,
+  { name, routes, noRoute, randomRoute, defaultRoute }: ManifestApp,
+): Promise<void> {
+  if (noRoute) {
+    await unpointRoutes(db, news, app.guid);
+    return;
+  }
+  for (const route of routes ?? []) await applyRoute(db, news, place, app.guid, route);
+  if (routes !== undefined || !(randomRoute || defaultRoute)) return;
+  const pointed = await db
+    .selectFrom("destinations")
+    .select("guid")
+    .where("app_guid", "=", app.guid)
+    .limit(1)
+    .executeTakeFirst();
+  if (pointed !== undefined) return;
+  const invented = await inventRoute(db, name, randomRoute ? "random" : "default");
+  await applyRoute(db, news, place, app.guid, invented);
+}
+
+async function demandService(db: Writer, { space }: Place, name: string): Promise<never> {
+  const service = await db
+    .selectFrom("service_instances")
+    .select("guid")
+    .where("space_guid", "=", space.guid)
+    .where("name", "=", name)
+    .executeTakeFirst();
+  if (service === undefined) refuse(`For service '${name}': Service instance '${name}' not found`);
+  refuse(`For service '${name}': Apps cannot be bound to services here; pass its credentials in env.`);
+}

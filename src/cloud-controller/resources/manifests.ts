@@ -1,0 +1,142 @@
+/** Manifests: a space's apps in one document; applied, compared, and written down. */
+import { stringify } from "yaml";
+import { newGuid, ViaductError } from "../../kernel/index.ts";
+import { encodeJson, type RowOf } from "../../store/index.ts";
+import type { Context, Writer } from "../context.ts";
+import { type Answer, type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
+import { findRow } from "../list.ts";
+import { applyManifest } from "../manifest/apply.ts";
+import { type Difference, diffApp } from "../manifest/diff.ts";
+import { type Manifest, readManifest, refuseAll } from "../manifest/document.ts";
+import { generateManifest } from "../manifest/generate.ts";
+import { optionProblems, type Place } from "../manifest/routes.ts";
+import { demand } from "../permissions.ts";
+import { errorAnswer } from "../respond.ts";
+import { appListing, demandEnvironment } from "./apps.ts";
+import { placeOf, spaceListing } from "./spaces.ts";
+
+/** The space of the call, if the caller may write apps in it. */
+async function findPlace(call: Call<unknown>): Promise<Place> {
+  const { context, caller } = call;
+  const { db } = context.store;
+  const space = await findRow(call, spaceListing, call.params["guid"] ?? "");
+  await demand(db, caller, "app.write", placeOf(space));
+  const { name } = await db
+    .selectFrom("organizations")
+    .select("name")
+    .where("guid", "=", space.organization_guid)
+    .executeTakeFirstOrThrow();
+  return { context, caller, space, organizationName: name };
+}
+
+/** @throws unprocessable with everything that is wrong with any application, before any of them is touched */
+async function readChecked(call: Call<unknown>, place: Place): Promise<Manifest> {
+  const manifest = readManifest(call.payload);
+  const { db } = call.context.store;
+  const problems: string[] = [];
+  for (const { name, routes } of manifest.applications) {
+    for (const route of routes ?? []) {
+      const own = await optionProblems(db, place, route);
+      problems.push(...own.map((problem) => `For application '${name}': ${problem}`));
+    }
+  }
+  refuseAll(problems);
+  return manifest;
+}
+
+async function apply(call: Call<unknown>): Promise<Answer> {
+  const { context } = call;
+  const place = await findPlace(call);
+  const { applications, warnings } = await readChecked(call, place);
+  const job = { guid: newGuid(), space: place.space.guid, warnings };
+  try {
+    await context.write(async (db, news) => {
+      await applyManifest(db, news, place, applications);
+      await insertJob(db, context, { ...job, state: "COMPLETE", errors: [] });
+    });
+  } catch (error) {
+    // What the rows refuse is the job's failure, as clients expect; a fault of ours is the call's.
+    if (!(error instanceof ViaductError) || errorAnswer(error).isOurFault) throw error;
+    const { errors } = errorAnswer(error).body;
+    await context.write((db) => insertJob(db, context, { ...job, state: "FAILED", errors }));
+  }
+  return { status: 202, headers: { location: context.url(`/v3/jobs/${job.guid}`) } };
+}
+
+async function insertJob(
+  db: Writer,
+  context: Context,
+  job: Pick<RowOf<"jobs">, "guid" | "state"> & {
+    readonly space: string;
+    readonly errors: readonly object[];
+    readonly warnings: readonly string[];
+  },
+): Promise<void> {
+  const now = context.now();
+  await db
+    .insertInto("jobs")
+    .values({
+      guid: job.guid,
+      created_at: now,
+      updated_at: now,
+      operation: "space.apply_manifest",
+      state: job.state,
+      resource_type: "space",
+      resource_guid: job.space,
+      errors: encodeJson(job.errors),
+      warnings: encodeJson(job.warnings.map((detail) => ({ detail }))),
+    })
+    .execute();
+}
+
+async function diff(call: Call<unknown>): Promise<Answer> {
+  const { db } = call.context.store;
+  const place = await findPlace(call);
+  const { raw } = await readChecked(call, place);
+  const differences: Difference[] = [];
+  for (const [index, wanted] of raw.entries()) {
+    const app = await db
+      .selectFrom("apps")
+      .selectAll()
+      .where("space_guid", "=", place.space.guid)
+      .where("name", "=", String(wanted["name"]))
+      .executeTakeFirst();
+    differences.push(...diffApp(index, wanted, app === undefined ? null : await generateManifest(db, app)));
+  }
+  return created({ diff: differences });
+}
+
+async function show(call: Call<unknown>): Promise<Answer> {
+  const app = await findRow(call, appListing, call.params["guid"] ?? "");
+  await demandEnvironment(call, app);
+  const manifest = { applications: [await generateManifest(call.context.store.db, app)] };
+  return {
+    status: 200,
+    headers: { "content-type": "application/x-yaml" },
+    body: `---\n${stringify(manifest, { lineWidth: 0 })}`,
+  };
+}
+
+export const manifests: readonly Endpoint[] = [
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/spaces/:guid/actions/apply_manifest",
+    summary: "Makes a space's apps what a manifest (YAML) says.",
+    access: "write",
+    handle: apply,
+  }),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/spaces/:guid/manifest_diff",
+    summary: "Says what applying a manifest (YAML) would change.",
+    access: "write",
+    handle: diff,
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/apps/:guid/manifest",
+    summary: "Writes down an app as a manifest (YAML).",
+    access: "read",
+    handle: show,
+  }),
+];
