@@ -9,6 +9,7 @@ import {
   END_STREAM,
   ENHANCE_YOUR_CALM,
   HEADERS,
+  INITIAL_WINDOW_SIZE,
   PING,
   PRIORITY,
   RST_STREAM,
@@ -237,6 +238,22 @@ test("window updates that come with a download are not a flood", () => {
     peer.sent();
   }
   assert.equal(peer.events.length, 1);
+});
+
+test("a window that is opened byte by byte is a flood, however much waits to be sent (CVE-2019-9511)", () => {
+  const peer = startPeer("server", { controlFrameBurst: 100, controlFramesPerSecond: 0 });
+  peer.send(settings([INITIAL_WINDOW_SIZE, 0]), headers(1, END_STREAM, ...GET));
+  peer.connection.sendHead(1, [":status", "200"], false);
+  peer.connection.sendText(1, "x".repeat(50_000), true);
+  assert.ok(sendUntilFailure(peer, 1_000, () => [frame(WINDOW_UPDATE, 0, 1, uint32(1))]) < 120);
+  failedByFlood(peer);
+});
+
+test("a server that goes on with interim heads and never answers is cut off", () => {
+  const peer = startPeer("client", { controlFrameBurst: 100 });
+  const id = peer.connection.openStream([...GET], true);
+  assert.ok(sendUntilFailure(peer, 1_000, () => [headers(id, 0, ":status", "103")]) < 120);
+  failedByFlood(peer);
 });
 
 test("replies that nobody reads are bounded", () => {

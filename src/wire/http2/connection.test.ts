@@ -13,6 +13,7 @@ import {
   GOAWAY,
   HAS_PRIORITY,
   HEADERS,
+  INITIAL_WINDOW_SIZE,
   PADDED,
   PING,
   PRIORITY,
@@ -43,7 +44,6 @@ import { DEFAULT_HTTP2_LIMITS } from "./types.ts";
 
 const OK = [":status", "200"];
 const TRAILERS = ["grpc-status", "0"];
-const INITIAL_WINDOW = 4;
 
 /** `type:stream:flags:length`, what a table of frames is read by. */
 const shapesOf = (peer: Peer) =>
@@ -396,7 +396,7 @@ test("an answer before the request's end refuses the rest of it, after all of th
 
 test("what the windows do not allow waits, and goes out in frames when they open", () => {
   const peer = startPeer("server");
-  peer.send(settings([INITIAL_WINDOW, 10]), CLOSED);
+  peer.send(settings([INITIAL_WINDOW_SIZE, 10]), CLOSED);
   peer.sent();
   const { connection } = peer;
   connection.sendHead(1, [...OK], false);
@@ -415,7 +415,7 @@ test("what the windows do not allow waits, and goes out in frames when they open
 test("an end and trailers wait behind the data, and need no window", () => {
   const peer = startPeer("server");
   peer.send(
-    settings([INITIAL_WINDOW, 0]),
+    settings([INITIAL_WINDOW_SIZE, 0]),
     CLOSED,
     headers(3, END_STREAM, ...GET),
     headers(5, END_STREAM, ...GET),
@@ -429,7 +429,7 @@ test("an end and trailers wait behind the data, and need no window", () => {
   connection.sendText(3, "", true);
   assert.equal(connection.sendText(5, "", true), true);
   assert.deepEqual(shapesOf(peer).slice(3), ["0:5:1:0"]);
-  peer.send(settings([INITIAL_WINDOW, 10]));
+  peer.send(settings([INITIAL_WINDOW_SIZE, 10]));
   assert.deepEqual(
     shapesOf(peer)
       .slice(1)
@@ -442,7 +442,7 @@ test("an end and trailers wait behind the data, and need no window", () => {
 
 test("a stream that is reset while others become writable is not called writable any more", () => {
   const peer = startPeer("server");
-  peer.send(settings([INITIAL_WINDOW, 0]), CLOSED, headers(3, END_STREAM, ...GET));
+  peer.send(settings([INITIAL_WINDOW_SIZE, 0]), CLOSED, headers(3, END_STREAM, ...GET));
   for (const id of [1, 3]) {
     peer.connection.sendHead(id, [...OK], false);
     peer.connection.sendText(id, "a", false);
@@ -451,7 +451,7 @@ test("a stream that is reset while others become writable is not called writable
     peer.connection.reset(1, 8);
     peer.connection.reset(3, 8);
   };
-  peer.send(settings([INITIAL_WINDOW, 10]));
+  peer.send(settings([INITIAL_WINDOW_SIZE, 10]));
   assert.deepEqual(peer.events.slice(2), ["writable 1"]);
 });
 
@@ -461,7 +461,7 @@ test("a window that shrinks below what was sent opens only when the debt is paid
   const { connection } = peer;
   connection.sendHead(1, [...OK], false);
   connection.sendText(1, "x".repeat(1_000), false);
-  peer.send(settings([INITIAL_WINDOW, 400]));
+  peer.send(settings([INITIAL_WINDOW_SIZE, 400]));
   peer.sent();
   assert.equal(connection.sendText(1, "y", false), false);
   peer.send(frame(WINDOW_UPDATE, 0, 1, uint32(600)));
@@ -475,7 +475,7 @@ test("a debt does not hold up an end without data", () => {
   peer.send(CLOSED);
   peer.connection.sendHead(1, [...OK], false);
   peer.connection.sendText(1, "x".repeat(1_000), false);
-  peer.send(settings([INITIAL_WINDOW, 0]));
+  peer.send(settings([INITIAL_WINDOW_SIZE, 0]));
   peer.sent();
   assert.equal(peer.connection.sendData(1, Buffer.alloc(0), 0, 0, true), true);
   assert.deepEqual(shapesOf(peer), ["0:1:1:0"]);
@@ -483,7 +483,10 @@ test("a debt does not hold up an end without data", () => {
 
 test("streams that wait for the connection's window take turns", () => {
   const peer = startPeer("server");
-  peer.send(settings([INITIAL_WINDOW, 1_000_000]), ...[1, 3, 5].map((id) => headers(id, END_STREAM, ...GET)));
+  peer.send(
+    settings([INITIAL_WINDOW_SIZE, 1_000_000]),
+    ...[1, 3, 5].map((id) => headers(id, END_STREAM, ...GET)),
+  );
   const { connection } = peer;
   for (const id of [1, 3, 5]) {
     connection.sendHead(id, [...OK], false);

@@ -196,6 +196,7 @@ export class Http2Connection {
             break;
         }
       }
+      this.#reader.release();
     } catch (error) {
       if (!(error instanceof ViaductError)) throw error;
       const code = CONNECTION_CODES.get(error.definition);
@@ -339,12 +340,14 @@ export class Http2Connection {
       return;
     }
     const { status, contentLength } = this.#messages;
-    if (status >= 200) {
+    // Any number of interim heads is allowed, and none of them is an answer.
+    if (status < 200) this.#spendControlFrame();
+    else {
       stream.headReceived = true;
       stream.bodyLeft = hasNoBody(status, stream.isHeadRequest) ? 0 : contentLength;
       stream.remoteEnded = endsStream;
+      this.#controlFrames.give(FRAMES_PER_MESSAGE);
     }
-    this.#controlFrames.give(FRAMES_PER_MESSAGE);
     this.#handler.head(stream.id, fields, endsStream);
     this.#finishIfDone(stream);
   }

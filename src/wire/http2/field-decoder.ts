@@ -27,6 +27,8 @@ const STATIC_JUDGEMENTS = Uint8Array.from(STATIC_NAMES, (name, i) =>
   judgeField(name, STATIC_VALUES[i] as string),
 );
 
+const EMPTY: Buffer = Buffer.alloc(0);
+
 const truncated = () => http2CompressionFailed({ reason: "it ends within a field" });
 
 export class FieldDecoder {
@@ -45,7 +47,7 @@ export class FieldDecoder {
   #tableBytes = 0;
   #maxTableBytes = MAX_TABLE_BYTES;
 
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = EMPTY;
   #at = 0;
   #end = 0;
   #fields: FieldList = [];
@@ -88,6 +90,8 @@ export class FieldDecoder {
     }
     const fields = this.#fields;
     this.#fields = [];
+    // A block may be large, and the next one long in coming.
+    this.#bytes = EMPTY;
     return fields;
   }
 

@@ -49,6 +49,11 @@ export class FrameReader {
     return this.#heldSize > 0;
   }
 
+  /** Lets go of the last frame's bytes, for a connection that may be idle for long. */
+  release(): void {
+    this.bytes = EMPTY;
+  }
+
   /** The DATA frame at hand ends its stream. */
   get endsStream(): boolean {
     return (this.flags & END_STREAM) !== 0;

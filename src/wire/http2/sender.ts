@@ -21,6 +21,11 @@ import type { FieldList } from "./types.ts";
 
 /** Frames that a message brought forward pays for: acknowledgements and window updates that come with it. */
 export const FRAMES_PER_MESSAGE = 8;
+/**
+ * A queued frame pays for nothing when it is smaller: a peer that opens its window byte by byte has us write a frame for
+ * each (CVE-2019-9511).
+ */
+const LEAST_USEFUL_BYTES = 256;
 
 export class Sender {
   readonly #output: Output;
@@ -153,7 +158,7 @@ export class Sender {
   #countSent(stream: Stream, bytes: number): void {
     this.#window -= bytes;
     stream.sendWindow -= bytes;
-    this.#controlFrames.give(FRAMES_PER_MESSAGE);
+    if (stream.queue === null || bytes >= LEAST_USEFUL_BYTES) this.#controlFrames.give(FRAMES_PER_MESSAGE);
   }
 
   /** A window has opened. @returns the streams that have nothing queued any more; some may have ended with it. */
