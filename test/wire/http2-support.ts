@@ -14,6 +14,7 @@ import {
 } from "node:http2";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { SecureClientSessionOptions } from "node:http2";
 import type { RouterConfig } from "../../src/router/index.ts";
 import { type Authority, createAuthority } from "../support/authority.ts";
@@ -139,4 +140,104 @@ export async function startHttp2Endpoint(
     server.close();
   });
   return { port: (server.address() as AddressInfo).port, server, sessions };
+}
+
+// === frames written by hand, for what node:http2 would not send ===
+
+export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+export const DATA = 0;
+export const HEADERS = 1;
+export const RST_STREAM = 3;
+export const SETTINGS = 4;
+export const PING = 6;
+export const GOAWAY = 7;
+export const WINDOW_UPDATE = 8;
+export const CONTINUATION = 9;
+export const END_STREAM = 1;
+export const ACK = 1;
+export const END_HEADERS = 4;
+
+export function frame(type: number, flags: number, streamId: number, payload: Buffer | string = ""): Buffer {
+  const bytes = typeof payload === "string" ? Buffer.from(payload, "latin1") : payload;
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(bytes.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(streamId, 5);
+  return Buffer.concat([head, bytes]);
+}
+
+/** Header fields without compression: literals that nobody remembers (RFC 7541 §6.2.2), each text below 127 bytes. */
+export function fields(...pairs: readonly (readonly [string, string])[]): Buffer {
+  const text = (value: string) => {
+    const bytes = Buffer.from(value, "latin1");
+    if (bytes.length < 127) return Buffer.concat([Buffer.from([bytes.length]), bytes]);
+    const rest: number[] = [127];
+    let left = bytes.length - 127;
+    for (; left >= 128; left >>= 7) rest.push((left & 127) | 128);
+    return Buffer.concat([Buffer.from([...rest, left]), bytes]);
+  };
+  return Buffer.concat(pairs.flatMap(([name, value]) => [Buffer.from([0]), text(name), text(value)]));
+}
+
+export const requestOf = (path: string, ...more: readonly (readonly [string, string])[]): Buffer =>
+  fields([":method", "GET"], [":scheme", "https"], [":authority", HOST], [":path", path], ...more);
+
+/** A client that says exact bytes and takes the answer apart into frames. */
+export class RawClient {
+  readonly socket: TLSSocket;
+  readonly received: { type: number; flags: number; streamId: number; payload: Buffer }[] = [];
+  isClosed = false;
+  #held = Buffer.alloc(0);
+
+  constructor(socket: TLSSocket) {
+    this.socket = socket;
+    socket.on("data", (chunk: Buffer) => {
+      this.#held = Buffer.concat([this.#held, chunk]);
+      while (this.#held.length >= 9) {
+        const size = this.#held.readUIntBE(0, 3);
+        if (this.#held.length < 9 + size) return;
+        const [type, flags] = [this.#held[3] as number, this.#held[4] as number];
+        const streamId = this.#held.readUInt32BE(5);
+        const payload = this.#held.subarray(9, 9 + size);
+        this.#held = this.#held.subarray(9 + size);
+        this.received.push({ type, flags, streamId, payload });
+      }
+    });
+    socket.on("error", () => {}).on("close", () => (this.isClosed = true));
+    socket.on("end", () => (this.isClosed = true));
+  }
+
+  send(...bytes: readonly (Buffer | string)[]): void {
+    this.socket.write(
+      Buffer.concat(bytes.map((each) => (typeof each === "string" ? Buffer.from(each, "latin1") : each))),
+    );
+  }
+
+  /** Frames of a type, of one stream when that is given. */
+  of(type: number, streamId?: number) {
+    return this.received.filter(
+      (each) => each.type === type && (streamId === undefined || each.streamId === streamId),
+    );
+  }
+}
+
+/** @param given  what the client's SETTINGS hold; it has said nothing yet when this is null */
+export async function openRaw(
+  t: TestContext,
+  router: RouterUnderTest,
+  given: Buffer | null = Buffer.alloc(0),
+): Promise<RawClient> {
+  const socket = connectTls({
+    port: router.router.tlsPort,
+    host: "127.0.0.1",
+    servername: HOST,
+    ALPNProtocols: ["h2"],
+    rejectUnauthorized: false,
+  });
+  t.after(() => socket.destroy());
+  await once(socket, "secureConnect");
+  const client = new RawClient(socket);
+  if (given !== null) client.send(PREFACE, frame(SETTINGS, 0, 0, given));
+  return client;
 }
