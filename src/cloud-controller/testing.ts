@@ -34,6 +34,7 @@ import {
 } from "../store/index.ts";
 import type { Reservation } from "../table/index.ts";
 import { createBits } from "./bits/rows.ts";
+import type { AccessLines } from "./app-log.ts";
 import { buildCloudController, type CloudControllerDeps } from "./api.ts";
 import { createContext } from "./context.ts";
 import { advanceDeployments } from "./deployment-steps.ts";
@@ -99,6 +100,7 @@ export interface TestApiOptions {
   /** Real tokens instead of words. */
   readonly issuer?: (store: Store, clock: ManualClock) => TokenIssuer;
   readonly liveness?: RouteLiveness;
+  readonly accessLines?: AccessLines;
   readonly log?: Logger;
 }
 
@@ -142,6 +144,7 @@ export async function startApi(t: TestContext, options: TestApiOptions = {}): Pr
     externalUrl,
     bits,
     liveness: options.liveness,
+    accessLines: options.accessLines,
     handOver: () => relay.drained(),
     verifier: issuer ?? WORDS,
     issuer,

@@ -106,7 +106,7 @@ export interface LogLine {
   /** UNIX nanoseconds in decimal. */
   readonly timestampNs: string;
   readonly stream: "out" | "err";
-  /** `APP/PROC/WEB` for the app's own lines, `CELL` for the cell's. */
+  /** `APP/PROC/WEB` for the app's own lines, `CELL` for the cell's; `API`, `STG`, `RTR` for what others say of it. */
   readonly source: string;
   readonly instanceIndex: number;
   readonly text: string;

@@ -54,6 +54,8 @@ export interface InstanceHandlers {
 export class Instance {
   readonly #options: InstanceOptions;
   readonly #handlers: InstanceHandlers;
+  /** What its lines are marked with: `APP/PROC/WEB`. */
+  readonly #source: string;
   /** The LRP's, or the copy of it. */
   #directory: string;
   #net: NetInfo | null = null;
@@ -67,6 +69,7 @@ export class Instance {
   constructor(options: InstanceOptions, handlers: InstanceHandlers) {
     this.#options = options;
     this.#directory = options.lrp.directory;
+    this.#source = `APP/PROC/${(options.lrp.metricTags["process_type"] ?? "web").toUpperCase()}`;
     this.#handlers = handlers;
   }
 
@@ -151,7 +154,7 @@ export class Instance {
 
   #read(stream: WatchedProcess["stdout"], name: LogLine["stream"]): void {
     const lines = createLineSplitter(this.#options.config.maxLogLineChars, (text) =>
-      this.#handlers.output({ stream: name, source: "APP/PROC/WEB", text }),
+      this.#handlers.output({ stream: name, source: this.#source, text }),
     );
     stream.on("data", (bytes: Buffer) => {
       lines.push(bytes);
@@ -235,7 +238,7 @@ export class Instance {
       return;
     }
     const how = code === null ? "Killed" : `Exited with status ${code}`;
-    this.#crash(`APP/PROC/WEB: ${how}`, code === null ? undefined : signalOf(code));
+    this.#crash(`${this.#source}: ${how}`, code === null ? undefined : signalOf(code));
   }
 
   #crash(reason: string, signal?: string): void {

@@ -10,6 +10,7 @@ import { featureFlags } from "./feature-flags.ts";
 import { isolationSegments } from "./isolation-segments.ts";
 import { info } from "./info.ts";
 import { jobs } from "./jobs.ts";
+import { logs } from "./logs.ts";
 import { manifests } from "./manifests.ts";
 import { organizationQuotas } from "./organization-quotas.ts";
 import { organizations } from "./organizations.ts";
@@ -48,6 +49,7 @@ export const endpoints: readonly Endpoint[] = [
   ...droplets,
   ...deployments,
   ...manifests,
+  ...logs,
   ...jobs,
   ...featureFlags,
   ...outsideRouting,

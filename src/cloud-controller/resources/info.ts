@@ -46,7 +46,8 @@ function rootLinks(context: Context): object {
       credhub: null,
       routing: { href: routingUrl === "" ? context.url("/routing") : routingUrl },
       logging: null,
-      log_cache: link(context, "/log-cache"),
+      // Its clients put their own path in the place of the link's.
+      log_cache: { href: context.externalUrl() },
       log_stream: null,
       app_ssh: null,
     },

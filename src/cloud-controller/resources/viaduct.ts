@@ -30,7 +30,7 @@ export const viaduct: readonly Endpoint[] = [
     handle: async (call) => {
       const app = await findRow(call, appListing, call.params["guid"] ?? "");
       const limit = wholeNumber(call, "limit", DEFAULT_LOG_LINES, MAX_LOG_LINES);
-      const lines = await call.context.bbs.recentLogs(app.guid, limit);
+      const lines = await call.context.appLog.read(app.guid, limit);
       return ok({
         resources: lines.map((line) => ({
           timestamp: line.timestampNs,
