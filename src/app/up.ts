@@ -43,6 +43,7 @@ import { appSection } from "./app-config.ts";
 import { loginWith, needsLogin } from "./dashboard-login.ts";
 import type { DataDir } from "./data-dir.ts";
 import { type LogFiles, openLogFiles } from "./log-files.ts";
+import { RecentAccess } from "./recent-access.ts";
 import { createRouterStatus } from "./router-status.ts";
 import { storeLocation, storeSection } from "./store-config.ts";
 
@@ -153,7 +154,11 @@ async function composeRoles(
     accessTokenTtlMs: ACCESS_TOKEN_TTL_MS,
     refreshTokenTtlMs: REFRESH_TOKEN_TTL_MS,
   });
-  const verifier = createTokenVerifier({ issuer });
+  const { uaaUrl } = config.get(cloudControllerSection);
+  const hasOwnUaa = uaaUrl === "";
+  const verifier = createTokenVerifier(
+    hasOwnUaa ? { issuer } : { jwksUrl: `${uaaUrl.replace(/\/$/, "")}/token_keys`, clock },
+  );
 
   const routingApiConfig = config.get(routingApiSection);
   const routeTable = createRouteTable({ store, clock, log: roleLog("routing-api"), ...routingApiConfig });
@@ -184,6 +189,7 @@ async function composeRoles(
   });
 
   const ccConfig = config.get(cloudControllerSection);
+  const recentAccess = accessLog === null ? null : new RecentAccess(accessLog);
   const cloudController = createCloudController({
     config: {
       ...ccConfig,
@@ -193,10 +199,11 @@ async function composeRoles(
     },
     store,
     verifier,
-    issuer,
+    ...(hasOwnUaa && { issuer }),
     bbs,
     routeTable,
     liveness: routeTable,
+    accessLines: recentAccess === null ? undefined : (app, limit) => recentAccess.linesOf(app, limit),
     operator: config.get(optionsSection),
     clock,
     log,
@@ -229,7 +236,7 @@ async function composeRoles(
     table,
     log: roleLog("router"),
     clock,
-    accessLog,
+    accessLog: recentAccess,
   });
   const routerStatus = createRouterStatus({
     router,

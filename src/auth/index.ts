@@ -2,6 +2,8 @@
  * Tokens, scopes, keys and passwords: a small UAA without its HTTP, and the check of tokens for every API.
  * Not here: the token endpoint's HTTP (see cloud-controller/), who may do what with which resource (see the roles).
  */
+export { createAccounts } from "./accounts.ts";
+export type { Account, Accounts } from "./accounts.ts";
 export { GRANT_TYPES, hasScope } from "./claims.ts";
 export type { GrantType, TokenClaims } from "./claims.ts";
 export { createTokenIssuer } from "./issuer.ts";

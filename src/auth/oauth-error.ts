@@ -2,12 +2,15 @@
 import { ViaductError } from "../kernel/index.ts";
 import {
   accountLocked,
+  accountUnknown,
   badCredentials,
   grantTypeNotAllowed,
   grantTypeUnsupported,
   refreshTokenInvalid,
+  scopeInsufficient,
   scopeNotAllowed,
   tokenInvalid,
+  usernameTaken,
 } from "../kernel/errors/auth.ts";
 
 const NAMES: Readonly<Record<string, string>> = {
@@ -18,6 +21,9 @@ const NAMES: Readonly<Record<string, string>> = {
   [scopeNotAllowed.definition.code]: "invalid_scope",
   [refreshTokenInvalid.definition.code]: "invalid_token",
   [tokenInvalid.definition.code]: "invalid_token",
+  [scopeInsufficient.definition.code]: "insufficient_scope",
+  [usernameTaken.definition.code]: "scim_resource_already_exists",
+  [accountUnknown.definition.code]: "scim_resource_not_found",
 };
 
 /** Null for an error that is not the client's. Its status is the error's own. */

@@ -49,7 +49,13 @@ export function buildCloudController(deps: CloudControllerDeps): HttpApi {
   if (issuer !== undefined) {
     void api.register(
       async (uaa) =>
-        registerUaa(uaa as HttpApi, { issuer, url: () => context.url("/uaa"), log: context.log }),
+        registerUaa(uaa as HttpApi, {
+          issuer,
+          store: context.store,
+          clock: context.clock,
+          url: () => context.url("/uaa"),
+          log: context.log,
+        }),
       { prefix: "/uaa" },
     );
   }

@@ -7,22 +7,22 @@ import {
   type TokenResponse,
 } from "../auth/index.ts";
 import type { HttpApi } from "../http/index.ts";
-import type { Logger } from "../kernel/index.ts";
-import { ViaductError } from "../kernel/index.ts";
+import { type Logger, ViaductError } from "../kernel/index.ts";
 import { grantTypeUnsupported } from "../kernel/errors/auth.ts";
 import { badTokenRequest } from "../kernel/errors/cloud-controller.ts";
+import { registerUaaUsers, type UaaUsersOptions } from "./uaa-users.ts";
 
 const UAA_VERSION = "77.0.0";
 
-export interface UaaOptions {
-  readonly issuer: TokenIssuer;
+export interface UaaOptions extends UaaUsersOptions {
   /** Base of its own links: `http://localhost:8080/uaa`. */
   readonly url: () => string;
   readonly log: Logger;
 }
 
 /** Registers `/login`, `/oauth/token`, `/token_keys` … below the prefix of `api`. */
-export function registerUaa(api: HttpApi, { issuer, url, log }: UaaOptions): void {
+export function registerUaa(api: HttpApi, options: UaaOptions): void {
+  const { issuer, url, log } = options;
   // The token endpoint takes forms; the passwords in them must not come from anywhere else.
   api.addContentTypeParser(
     "application/x-www-form-urlencoded",
@@ -30,6 +30,7 @@ export function registerUaa(api: HttpApi, { issuer, url, log }: UaaOptions): voi
     (_request, body, done) => done(null, new URLSearchParams(String(body))),
   );
   api.setErrorHandler((error, _request, reply) => answerError(error, reply, log));
+  registerUaaUsers(api, options);
 
   api.get("/login", async () => login(url()));
   api.get("/info", async () => login(url()));

@@ -62,6 +62,30 @@ export const tokenInvalid = defineError<{ reason: string }>({
   explain: (d) => `the token is refused: ${d.reason}`,
 });
 
+export const scopeInsufficient = defineError<{ scope: string }>({
+  code: "scope_insufficient",
+  source: "client",
+  retry: "never",
+  status: 403,
+  explain: (d) => `Insufficient scope for this resource; the token needs ${d.scope}`,
+});
+
+export const usernameTaken = defineError<{ username: string }>({
+  code: "username_taken",
+  source: "client",
+  retry: "never",
+  status: 409,
+  explain: (d) => `Username already in use: ${d.username}`,
+});
+
+export const accountUnknown = defineError<{ guid: string }>({
+  code: "account_unknown",
+  source: "client",
+  retry: "never",
+  status: 404,
+  explain: (d) => `User ${d.guid} does not exist`,
+});
+
 /** The keys of an external UAA cannot be had: nobody's token can be checked. */
 export const tokenKeysUnavailable = defineError<{ url: string; reason: string }>({
   code: "token_keys_unavailable",
