@@ -96,7 +96,8 @@ const pairs = (
 /** The values that a schema takes, in words. */
 function values({ schema }: Pick<AnyOption, "schema">): string {
   const facts = schema as Readonly<Record<string, unknown>>;
-  const { type, enum: names, const: only, anyOf: kinds, minimum, maximum } = facts;
+  const { type, enum: names, const: only, anyOf: kinds, minimum, maximum, description } = facts;
+  if (typeof description === "string") return description;
   if (Array.isArray(kinds)) return kinds.map((kind: TSchema) => values({ schema: kind })).join(", or ");
   if (only !== undefined) return code(String(only));
   if (Array.isArray(names)) return names.map((name) => code(String(name))).join(", ");

@@ -10,7 +10,11 @@ const MIN_MS = 100;
  */
 export function durationOf(words: string) {
   return {
-    schema: Type.String({ maxLength: 24, pattern: String.raw`^(?:\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h))+$` }),
+    schema: Type.String({
+      description: "a time with a unit, like `500ms`, `30s` or `1m30s`",
+      maxLength: 24,
+      pattern: String.raw`^(?:\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h))+$`,
+    }),
     refusal: (given: unknown) =>
       /^\d+$/.test(String(given))
         ? `${words} must have a unit: ${String(given)}s`

@@ -64,7 +64,11 @@ export interface HeaderRule {
 /** @param words  The option's name in words: `Request headers`. */
 export function headerRulesOf(words: string) {
   return {
-    schema: Type.String({ minLength: 1, maxLength: MAX_TEXT_CHARACTERS }),
+    schema: Type.String({
+      description: "rules, with `;` between",
+      minLength: 1,
+      maxLength: MAX_TEXT_CHARACTERS,
+    }),
     refusal: (given: unknown) =>
       typeof given === "string" && given.length > MAX_TEXT_CHARACTERS
         ? `${words} must be at most ${MAX_TEXT_CHARACTERS} characters`

@@ -12,13 +12,16 @@ export default defineOption({
     "before the answer), `response-timeout`, and the answers `502`, `503`, `504`. Without the option the first two are. " +
     "An answer that no other instance is left for is passed on as it is. Whether a request may be repeated at all is said " +
     "under `retries`. An idle connection that turns out dead is always replaced, at the same instance.",
-  schema: Type.Union([
-    Type.String({ pattern: `^${CONDITION}(?:,${CONDITION})*$` }),
-    // A single status, as YAML reads it.
-    Type.Literal(502),
-    Type.Literal(503),
-    Type.Literal(504),
-  ]),
+  schema: Type.Union(
+    [
+      Type.String({ pattern: `^${CONDITION}(?:,${CONDITION})*$` }),
+      // A single status, as YAML reads it.
+      Type.Literal(502),
+      Type.Literal(503),
+      Type.Literal(504),
+    ],
+    { description: `one or more of ${RETRY_CONDITIONS.map((one) => `\`${one}\``).join(", ")}` },
+  ),
   protocols: ["http1", "http2"],
   since: "0.1",
   examples: [

@@ -418,6 +418,11 @@ export class Exchange implements ExchangeView, PickContext {
       }
     }
     if (idleTimeoutMs === 0) return false;
+    if (candidate === null) {
+      // An option holds it: nothing can move, and the wait begins when it goes on.
+      this.#moved = -1;
+      return false;
+    }
     const moved = this.requestBodyBytes + this.responseBodyBytes + this.interimAnswers + this.attempts;
     if (moved !== this.#moved) {
       this.#moved = moved;

@@ -144,6 +144,20 @@ http_rewrite:
 enabel_http2: false
 `;
 
+test("what options may ask for stands in a section of our own, and its mistakes are told at once", () => {
+  const { config, optionFolder } = load(
+    "viaduct: {options: {folder: /opt/options, max_retries: 3, max_idle_timeout: 10m}}",
+  );
+  assert.equal(optionFolder, "/opt/options");
+  assert.deepEqual(config.optionLimits, { folder: "/opt/options", maxRetries: 3, maxIdleTimeoutMs: 600_000 });
+  assert.deepEqual(problemsOf("viaduct: {options: {max_retry: 3, max_idle_timeout: 10}}"), [
+    'viaduct.options: there is no max_retry; did you mean max_retries?; max_idle_timeout: 10 has no unit; write "10s" (gorouter.yml, line 1)',
+  ]);
+  assert.deepEqual(problemsOf("viaduct: {options: many}"), [
+    "viaduct.options: is not a map of settings (gorouter.yml, line 1)",
+  ]);
+});
+
 test("a deployed file is taken as it is", () => {
   const { config, feed, status, nats, accessLog, logging, emptyPoolTimeoutMs, warnings, ...rest } =
     load(DEPLOYED);

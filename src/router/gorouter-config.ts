@@ -236,7 +236,7 @@ function mapConfig(file: GorouterFile): GorouterConfig {
     drainWaitMs: get("drain_wait"),
     drainTimeoutMs: get("drain_timeout") || endpointTimeoutMs,
     pidFile: get("pid_file"),
-    optionFolder: get("viaduct.options_folder"),
+    optionFolder: get("viaduct.options").folder ?? "",
     workers: get("viaduct.workers") || Math.max(1, get("go_max_procs")),
     warnings: file.warnings,
   };
@@ -247,6 +247,7 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
   const maxRequestHeadBytes = get("max_request_header_bytes");
   return Object.freeze({
     ...ROUTER_DEFAULTS,
+    optionLimits: get("viaduct.options"),
     host: get("viaduct.host"),
     port: get("port"),
     portSetting: "port",

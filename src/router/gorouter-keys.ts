@@ -11,6 +11,7 @@ import { QUERY_REDACTIONS } from "./access-log.ts";
 import { AZ_PREFERENCES } from "./config.ts";
 import { SHARDING_MODES } from "./feeds/sharding.ts";
 import { allowlistProblem } from "./route-services/allowlist.ts";
+import { optionSettings } from "./gorouter-options.ts";
 import { networkProblem } from "./route-services/egress.ts";
 import { certificateRules, keyPairs } from "./tls/gorouter-tls.ts";
 import { HISTOGRAM_BUCKETS } from "./metrics-config.ts";
@@ -523,10 +524,10 @@ export const GOROUTER_KEYS = {
     0,
     "Worker processes, as `go_max_procs`, which it comes before; 0 leaves it to that. Not in gorouter.",
   ),
-  "viaduct.options_folder": honoured(
-    text,
-    "",
-    "Folder with route options of your own, loaded at the start; empty for none. Not in gorouter.",
+  "viaduct.options": honoured(
+    optionSettings,
+    {},
+    "What options of routes may ask for, and `folder` with options of your own. Not in gorouter.",
   ),
   "viaduct.route_services_allowed_networks": honoured(
     checkedTexts(networkProblem),
@@ -543,3 +544,5 @@ export type GorouterValue<K extends GorouterKeyName> =
 export const gorouterKeys: ReadonlyMap<string, GorouterKey<unknown>> = new Map(
   Object.entries<GorouterKey<unknown>>(GOROUTER_KEYS),
 );
+
+export const gorouterKeyNames: readonly string[] = [...gorouterKeys.keys()];

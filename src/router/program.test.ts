@@ -199,6 +199,11 @@ test("an option that makes no sense is said once and ignored; the route is serve
   // More than the operator allows is as if it had not been said.
   assert.equal(program("a.example.com").rules?.retry, null);
   assert.equal(warnings.length, 1);
+  // Another endpoint changes the route, and nothing about what is wrong.
+  register("a.example.com", 81, { loadbalancing: "dice", "idle-timeout": "5s", retries: 9 });
+  assert.equal(warnings.length, 1);
+  register("a.example.com", 81, { loadbalancing: "dice", "idle-timeout": "5s" });
+  assert.equal(warnings.length, 2);
 });
 
 test("identity headers fall back to the address, and cannot break out of their line", () => {

@@ -11,8 +11,8 @@ import {
   type Picker,
 } from "../balancing/index.ts";
 import type { Logger } from "../kernel/index.ts";
-import { compileHooks, honourOptions, type OptionHooks } from "../options/index.ts";
-import { type Endpoint, endpointAddress, type Route } from "../table/index.ts";
+import { compileHooks, honourOptions, type OptionHooks, type OptionProblem } from "../options/index.ts";
+import { type Endpoint, endpointAddress, type Route, type RouteOptions } from "../table/index.ts";
 import type { RouterConfig } from "./config.ts";
 import { type EndpointState, EndpointStates } from "./endpoint-state.ts";
 import { flatten } from "./flat-text.ts";
@@ -49,6 +49,8 @@ export interface RouteProgram {
   readonly readsSession: boolean;
   /** Null without a route service, and when its URL cannot be used. */
   readonly service: BoundService | null;
+  /** What is wrong with its options, as it was logged; "" when nothing is. */
+  readonly ignored: string;
   /** Limits, retries and header rules; null for most routes. */
   readonly rules: RouteRules | null;
   readonly admit: readonly Hook<"admit">[];
@@ -90,14 +92,15 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
   const attach: RoutePrograms["attach"] = (route, previous) => {
     // Only HTTP routes are looked up; the others need no program.
     const endpointsHere = (route.reservation?.protocol ?? "http") === "http" ? route.endpoints : [];
-    const hooks = compileHooks(
-      honourOptions(
-        route.options,
-        (problems, inForce) => log.warn({ route: route.key, problems, inForce }, "route options ignored"),
-        { operator: config.optionLimits },
-      ),
-      route,
-    );
+    let ignored = "";
+    const report = (problems: readonly OptionProblem[], inForce: RouteOptions) => {
+      ignored = JSON.stringify(problems);
+      // The route changes with each of its endpoints; that its options are wrong is said once.
+      if (ignored !== previous?.ignored)
+        log.warn({ route: route.key, problems, inForce }, "route options ignored");
+    };
+    const honoured = honourOptions(route.options, report, { operator: config.optionLimits });
+    const hooks = compileHooks(honoured, route);
     const wanted = factOf(hooks, "balancer");
     const balancer = (wanted === undefined ? undefined : byName.get(wanted)) ?? fallback;
     const balancing = hooks.reduce((told, hook) => ({ ...told, ...hook.balancing }), NO_SETTINGS);
@@ -126,6 +129,7 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
       sessionCookies,
       readsSession: sessionCookies.length > 0 || config.stickyForAuthNegotiate,
       service,
+      ignored,
       rules: hooks.length === 0 ? null : compileRules(hooks, previous?.rules ?? null),
       admit: hooksOf(hooks, "admit"),
       prepareRequest: hooksOf(hooks, "prepareRequest"),

@@ -62,6 +62,7 @@ export function bindService(
     sessionCookies: [],
     readsSession: false,
     service: null,
+    ignored: "",
     rules: null,
     admit: [],
     prepareRequest: [],
