@@ -11,7 +11,7 @@ export type FieldList = string[];
 export type Http2Role = "server" | "client";
 
 /**
- * Called from within {@link Http2Connection.receive} (and `writable` never from within a send). A handler may send,
+ * Called from within `receive`; `settled` also from within the send or reset that ends the last stream. A handler may send,
  * reset and shut down at once, but not call `receive`, and it does not throw. Messages that reach it are well-formed
  * (RFC 9113 §8) and fit to be written as HTTP/1.1.
  */
