@@ -105,8 +105,9 @@ class Process implements RouterProcess {
     this.#bus = bus;
     const { log, clock, pause } = options;
     const { config, feed: feedConfig } = loaded;
-    const { attach, detach } = createRoutePrograms({ config, log: log.session("registry") });
-    const table = createTable({ attach, detach, emptyPoolTimeoutMs: loaded.emptyPoolTimeoutMs });
+    // Whole: how late it may attach is in it as well.
+    const programs = createRoutePrograms({ config, log: log.session("registry") });
+    const table = createTable({ ...programs, emptyPoolTimeoutMs: loaded.emptyPoolTimeoutMs });
     const feeds = new FeedCounts(clock.nowMs(), config);
     const feed =
       bus === null
