@@ -20,6 +20,7 @@ export { SHARDING_MODES } from "./feeds/sharding.ts";
 export type { Sharding, ShardingMode } from "./feeds/sharding.ts";
 export { loadGorouterConfig } from "./gorouter-config.ts";
 export type { GorouterConfig, NatsSettings, StatusConfig } from "./gorouter-config.ts";
+export { gorouterKeyNames } from "./gorouter-keys.ts";
 export { createGorouterLogger } from "./gorouter-log.ts";
 export type { GorouterLogger } from "./gorouter-log.ts";
 export { renderGorouterKeys } from "./gorouter-reference.ts";

@@ -3,46 +3,17 @@
  * from a UAA, both played by servers that follow the documented wire format. Tokens are signed and checked for real.
  */
 import assert from "node:assert/strict";
-import { EventEmitter, once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
 import { createServer, get as httpGet, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
-import { runRouterRole } from "../../src/app/router-role.ts";
 import { hasScope } from "../../src/auth/index.ts";
 import { createAuthority } from "../support/authority.ts";
+import { startGorouter } from "../support/gorouter.ts";
 import { ACCESS_TTL_MS, EMITTER, startIssuer } from "../support/issuer.ts";
 import { startNats } from "../support/nats.ts";
 import { type RoutingApiV1, startRoutingApiV1, startUaa } from "../support/routing-api-v1.ts";
-
-interface LogLine {
-  readonly message: string;
-  readonly data: Readonly<Record<string, unknown>>;
-}
-
-function followLog() {
-  const lines: LogLine[] = [];
-  const wakers = new Set<() => void>();
-  return {
-    lines,
-    write(line: string) {
-      lines.push(JSON.parse(line) as LogLine);
-      for (const wake of wakers) wake();
-    },
-    async line(message: string, times = 1): Promise<LogLine> {
-      for (;;) {
-        const found = lines.filter((line) => line.message === message)[times - 1];
-        if (found !== undefined) return found;
-        await new Promise<void>((resolve) => {
-          wakers.add(resolve);
-        });
-      }
-    },
-  };
-}
 
 /** An API and its UAA; null when the machine has no openssl. */
 async function startPlatform(t: TestContext) {
@@ -102,21 +73,6 @@ function configOf(
   });
 }
 
-async function startRouter(t: TestContext, config: string) {
-  const folder = mkdtempSync(join(tmpdir(), "viaduct-routing-api-"));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const configPath = join(folder, "gorouter.yml");
-  writeFileSync(configPath, config);
-  const log = followLog();
-  const signals = new EventEmitter();
-  const exit = runRouterRole({ configPath, sink: log, signals });
-  t.after(async () => {
-    signals.emit("SIGTERM");
-    await exit;
-  });
-  return { log, exit };
-}
-
 async function get(port: number, host: string, path = "/") {
   const request = httpGet({ host: "127.0.0.1", port, path, headers: { host }, agent: false });
   const [response] = (await once(request, "response")) as [IncomingMessage];
@@ -144,8 +100,8 @@ test("routes of the Routing API are served beside those of NATS, come and go, an
   const { api, uaa, issuerClock } = platform;
   const app = await startApp(t);
   api.upsert({ ...app, route: "first.example.com" });
-  const { log } = await startRouter(t, configOf(platform, nats.port));
-  const port = Number((await log.line("gorouter.started")).data["port"]);
+  const { log, started } = startGorouter(t, configOf(platform, nats.port));
+  const port = Number((await started()).data["port"]);
   assert.deepEqual(await get(port, "first.example.com"), { status: 200, body: "first.example.com platform" });
 
   await log.line("Successfully-subscribed-to-routing-api-event-stream");
@@ -189,7 +145,7 @@ test("a client that the UAA does not know ends the start", { timeout: 30_000 }, 
   const nats = await startNats(t);
   const platform = nats === null ? null : await startPlatform(t);
   if (nats === null || platform === null) return;
-  const { log, exit } = await startRouter(t, configOf(platform, nats.port, "wrong"));
+  const { log, exit } = startGorouter(t, configOf(platform, nats.port, "wrong"));
   assert.equal(await exit, 1);
   const line = log.lines.at(-1);
   assert.equal(line?.message, "routing-api-connection-failed");
@@ -207,7 +163,7 @@ test("an API that asks for a certificate that we have not got ends the start", {
   const config = JSON.parse(configOf(platform, nats.port)) as { routing_api: Record<string, unknown> };
   delete config.routing_api["cert_chain"];
   delete config.routing_api["private_key"];
-  const { log, exit } = await startRouter(t, JSON.stringify(config));
+  const { log, exit } = startGorouter(t, JSON.stringify(config));
   assert.equal(await exit, 1);
   assert.equal(log.lines.at(-1)?.message, "routing-api-connection-failed");
   assert.match(String(log.lines.at(-1)?.data["error"]), /the routing API at https:.* did not answer/);
