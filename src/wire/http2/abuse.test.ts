@@ -256,6 +256,14 @@ test("a server that goes on with interim heads and never answers is cut off", ()
   failedByFlood(peer);
 });
 
+test("a long body that is on its way when its stream is reset is no flood", () => {
+  const peer = startPeer("server", { controlFrameBurst: 20, controlFramesPerSecond: 0 });
+  peer.send(headers(1, 0, ...POST));
+  peer.connection.sendHead(1, [":status", "413"], true);
+  for (let i = 0; i < 500; i++) peer.send(frame(DATA, 0, 1, "x".repeat(500)));
+  assert.equal(peer.events.length, 1);
+});
+
 test("replies that nobody reads are bounded", () => {
   const peer = startPeer("server", { controlFrameBurst: 1_000_000, maxPendingReplyBytes: 1_700 });
   const ping = frame(PING, 0, 0, "12345678");

@@ -539,9 +539,23 @@ test("a server stops in two steps, and settles when the last stream is answered"
   peer.send(headers(5, END_STREAM, ...GET));
   assert.deepEqual(resetsOf(peer.sent()), ["5:7"]);
   peer.connection.sendHead(1, [...OK], true);
+  peer.sent();
   assert.notEqual(peer.events.at(-1), "settled");
   peer.connection.sendHead(3, [...OK], true);
   assert.equal(peer.events.at(-1), "settled");
+});
+
+test("GOAWAY never names a later stream than it did before, also when the connection fails", () => {
+  const peer = startPeer("server");
+  peer.send(CLOSED);
+  peer.connection.shutdown();
+  const ping = peer.sent().find((each) => each.type === PING);
+  peer.send(frame(PING, ACK, 0, ping?.payload), headers(5, END_STREAM, ...GET), frame(PING, 0, 1));
+  const named = peer.sent().filter((each) => each.type === GOAWAY);
+  assert.deepEqual(
+    named.map((each) => each.payload.readUInt32BE(0)),
+    [1, 1],
+  );
 });
 
 test("a server without streams waits for what may be on its way before it settles", () => {

@@ -102,6 +102,8 @@ export class Http2Connection {
   readonly #resetIds = new Set<number>();
   /** Server: the highest id that the peer used. */
   #lastPeerStream = 0;
+  /** Server: the highest id that was not refused; what GOAWAY names, and so never more than it named before. */
+  #lastAccepted = 0;
   /** Client: the id of the next stream. */
   #nextStream = 1;
 
@@ -255,8 +257,8 @@ export class Http2Connection {
   #countReply(bytes: number): void {
     this.#replyBytes += bytes;
     const limit = this.#limits.maxPendingReplyBytes;
-    if (this.#replyBytes > limit)
-      throw http2Flood({ what: "frames' replies in bytes without reading them", limit });
+    if (this.#replyBytes <= limit) return;
+    throw http2Flood({ what: "bytes of frames whose replies it does not read", limit });
   }
 
   // === header blocks ===
@@ -318,6 +320,7 @@ export class Http2Connection {
       this.#replyReset(streamId, REFUSED_STREAM);
       return;
     }
+    this.#lastAccepted = streamId;
     const stream = this.#addStream(streamId);
     stream.remoteEnded = endsStream;
     const problem = this.#messages.problemOfRequest(fields, endsStream);
@@ -376,7 +379,7 @@ export class Http2Connection {
     const stream = this.#streams.get(streamId);
     if (stream === undefined || stream.closed) {
       this.#checkForgiven(streamId, "DATA");
-      this.#spendControlFrame();
+      if (dataLeft === 0) this.#spendControlFrame();
       this.#giveBack(length);
       return;
     }
@@ -639,11 +642,7 @@ export class Http2Connection {
 
   #rememberReset(streamId: number): void {
     const ids = this.#resetIds;
-    if (ids.size >= MAX_REMEMBERED_RESETS)
-      for (const oldest of ids) {
-        ids.delete(oldest);
-        break;
-      }
+    if (ids.size >= MAX_REMEMBERED_RESETS) ids.delete(ids.values().next().value as number);
     ids.add(streamId);
   }
 
@@ -677,7 +676,7 @@ export class Http2Connection {
     this.#streams.clear();
     this.#sender.dropAll();
     this.#activeStreams = 0;
-    this.#output.goawayFrame(this.#lastPeerStream, code, error.code);
+    this.#output.goawayFrame(this.#lastAccepted, code, error.code);
     this.#handler.failed(error);
   }
 
@@ -786,7 +785,7 @@ export class Http2Connection {
 
   #stop(): void {
     this.#phase = STOPPED;
-    this.#output.goawayFrame(this.#lastPeerStream, NO_ERROR, "");
+    this.#output.goawayFrame(this.#lastAccepted, NO_ERROR, "");
     this.#settleIfDone();
   }
 
