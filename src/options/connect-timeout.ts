@@ -9,7 +9,8 @@ export default defineOption({
   details:
     "Counts from the dial to the end of the TLS handshake, where there is one. After it another instance is asked; when none " +
     "is left the router answers 502. Takes the place of the router's `endpoint_dial_timeout` and, for upgrades, " +
-    "`websocket_dial_timeout`. Connections that are kept alive cost no wait.",
+    "`websocket_dial_timeout`. Connections that are kept alive cost no wait. Instances that speak " +
+    "HTTP/2 share theirs: for them it can only be shorter than the router's.",
   ...durationOf("Connect timeout"),
   protocols: ["http1", "http2"],
   since: "0.1",

@@ -408,8 +408,14 @@ export class Exchange implements ExchangeView, PickContext {
   }
 
   /** The route's own limits. @returns whether that has ended the exchange */
-  #isPastRules({ responseTimeoutMs, idleTimeoutMs }: RouteRules, nowMs: number): boolean {
-    const { client, candidate } = this;
+  #isPastRules({ connectTimeoutMs, responseTimeoutMs, idleTimeoutMs }: RouteRules, nowMs: number): boolean {
+    const { client, candidate, upstream } = this;
+    // The attempt began when its endpoint was picked.
+    const isConnecting = upstream !== null && !upstream.isConnected;
+    if (connectTimeoutMs !== 0 && isConnecting && nowMs - this.nowMs >= connectTimeoutMs) {
+      this.dialFailed(upstream, "i/o timeout");
+      return true;
+    }
     if (responseTimeoutMs !== 0 && candidate !== null && this.handedOverAtMs !== -1 && !this.hasResponded) {
       if (!client.body.done) this.#sendingAtMs = nowMs;
       if (nowMs - Math.max(this.handedOverAtMs, this.#sendingAtMs) >= responseTimeoutMs) {
@@ -507,8 +513,10 @@ export class Exchange implements ExchangeView, PickContext {
       this.needsFreshConnection = retry === "same-endpoint";
       this.failedAttemptsTimeMs = this.router.ticker.monotonicMs() - this.startedAtMs;
       this.#clearDeadlines();
-      if (candidate !== null && retry === "same-endpoint") this.#attemptAt(candidate);
-      else {
+      if (candidate !== null && retry === "same-endpoint") {
+        this.nowMs = this.router.ticker.nowMs;
+        this.#attemptAt(candidate);
+      } else {
         if (candidate !== null) this.tried.push(candidate.load);
         this.#refreshRoute();
         this.#attempt();

@@ -108,11 +108,8 @@ export class UpstreamConnection implements Upstream {
       return;
     }
     if (this.isConnected) return;
-    const ownLimitMs = this.exchange.route?.attachment.rules?.connectTimeoutMs ?? 0;
-    if (ownLimitMs !== 0) {
-      if (nowMs - this.dialStartedAtMs >= ownLimitMs) this.exchange.dialFailed(this, "i/o timeout");
-      return;
-    }
+    // Then the exchange looks at it itself.
+    if ((this.exchange.route?.attachment.rules?.connectTimeoutMs ?? 0) !== 0) return;
     const isTls = this.dialTimeMs >= 0;
     const limitMs = isTls
       ? config.tlsHandshakeTimeoutMs
