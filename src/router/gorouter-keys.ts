@@ -409,7 +409,7 @@ export const GOROUTER_KEYS = {
   drain_timeout: honoured(duration, 0, "Longest wait for requests in flight; 0 is `endpoint_timeout`."),
 
   // === logs, metrics ===
-  "access_log.file": honoured(text, "", "File of the access log; empty writes none."),
+  "access_log.file": honoured(text, "", "File of the access log, begun anew on SIGHUP; empty writes none."),
   "access_log.enable_streaming": accepted(false, "Access log to syslog."),
   "logging.syslog": honoured(text, "", "Beginning of `source` in the log; empty is `gorouter.stdout`."),
   "logging.syslog_addr": accepted("127.0.0.1:514", "Address of syslog."),

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
 import { Agent } from "node:http";
 import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 import { join } from "node:path";
@@ -89,11 +89,18 @@ test("workers share the port, and are one router to whoever asks", TIMEOUT, asyn
   assert.equal(endpoints.length, 1);
   assert.equal((await ask(status, { path: "/routes" })).status, 401);
 
+  // A log rotation.
+  renameSync(join(router.folder, "access.log"), join(router.folder, "access.log.1"));
+  router.child.kill("SIGHUP");
+  await router.log.line("tls-reload-skipped", 2);
+  for (let i = 0; i < 40; i++) await ask(port);
+
   router.child.kill("SIGTERM");
   assert.deepEqual(await router.exit, [0, null]);
-  const lines = file("access.log").trimEnd().split("\n");
-  assert.equal(lines.length, 40);
-  for (const line of lines) assert.match(line, /^shop\.example\.com - \[.* x_cf_routererror:"-"$/);
+  const [before, after] = ["access.log.1", "access.log"].map((name) => file(name).trimEnd().split("\n"));
+  assert.deepEqual([before?.length, after?.length], [40, 40]);
+  for (const line of [...(before ?? []), ...(after ?? [])])
+    assert.match(line, /^shop\.example\.com - \[.* x_cf_routererror:"-"$/);
   assert.equal(existsSync(join(router.folder, "router.pid")), false);
   assert.deepEqual(
     ["gorouter.started", "gorouter.stopping", "gorouter.stopped", "gorouter.exited"].map(
@@ -143,14 +150,40 @@ test(
     for (let i = 0; i < 10; i++) await ask(port);
     assert.equal(await metric(status, "rejected_requests"), 10);
 
-    process.kill(router.workerPids()[0] as number, "SIGKILL");
+    const [pid] = router.workerPids();
+    process.kill(pid as number, "SIGKILL");
     const { data } = await router.log.line("worker-ended");
-    assert.deepEqual([data["worker"], data["ended"]], [0, "SIGKILL"]);
+    assert.deepEqual([data["pid"], data["ended"]], [pid, "SIGKILL"]);
     for (let i = 0; i < 20; i++) assert.equal((await ask(port)).status, 404);
     assert.equal((await ask(health, { path: "/health" })).status, 200);
     await router.log.line("worker-started", 3);
     // What it had counted when somebody last looked stays counted.
     assert.equal(await metric(status, "rejected_requests"), 30);
+  },
+);
+
+test(
+  "without any worker the router is unhealthy and refuses clients, until one can start again",
+  TIMEOUT,
+  async (t) => {
+    const router = spawnRouter(t, (folder) => {
+      mkdirSync(join(folder, "log"));
+      return { ...TWO_WORKERS, access_log: { file: join(folder, "log", "access.log") } };
+    });
+    const { port, health } = await router.ports();
+    const healthNow = async () => (await ask(health, { path: "/health" })).status;
+    renameSync(join(router.folder, "log"), join(router.folder, "moved"));
+    for (const pid of router.workerPids()) process.kill(pid, "SIGKILL");
+    const { data } = await router.log.line("worker-not-started");
+    assert.match(String(data["error"]), /cannot start: .*access\.log/);
+    await router.log.line("worker-ended", 2);
+    assert.equal(await healthNow(), 503);
+    await assert.rejects(ask(port), { code: "ECONNREFUSED" });
+
+    mkdirSync(join(router.folder, "log"));
+    await router.log.line("worker-started", 3);
+    assert.equal(await healthNow(), 200);
+    assert.equal((await ask(port)).status, 404);
   },
 );
 

@@ -212,6 +212,43 @@ test("a worker that ends while its successor starts leaves its slot to the succe
   assert.equal(launched.length, 2);
 });
 
+test("a slot whose worker ends while its successor cannot start is filled like any other", async () => {
+  const { supervisor, start, worker, vacant, clock } = setUp(1);
+  await start();
+  const restarting = supervisor.restart();
+  await worker(0).end("SIGSEGV");
+  await worker(1).end("code 1");
+  assert.equal((await restarting).replaced, 0);
+  assert.deepEqual(vacant, [0]);
+  clock.advance(100);
+  await worker(2).serve();
+  assert.deepEqual(supervisor.serving, [worker(2)]);
+});
+
+test("a restart also replaces a worker that was just being started", async () => {
+  const { supervisor, start, worker, clock } = setUp(1);
+  await start();
+  await worker(0).end("SIGSEGV");
+  clock.advance(100);
+  const restarting = supervisor.restart();
+  await worker(1).serve();
+  await worker(2).serve();
+  assert.deepEqual(await restarting, { replaced: 1, problem: null });
+  assert.deepEqual(worker(1).heard, ["hand-over"]);
+  assert.deepEqual(supervisor.serving, [worker(2)]);
+});
+
+test("a start that fails also gives up a worker that was to come back", async () => {
+  const { supervisor, worker, clock, launched } = setUp(2);
+  const refused = assert.rejects(supervisor.start(), /ended with code 1/);
+  await worker(0).serve();
+  await worker(0).end("SIGSEGV");
+  await worker(1).end("code 1");
+  await refused;
+  clock.advance(60_000);
+  assert.equal(launched.length, 2);
+});
+
 test("one that does not end in time after handing over is killed", async () => {
   const { supervisor, start, worker, clock } = setUp(1);
   await start();

@@ -89,7 +89,7 @@ export class Supervisor<Message, W extends Worker<Message>> {
     try {
       await Promise.all(this.#slots.map((slot) => this.#fill(slot)));
     } catch (error) {
-      this.#isEnding = true;
+      this.#stopFilling();
       for (const worker of this.#all()) worker.kill();
       await Promise.all(this.#all().map((worker) => worker.ended));
       throw error;
@@ -106,14 +106,20 @@ export class Supervisor<Message, W extends Worker<Message>> {
     let replaced = 0;
     try {
       for (const slot of this.#slots) {
+        // It is being filled with what is to be replaced.
+        if (slot.starting !== null) await slot.starting.ready.catch(() => {});
         // An empty slot gets a new one anyway.
         if (slot.serving === null) continue;
-        await this.#fill(slot);
+        try {
+          await this.#fill(slot);
+        } catch (error) {
+          // The one before it ended meanwhile.
+          if (slot.serving === null && !this.#isEnding) this.#fillLater(slot);
+          return { replaced, problem: error as Error };
+        }
         replaced++;
       }
       return { replaced, problem: null };
-    } catch (error) {
-      return { replaced, problem: error as Error };
     } finally {
       this.#isRestarting = false;
     }
@@ -129,8 +135,7 @@ export class Supervisor<Message, W extends Worker<Message>> {
 
   /** Tells all workers to end, and kills who has not after `limitMs`. */
   async end(message: Message, limitMs: number): Promise<void> {
-    this.#isEnding = true;
-    for (const { pause } of this.#slots) pause?.clear();
+    this.#stopFilling();
     for (const worker of this.#all()) worker.send(message);
     await this.#killAfter(this.#all(), limitMs);
   }
@@ -188,6 +193,11 @@ export class Supervisor<Message, W extends Worker<Message>> {
         this.#fillLater(slot);
       });
     }, pauseMs);
+  }
+
+  #stopFilling(): void {
+    this.#isEnding = true;
+    for (const { pause } of this.#slots) pause?.clear();
   }
 
   #all(): W[] {
