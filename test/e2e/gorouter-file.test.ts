@@ -226,10 +226,17 @@ function keysOf(tree: object, prefix = ""): string[] {
   );
 }
 
-function startFolder(t: TestContext): string {
+/** NATS as deployments run it: a password, and certificates on both sides. */
+async function startTlsNats(t: TestContext, authority: Authority, server: Pair) {
   const folder = mkdtempSync(join(tmpdir(), "viaduct-nats-tls-"));
   t.after(() => rmSync(folder, { recursive: true }));
-  return folder;
+  const write = (name: string, content: string) => {
+    writeFileSync(join(folder, name), content);
+    return join(folder, name);
+  };
+  const files = ["--tlscacert", write("ca.pem", authority.certificate), "--tlscert"];
+  files.push(write("server.pem", server.certificate), "--tlskey", write("server.key", server.key));
+  return startNats(t, ["--user", "nats", "--pass", "nats-password", "--tlsverify", ...files]);
 }
 
 async function freePort(): Promise<number> {
@@ -296,32 +303,24 @@ test("a deployment's file with every key of gorouter's is taken as it is, and se
   const statusTlsPort = await freePort();
 
   let config = "";
-  const natsFiles: string[] = [];
   const prepare = (folder: string, natsPort: number) => {
     writeFileSync(join(folder, "uaa-ca.pem"), authority.certificate);
     writeFileSync(join(folder, "server.pem"), server.certificate);
     writeFileSync(join(folder, "server.key"), server.key);
     writeFileSync(join(folder, "error.html"), "<h1>{{ .Status }}</h1>");
     config = deployed({
-      ...{ folder, authority, server, client, natsPort, statusTlsPort },
+      folder,
+      authority,
+      server,
+      client,
+      natsPort,
+      statusTlsPort,
       routingApiPort: routingApi.port,
       uaaPort: uaa.port,
     });
     return config;
   };
-  const natsFolder = startFolder(t);
-  for (const [name, content] of [
-    ["ca.pem", authority.certificate],
-    ["server.pem", server.certificate],
-    ["server.key", server.key],
-  ] as const) {
-    natsFiles.push(join(natsFolder, name));
-    writeFileSync(natsFiles.at(-1) as string, content);
-  }
-  const nats = await startNats(t, [
-    ...["--user", "nats", "--pass", "nats-password", "--tlsverify"],
-    ...["--tlscacert", natsFiles[0], "--tlscert", natsFiles[1], "--tlskey", natsFiles[2]].map(String),
-  ]);
+  const nats = await startTlsNats(t, authority, server);
   if (nats === null) return;
   const appPort = await startApp(t, (request, response) => {
     response.setHeader("X-Powered-By", "itself");
