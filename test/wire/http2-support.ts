@@ -64,7 +64,7 @@ export async function startHttp2Router(
 /** A client's session; closed with the test. */
 export function openSession(
   t: TestContext,
-  router: RouterUnderTest,
+  router: { readonly router: { readonly tlsPort: number } },
   options: SecureClientSessionOptions = {},
 ): ClientHttp2Session {
   const session = connect(`https://127.0.0.1:${router.router.tlsPort}`, {
@@ -225,7 +225,7 @@ export class RawClient {
 /** @param given  what the client's SETTINGS hold; it has said nothing yet when this is null */
 export async function openRaw(
   t: TestContext,
-  router: RouterUnderTest,
+  router: { readonly router: { readonly tlsPort: number } },
   given: Buffer | null = Buffer.alloc(0),
 ): Promise<RawClient> {
   const socket = connectTls({
