@@ -8,7 +8,6 @@ import { routeServiceRequestFailed } from "../kernel/errors/route-services.ts";
 import {
   connectionLimitReached,
   emptyHost,
-  endpointProtocolUnsupported,
   noEndpoints,
   routeServiceUnsupported,
   unknownRoute,
@@ -228,10 +227,6 @@ function outcome(
   if (candidates.length === 0) return refusal(noEndpoints({ host: rawHost }));
   if (candidates.every(({ load }) => isFull(route.attachment, load)))
     return refusal(connectionLimitReached({ host: rawHost }));
-  const unreachable = candidates.filter(({ endpoint }) => endpoint.protocol === "http2");
-  if (unreachable.length === candidates.length) {
-    return refusal(endpointProtocolUnsupported({ endpoint: unreachable[0]?.address ?? "" }));
-  }
   return { status: null, routerError: "", text: handOver(router, route.attachment, method) };
 }
 
