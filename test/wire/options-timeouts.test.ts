@@ -1,11 +1,34 @@
 /** The waits that a route may set: for a connection, for the head of an answer, for anything to move. */
 import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
+import type { RouterConfig } from "../../src/router/index.ts";
+import type { RouteOptions } from "../../src/table/index.ts";
 import { type RouterUnderTest, script, startEndpoint, startRouter } from "./support.ts";
 
 const URI = "shop.example.com";
 const HOST = `Host: ${URI}\r\n`;
 const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
 const UPGRADE = `GET / HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n`;
+const SWITCHING = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+/** A request that its endpoint has got, up to and with `mark`. */
+async function ask(
+  t: TestContext,
+  options: RouteOptions,
+  {
+    config = {},
+    request = GET,
+    mark = "\r\n\r\n",
+  }: { readonly config?: Partial<RouterConfig>; readonly request?: string; readonly mark?: string } = {},
+) {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { config, routes: [{ uri: URI, ports: [endpoint.port], options }] });
+  const client = await router.connect();
+  client.send(request);
+  const upstream = await endpoint.accept();
+  await upstream.until(mark);
+  return { endpoint, router, client, upstream };
+}
 
 const routerError = (answer: string) => /X-Cf-RouterError: (.*)\r\n/.exec(answer)?.[1];
 
@@ -20,14 +43,7 @@ async function pass(router: RouterUnderTest, ms: number): Promise<void> {
 // === response-timeout ===
 
 script("an answer that has not begun in time is 504, and the endpoint is not blamed", async (t) => {
-  const endpoint = await startEndpoint(t);
-  const router = await startRouter(t, {
-    routes: [{ uri: URI, ports: [endpoint.port], options: { "response-timeout": "2s" } }],
-  });
-  const client = await router.connect();
-  client.send(GET);
-  const upstream = await endpoint.accept();
-  await upstream.message();
+  const { endpoint, router, client, upstream } = await ask(t, { "response-timeout": "2s" });
   router.clock.advance(1_900);
   assert.equal(client.waiting, "");
   router.clock.advance(200);
@@ -47,14 +63,11 @@ script("an answer that has not begun in time is 504, and the endpoint is not bla
 });
 
 script("a request that is still being sent does not use up the wait for its answer", async (t) => {
-  const endpoint = await startEndpoint(t);
-  const router = await startRouter(t, {
-    routes: [{ uri: URI, ports: [endpoint.port], options: { "response-timeout": "2s" } }],
-  });
-  const client = await router.connect();
-  client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 6\r\n\r\nabc`);
-  const upstream = await endpoint.accept();
-  await upstream.until("abc");
+  const { router, client, upstream } = await ask(
+    t,
+    { "response-timeout": "2s" },
+    { request: `POST / HTTP/1.1\r\n${HOST}Content-Length: 6\r\n\r\nabc`, mark: "abc" },
+  );
   router.clock.advance(10_000);
   client.send("def");
   await upstream.until("def");
@@ -65,15 +78,11 @@ script("a request that is still being sent does not use up the wait for its answ
 });
 
 script("an answer that has begun may take as long as it likes within the router's own limit", async (t) => {
-  const endpoint = await startEndpoint(t);
-  const router = await startRouter(t, {
-    config: { endpointTimeoutMs: 10_000 },
-    routes: [{ uri: URI, ports: [endpoint.port], options: { "response-timeout": "2s" } }],
-  });
-  const client = await router.connect();
-  client.send(GET);
-  const upstream = await endpoint.accept();
-  await upstream.message();
+  const { router, client, upstream } = await ask(
+    t,
+    { "response-timeout": "2s" },
+    { config: { endpointTimeoutMs: 10_000 } },
+  );
   upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
   await client.until("abc");
   router.clock.advance(11_000);
@@ -82,15 +91,11 @@ script("an answer that has begun may take as long as it likes within the router'
 });
 
 script("response-timeout may be longer than endpoint_timeout", async (t) => {
-  const endpoint = await startEndpoint(t);
-  const router = await startRouter(t, {
-    config: { endpointTimeoutMs: 1_000 },
-    routes: [{ uri: URI, ports: [endpoint.port], options: { "response-timeout": "5s" } }],
-  });
-  const client = await router.connect();
-  client.send(GET);
-  const upstream = await endpoint.accept();
-  await upstream.message();
+  const { router, client, upstream } = await ask(
+    t,
+    { "response-timeout": "5s" },
+    { config: { endpointTimeoutMs: 1_000 } },
+  );
   router.clock.advance(4_000);
   upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
   assert.match(await client.message(), /^HTTP\/1\.1 200 /);
@@ -132,13 +137,7 @@ script("a value above the operator's ceiling is as if it had not been set, and i
 // === idle-timeout ===
 
 script("an exchange in which nothing moves ends with 504 before the answer has begun", async (t) => {
-  const endpoint = await startEndpoint(t);
-  const router = await startRouter(t, {
-    routes: [{ uri: URI, ports: [endpoint.port], options: { "idle-timeout": "3s" } }],
-  });
-  const client = await router.connect();
-  client.send(GET);
-  await (await endpoint.accept()).message();
+  const { router, client } = await ask(t, { "idle-timeout": "3s" });
   await pass(router, 2_900);
   assert.equal(client.waiting, "");
   await pass(router, 300);
@@ -148,15 +147,11 @@ script("an exchange in which nothing moves ends with 504 before the answer has b
 });
 
 script("a stream lives as long as it is used, and past endpoint_timeout; then it is cut", async (t) => {
-  const endpoint = await startEndpoint(t);
-  const router = await startRouter(t, {
-    config: { endpointTimeoutMs: 4_000 },
-    routes: [{ uri: URI, ports: [endpoint.port], options: { "idle-timeout": "3s" } }],
-  });
-  const client = await router.connect();
-  client.send(GET);
-  const upstream = await endpoint.accept();
-  await upstream.message();
+  const { router, client, upstream } = await ask(
+    t,
+    { "idle-timeout": "3s" },
+    { config: { endpointTimeoutMs: 4_000 } },
+  );
   upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
   for (const event of ["one", "two", "six"]) {
     await pass(router, 2_500);
@@ -169,27 +164,18 @@ script("a stream lives as long as it is used, and past endpoint_timeout; then it
 });
 
 script("a client that stops sending its body is told with 408", async (t) => {
-  const endpoint = await startEndpoint(t);
-  const router = await startRouter(t, {
-    routes: [{ uri: URI, ports: [endpoint.port], options: { "idle-timeout": "3s" } }],
-  });
-  const client = await router.connect();
-  client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 6\r\n\r\nabc`);
-  await (await endpoint.accept()).until("abc");
+  const { router, client } = await ask(
+    t,
+    { "idle-timeout": "3s" },
+    { request: `POST / HTTP/1.1\r\n${HOST}Content-Length: 6\r\n\r\nabc`, mark: "abc" },
+  );
   await pass(router, 3_300);
   assert.match(await client.rest(), /^HTTP\/1\.1 408 [^]*\r\nConnection: close\r\n/);
 });
 
 script("a WebSocket in which neither side says anything is closed on both", async (t) => {
-  const endpoint = await startEndpoint(t);
-  const router = await startRouter(t, {
-    routes: [{ uri: URI, ports: [endpoint.port], options: { "idle-timeout": "3s" } }],
-  });
-  const client = await router.connect();
-  client.send(UPGRADE);
-  const upstream = await endpoint.accept();
-  await upstream.message();
-  upstream.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  const { router, client, upstream } = await ask(t, { "idle-timeout": "3s" }, { request: UPGRADE });
+  upstream.send(SWITCHING);
   await client.until("\r\n\r\n");
   await pass(router, 2_500);
   upstream.send("pong");
@@ -204,13 +190,8 @@ script("a WebSocket in which neither side says anything is closed on both", asyn
 });
 
 script("a quiet WebSocket of a route without the option stays", async (t) => {
-  const endpoint = await startEndpoint(t);
-  const router = await startRouter(t, { routes: [{ uri: URI, ports: [endpoint.port] }] });
-  const client = await router.connect();
-  client.send(UPGRADE);
-  const upstream = await endpoint.accept();
-  await upstream.message();
-  upstream.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  const { router, client, upstream } = await ask(t, {}, { request: UPGRADE });
+  upstream.send(SWITCHING);
   await client.until("\r\n\r\n");
   router.clock.advance(3_600_000);
   upstream.send("pong");
