@@ -10,6 +10,8 @@ export interface Member {
   seenAtMs: number;
   /** Grows with every registration that changes something: the highest in a pool is «the one registered last». */
   order: number;
+  /** Heard of next in its pool: a chain, because a list takes as much as a member, and most pools have one. */
+  next: Member | null;
 }
 
 /** The writer's side of a route. */
@@ -20,11 +22,17 @@ export interface Pool<A> {
   readonly path: string;
   /** By GUID. The first holds the route, so all readers agree, whatever order they heard of two in. */
   reservations: readonly Reservation[];
-  members: readonly Member[];
+  /** The first of the chain. */
+  members: Member | null;
   /** Set while an empty classic pool is still known; since when is null until the next prune tells the time. */
   lingering: { sinceMs: number | null } | null;
   /** The newest; null before the first. */
   route: TableRoute<A> | null;
+}
+
+/** In the order in which they were first heard of. */
+export function* membersOf(pool: Pool<unknown>): IterableIterator<Member> {
+  for (let member = pool.members; member !== null; member = member.next) yield member;
 }
 
 /** Immutable for readers, but that the attachment may be made as late as at its first read. */

@@ -7,7 +7,7 @@
  *   register/unregister/prune ──► members ──────────────┘
  */
 import { sameEndpoint, sameEndpoints, sameRecord, sameReservation } from "./equal.ts";
-import { type AttachmentMaker, type Member, type Pool, TableRoute } from "./pool.ts";
+import { type AttachmentMaker, type Member, membersOf, type Pool, TableRoute } from "./pool.ts";
 import { RouteIndex } from "./route-index.ts";
 import { parseRouteKey, type RouteKey } from "./route-key.ts";
 import { SharedStrings } from "./shared-strings.ts";
@@ -29,7 +29,7 @@ import {
 } from "./types.ts";
 
 const NO_OPTIONS: RouteOptions = Object.freeze({});
-/** What most pools have of reservations or of members; one list for all of them. */
+/** What most pools have of reservations; one list for all of them. */
 const NONE: readonly never[] = Object.freeze([]);
 
 /** About a millisecond when each of them makes a route. */
@@ -300,8 +300,13 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     // Whole, because a fraction would be an object of its own in each of them; upwards, so that nobody is pruned early.
     const seenAtMs = Math.ceil(nowMs);
     const { endpoint, options, routeServiceUrl, staleAfterMs } = registration;
-    const known = pool.members.find((member) => compareAddress(member.endpoint, endpoint) === 0);
-    if (known !== undefined) {
+    let last: Member | null = null;
+    let known = pool.members;
+    while (known !== null && compareAddress(known.endpoint, endpoint) !== 0) {
+      last = known;
+      known = known.next;
+    }
+    if (known !== null) {
       known.seenAtMs = seenAtMs;
       known.staleAfterMs = staleAfterMs;
       if (
@@ -319,30 +324,34 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
       this.#kept = this.#strings.shareEndpoint(endpoint);
     }
     const order = ++this.#lastOrder;
-    const fresh: Member = {
-      endpoint: this.#kept,
-      options,
-      routeServiceUrl,
-      staleAfterMs,
-      seenAtMs,
-      order,
-    };
-    pool.members =
-      known === undefined
-        ? pool.members.concat(fresh)
-        : pool.members.map((member) => (member === known ? fresh : member));
+    if (known === null) {
+      const fresh = {
+        endpoint: this.#kept,
+        options,
+        routeServiceUrl,
+        staleAfterMs,
+        seenAtMs,
+        order,
+        next: null,
+      };
+      if (last === null) pool.members = fresh;
+      else last.next = fresh;
+    } else {
+      known.endpoint = this.#kept;
+      known.options = options;
+      known.routeServiceUrl = routeServiceUrl;
+      known.order = order;
+    }
     pool.lingering = null;
     this.#rebuild(pool);
-    return known === undefined ? "new" : "updated";
+    return known === null ? "new" : "updated";
   }
 
   unregister({ uri, endpoint }: Pick<Registration, "uri" | "endpoint">): boolean {
     const pool = this.#findPool("http", parseRouteKey(uri));
     if (pool === undefined) return false;
-    const left = pool.members.filter((member) => compareAddress(member.endpoint, endpoint) !== 0);
-    if (left.length === pool.members.length) return false;
-    this.#setMembers(pool, left, null);
-    return true;
+    const isGone = (member: Member) => compareAddress(member.endpoint, endpoint) === 0;
+    return this.#removeMembers(pool, isGone, null).length > 0;
   }
 
   prune(nowMs: number): readonly { readonly route: string; readonly endpoint: Endpoint }[] {
@@ -360,13 +369,8 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
         this.#rebuild(pool);
         continue;
       }
-      if (!pool.members.some(isStale)) continue;
-      for (const { endpoint } of pool.members.filter(isStale)) pruned.push({ route: pool.key, endpoint });
-      this.#setMembers(
-        pool,
-        pool.members.filter((member) => !isStale(member)),
-        nowMs,
-      );
+      const gone = this.#removeMembers(pool, isStale, nowMs);
+      for (const { endpoint } of gone) pruned.push({ route: pool.key, endpoint });
     }
     return pruned;
   }
@@ -375,12 +379,30 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     this.#renewedAllAtMs = nowMs;
   }
 
-  #setMembers(pool: Pool<A>, members: readonly Member[], nowMs: number | null): void {
-    pool.members = members;
-    if (members.length === 0 && pool.reservations.length === 0 && this.#emptyPoolTimeoutMs > 0) {
+  /** Says which; readers see it if there were any. */
+  #removeMembers(
+    pool: Pool<A>,
+    isGone: (member: Member) => boolean,
+    nowMs: number | null,
+  ): readonly Member[] {
+    let gone: Member[] | null = null;
+    let last: Member | null = null;
+    for (let member = pool.members; member !== null; member = member.next) {
+      if (!isGone(member)) {
+        last = member;
+        continue;
+      }
+      gone ??= [];
+      gone.push(member);
+      if (last === null) pool.members = member.next;
+      else last.next = member.next;
+    }
+    if (gone === null) return NONE;
+    if (pool.members === null && pool.reservations.length === 0 && this.#emptyPoolTimeoutMs > 0) {
       pool.lingering = { sinceMs: nowMs };
     }
     this.#rebuild(pool);
+    return gone;
   }
 
   // === both ===
@@ -390,7 +412,7 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     const known = this.#findPool(protocol, address);
     if (known !== undefined) return known;
     const { key, path } = address;
-    const pool = { protocol, key, path, reservations: NONE, members: NONE, lingering: null, route: null };
+    const pool = { protocol, key, path, reservations: NONE, members: null, lingering: null, route: null };
     this.#unseen[protocol].set(key, pool);
     return pool;
   }
@@ -403,7 +425,7 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
   #rebuild(pool: Pool<A>): void {
     const previous = pool.route;
     const reservation = pool.reservations[0] ?? null;
-    if (reservation === null && pool.members.length === 0 && pool.lingering === null) {
+    if (reservation === null && pool.members === null && pool.lingering === null) {
       this.#unseen[pool.protocol].delete(pool.key);
       if (previous === null) return;
       pool.route = null;
@@ -412,7 +434,7 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
       return;
     }
     // A reservation decides everything it can say, even by saying nothing: `{}` and null are answers.
-    const source = reservation ?? latest(pool.members) ?? previous;
+    const source = reservation ?? latest(pool) ?? previous;
     const path = reservation === null ? pool.path : parseRouteKey(reservation.route).path;
     const options = source?.options ?? NO_OPTIONS;
     const routeServiceUrl = source?.routeServiceUrl ?? null;
@@ -450,7 +472,10 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
   }
 
   #endpointsOf(pool: Pool<A>, reservation: Reservation | null): readonly Endpoint[] {
-    const classic = pool.members.map((member) => member.endpoint);
+    const first = pool.members;
+    // A list of one that grew would keep room for more.
+    const classic =
+      first?.next === null ? [first.endpoint] : Array.from(membersOf(pool), (member) => member.endpoint);
     if (reservation === null) return classic;
     const native = reservation.destinations.flatMap((destination) =>
       this.#join(reservation.protocol, destination),
@@ -492,10 +517,10 @@ function firstPort(endpoints: readonly Endpoint[]): number {
   return known.length === 0 ? 0 : Math.min(...known);
 }
 
-function latest(members: readonly Member[]): Member | undefined {
-  let last = members[0];
-  for (const member of members) {
-    if (last !== undefined && member.order > last.order) last = member;
+function latest(pool: Pool<unknown>): Member | null {
+  let last = pool.members;
+  for (const member of membersOf(pool)) {
+    if (last !== null && member.order > last.order) last = member;
   }
   return last;
 }
