@@ -19,6 +19,7 @@ import { createHttpApi, type HttpApi } from "../http/index.ts";
 import type { Logger } from "../kernel/index.ts";
 import { type ContextOptions, createContext, type Context } from "./context.ts";
 import type { Access, Call, Endpoint, Payload, Query } from "./endpoint.ts";
+import { renderDocs } from "./docs-page.ts";
 import { metadataProblems } from "./metadata.ts";
 import { describeApi } from "./openapi.ts";
 import { type Caller, callerOf, NOBODY } from "./permissions.ts";
@@ -26,6 +27,9 @@ import { endpoints } from "./resources/index.ts";
 import { errorAnswer } from "./respond.ts";
 import { problemsOf } from "./schema.ts";
 import { registerUaa } from "./uaa.ts";
+
+/** The page needs its own style and nothing else. */
+const DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
 export interface CloudControllerDeps extends ContextOptions {
   /** Checks the token of every call. */
@@ -45,6 +49,11 @@ export function buildCloudController(deps: CloudControllerDeps): HttpApi {
   for (const endpoint of endpoints) register(api, endpoint, context, deps.verifier);
   let document: object | undefined;
   api.get("/v3/openapi.json", async () => (document ??= describeApi(endpoints, context.externalUrl())));
+  let page: string | undefined;
+  api.get("/v3/docs", async (_request, reply) => {
+    void reply.type("text/html; charset=utf-8").header("content-security-policy", DOCS_POLICY);
+    return (page ??= renderDocs(endpoints, context.externalUrl()));
+  });
   const { issuer } = deps;
   if (issuer !== undefined) {
     void api.register(

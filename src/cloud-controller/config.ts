@@ -65,6 +65,11 @@ export const cloudControllerSection = configSection("cloud-controller", {
     default: [],
     describe: "Names that no app may take, because the platform answers there: `api.example.com`.",
   }),
+  reservedDomains: setting.list({
+    key: "reserved_private_domains",
+    default: [],
+    describe: "Names that no organization may have as its private domain: `com`, `co.uk`.",
+  }),
   localLifecycle: setting.boolean({
     key: "local_lifecycle",
     default: false,

@@ -74,6 +74,8 @@ export interface TestApi {
     headers?: Record<string, string>;
     payload?: string | Buffer;
   }): Promise<Reply>;
+  /** What is not JSON, as it came. */
+  page(url: string): Promise<{ readonly body: string; readonly headers: Readonly<Record<string, unknown>> }>;
   /** The GUID of what a `POST` makes; fails the test when it does not. */
   create(path: string, body: object, token?: string): Promise<string>;
   /** `resources` of a list; fails the test when there are none. */
@@ -160,7 +162,8 @@ export async function startApi(t: TestContext, options: TestApiOptions = {}): Pr
 
   const request: TestApi["request"] = async ({ method, url, headers = {}, payload }) => {
     const answer = await api.inject({ method, url, headers, ...(payload !== undefined && { payload }) });
-    const body = (answer.body === "" ? {} : JSON.parse(answer.body)) as Json;
+    const isJson = String(answer.headers["content-type"]).includes("json");
+    const body = (isJson && answer.body !== "" ? JSON.parse(answer.body) : {}) as Json;
     const errors = (body.errors ?? []) as unknown as readonly { detail: string }[];
     return {
       status: answer.statusCode,
@@ -199,6 +202,10 @@ export async function startApi(t: TestContext, options: TestApiOptions = {}): Pr
     relay,
     request,
     call,
+    async page(url) {
+      const { body, headers } = await api.inject({ method: "GET", url });
+      return { body, headers };
+    },
     create,
     get: (path, token) => call("GET", path, undefined, token),
     post: (path, body, token) => call("POST", path, body, token),

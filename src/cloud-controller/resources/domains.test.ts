@@ -263,3 +263,13 @@ test("a TCP route that asks for no port gets a free one, until the router group 
     `Port '${ofSibling?.port}' is not available. Try a different port or use a different domain.`,
   ]);
 });
+
+test("a reserved name is nobody's private domain, and may be shared with everybody", async (t) => {
+  const api = await startApi(t, { flags: { "cloud-controller.reserved_private_domains": "co.example" } });
+  const reply = await api.post("/v3/domains", { name: "CO.example", ...owned(api.organization) });
+  assert.deepEqual(reply.details, [
+    'The "CO.example" domain is reserved and cannot be used for org-scoped domains.',
+  ]);
+  await api.create("/v3/domains", { name: "shop.co.example", ...owned(api.organization) });
+  await api.create("/v3/domains", { name: "co.example" });
+});

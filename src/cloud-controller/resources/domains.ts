@@ -88,6 +88,11 @@ async function createDomain(call: Call<Static<typeof CreateDomain>>): Promise<st
       refuse("Domain cannot be shared with owning organization.");
     }
     await demandOrganizations(call, sharedWith);
+    if (
+      context.config.reservedDomains.some((reserved) => reserved.toLowerCase() === body.name.toLowerCase())
+    ) {
+      refuse(`The "${body.name}" domain is reserved and cannot be used for org-scoped domains.`);
+    }
   }
   const guid = newGuid();
   const name = body.name.toLowerCase();

@@ -1,0 +1,170 @@
+/** The document, the page, and requests made from the document: whatever comes, the answer is as it says. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { Check } from "typebox/schema";
+import type { Endpoint } from "./endpoint.ts";
+import { describeApi } from "./openapi.ts";
+import { endpoints } from "./resources/index.ts";
+import { startApi, type TestApi } from "./testing.ts";
+
+interface Operation {
+  readonly operationId: string;
+  readonly parameters: readonly { name: string; in: string }[];
+  readonly responses: Readonly<
+    Record<string, { content: { "application/json": { schema: { $ref: string } } } }>
+  >;
+}
+interface Document {
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly components: { readonly schemas: Readonly<Record<string, object>> };
+}
+
+const REQUESTS_PER_ENDPOINT = 8;
+/** A failure prints it; give it here to see the same again. */
+const SEED = Number(process.env["VIADUCT_TEST_SEED"] ?? Date.now() % 1_000_000);
+
+test("every endpoint is in the document, once, with its path's parameters", async (t) => {
+  const api = await startApi(t);
+  const reply = await api.request({ method: "GET", url: "/v3/openapi.json" });
+  assert.equal(reply.status, 200);
+  const document = reply.body as unknown as Document;
+  const operations = Object.values(document.paths).flatMap((path) => Object.values(path));
+  assert.equal(operations.length, endpoints.length);
+  assert.equal(new Set(operations.map((operation) => operation.operationId)).size, endpoints.length);
+  for (const { method, path } of endpoints) {
+    const operation = document.paths[path.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()];
+    const inPath = operation?.parameters.filter((each) => each.in === "path").map(({ name }) => name);
+    assert.deepEqual(
+      inPath,
+      [...path.matchAll(/:(\w+)/g)].map(([, name]) => name),
+    );
+  }
+});
+
+test("the page for people names every endpoint and loads nothing", async (t) => {
+  const api = await startApi(t);
+  const { body, headers } = await api.page("/v3/docs");
+  assert.match(String(headers["content-type"]), /^text\/html/);
+  for (const { path } of endpoints) assert(body.includes(`</span> ${path}</h3>`), path);
+  assert.doesNotMatch(body, /<script|src=|@import|https?:\/\/(?!localhost)/);
+});
+
+test("whatever is asked, nothing is our fault, and every answer has the shape the document gives it", async (t) => {
+  const api = await startApi(t);
+  const known = await populate(api);
+  const document = describeApi(endpoints, "http://localhost:8080") as Document;
+  let successes = 0;
+  for (const [i, endpoint] of endpoints.entries()) {
+    const samples = fc.sample(requestOf(endpoint, known), { numRuns: REQUESTS_PER_ENDPOINT, seed: SEED + i });
+    for (const { url, body } of samples) {
+      const { status, body: answer } = await api.call(endpoint.method, url, body);
+      const about = `seed ${SEED}: ${endpoint.method} ${url} ${JSON.stringify(body)} → ${status} ${JSON.stringify(answer)}`;
+      assert(status < 500, about);
+      if (status < 300) successes += 1;
+      if (Object.keys(answer).length === 0) continue;
+      const schema = schemaOf(document, endpoint, status);
+      assert(Check(schema, answer), about);
+    }
+  }
+  assert(successes > endpoints.length / 3, `${successes} requests were good: the others test one door only`);
+});
+
+function schemaOf(document: Document, { path, method }: Endpoint, status: number): object {
+  const operation = document.paths[path.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()];
+  const { $ref = "" } =
+    operation?.responses[`${Math.floor(status / 100)}XX`]?.content["application/json"].schema ?? {};
+  return document.components.schemas[$ref.split("/").at(-1) ?? ""] ?? assert.fail($ref);
+}
+
+/** One of everything, so that requests reach beyond «not found». */
+async function populate(api: TestApi): Promise<readonly string[]> {
+  await api.patch("/v3/feature_flags/route_sharing", { enabled: true });
+  const inSpace = { space: { data: { guid: api.space } } };
+  const route = await api.create("/v3/routes", {
+    host: "shop",
+    relationships: { ...inSpace, domain: { data: { guid: api.domain } } },
+  });
+  const app = await api.create("/v3/apps", { name: "shop", relationships: inSpace });
+  const instance = await api.create("/v3/service_instances", {
+    type: "user-provided",
+    name: "guard",
+    route_service_url: "https://guard.example.com",
+    relationships: inSpace,
+  });
+  const own = await api.create("/v3/domains", {
+    name: "own.example.com",
+    relationships: { organization: { data: { guid: api.organization } } },
+  });
+  const segment = await api.create("/v3/isolation_segments", { name: "apart" });
+  return [api.organization, api.space, api.domain, route, app, instance, own, segment];
+}
+
+interface Request {
+  readonly url: string;
+  readonly body: object | undefined;
+}
+
+function requestOf(
+  { method, path, parameters, body }: Endpoint,
+  known: readonly string[],
+): fc.Arbitrary<Request> {
+  // What everything else is in must not go before everything else was tried.
+  const targets = method === "DELETE" ? known.slice(3) : known;
+  const guid = fc.oneof({ weight: 3, arbitrary: fc.constantFrom(...targets) }, fc.string());
+  const values = fc.oneof(guid, fc.string(), fc.integer().map(String), fc.constant(""));
+  const query: fc.Arbitrary<[string, string][]> =
+    parameters.length === 0
+      ? fc.constant([])
+      : fc.array(fc.tuple(fc.constantFrom(...parameters, "unknown", "created_ats[gt]"), values), {
+          maxLength: 3,
+        });
+  return fc
+    .record({
+      guids: fc.array(guid, { minLength: 3, maxLength: 3 }),
+      query,
+      body: body === undefined ? fc.constant(undefined) : valueOf(body, known),
+    })
+    .map(({ guids, query, body }) => {
+      let i = 0;
+      const filled = path.replaceAll(/:\w+/g, () => encodeURIComponent(guids[i++] ?? "") || "x");
+      const search = new URLSearchParams(query.map(([name, value]) => [name, value]));
+      return { url: search.size === 0 ? filled : `${filled}?${search}`, body: body as object | undefined };
+    });
+}
+
+interface SchemaNode {
+  readonly type?: string | readonly string[];
+  readonly enum?: readonly unknown[];
+  readonly properties?: Readonly<Record<string, object>>;
+  readonly items?: object;
+}
+
+/** Mostly what the schema asks for, sometimes anything at all. */
+function valueOf(schema: object, known: readonly string[]): fc.Arbitrary<unknown> {
+  return fc.oneof(
+    { weight: 6, arbitrary: fitting(schema, known) },
+    { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
+  );
+}
+
+function fitting(schema: object, known: readonly string[]): fc.Arbitrary<unknown> {
+  const { type, enum: values, properties, items } = schema as SchemaNode;
+  if (values !== undefined && values.length > 0) return fc.constantFrom(...values);
+  if (properties !== undefined) {
+    const keys = Object.entries(properties).map(([key, node]) => [key, valueOf(node, known)] as const);
+    return fc.record(Object.fromEntries(keys), { requiredKeys: keys.slice(0, 2).map(([key]) => key) });
+  }
+  switch ([type].flat()[0]) {
+    case "string":
+      return fc.oneof(fc.constantFrom(...known), fc.string(), fc.constantFrom("*", "/", "a.b", "shop"));
+    case "integer":
+      return fc.integer();
+    case "boolean":
+      return fc.boolean();
+    case "array":
+      return fc.array(valueOf(items ?? {}, known), { maxLength: 3 });
+    default:
+      return fc.jsonValue({ maxDepth: 2 });
+  }
+}
