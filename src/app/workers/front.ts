@@ -16,6 +16,7 @@ const ANSWER_LIMIT_MS = 5_000;
 const DEFAULT_LAST = 20;
 
 export interface Asked {
+  readonly slot: number;
   /** Null while it cannot be asked. */
   readonly status: { readonly url: string; readonly authorization: string } | null;
   /** Resolves when it has ended; then `lastMetrics` is what it said of them. */
@@ -34,7 +35,8 @@ export interface Front {
 export function createFront(log: Logger): Front {
   /** With the last page that each was seen with: a worker that is killed has no last words. */
   const workers = new Map<Asked, string>();
-  let ended = "";
+  /** By slot, the sum of those that have ended. */
+  const ended = new Map<number, string>();
 
   const ask = async (worker: Asked, path: string): Promise<Response | null> => {
     if (worker.status === null) return null;
@@ -67,7 +69,8 @@ export function createFront(log: Logger): Front {
     add(worker) {
       workers.set(worker, "");
       void worker.ended.then(() => {
-        ended = sumEnded(ended, worker.lastMetrics || (workers.get(worker) ?? ""));
+        const { slot, lastMetrics } = worker;
+        ended.set(slot, sumEnded(ended.get(slot) ?? "", lastMetrics || (workers.get(worker) ?? "")));
         workers.delete(worker);
       });
     },
@@ -92,18 +95,17 @@ export function createFront(log: Logger): Front {
     },
 
     async metrics() {
-      const pages = await Promise.all(
-        [...workers.keys()].map(async (worker) => {
-          const response = await ask(worker, "/metrics");
-          // One that ends meanwhile cuts its answer.
-          const page = response?.ok ? await response.text().catch(() => "") : "";
-          // It may have ended while it was asked; then its last words are counted already.
-          if (!workers.has(worker)) return "";
-          if (page !== "") workers.set(worker, page);
-          return workers.get(worker) ?? "";
-        }),
-      );
-      return sumMetrics(pages, ended);
+      const asking = [...workers.keys()].map(async (worker) => {
+        const response = await ask(worker, "/metrics");
+        // One that ends meanwhile cuts its answer.
+        const page = response?.ok ? await response.text().catch(() => "") : "";
+        // One that has ended while it was asked is counted by its last words.
+        if (page !== "" && workers.has(worker)) workers.set(worker, page);
+      });
+      await Promise.all(asking);
+      const slots = new Map([...ended].map(([slot, page]) => [slot, [page]]));
+      for (const [{ slot }, page] of workers) slots.set(slot, [page, ...(slots.get(slot) ?? [])]);
+      return sumMetrics([...slots.values()]);
     },
   };
 }

@@ -3,7 +3,7 @@
  *
  *   counters and histograms are added up, those of workers that have ended too: a counter that falls reads as a restart
  *   gauges are added up over the workers that are there
- *   what every worker knows of the same table and the same messages is said once
+ *   what every worker knows of the same table and the same messages is said once: by the slot that has seen the most
  */
 
 /** Every worker hears every message and keeps the whole table. */
@@ -29,28 +29,33 @@ interface Family {
 type Page = Map<string, Family>;
 
 /**
- * @param live  Pages of the workers that are there.
- * @param ended  Sum of those that have ended, as {@link sumEnded} made it.
+ * @param slots  Of each the pages of its workers that are there, and the sum of those before them, as {@link sumEnded}
+ * made it.
  */
-export function sumMetrics(live: readonly string[], ended: string): string {
-  const pages = live.map(parsePage);
+export function sumMetrics(slots: readonly (readonly string[])[]): string {
   const sum: Page = new Map();
-  for (const page of pages) addPage(sum, page, "live");
-  addPage(sum, parsePage(ended), "ended");
+  for (const pages of slots) {
+    const slot: Page = new Map();
+    for (const page of pages) addPage(slot, parsePage(page), isTableGauge);
+    addPage(sum, slot, (name) => SAME_IN_ALL.has(name));
+  }
   return writePage(sum);
 }
 
-/** What is left of two pages when their workers have ended. */
+/** What is left of two pages when their workers have ended: nothing is open there any more. */
 export function sumEnded(before: string, page: string): string {
   const sum: Page = new Map();
-  for (const one of [before, page]) addPage(sum, parsePage(one), "ended");
+  for (const one of [before, page]) addPage(sum, parsePage(one), isTableGauge);
+  for (const [name, { type }] of sum) if (type === "gauge") sum.delete(name);
   return writePage(sum);
 }
 
-function addPage(sum: Page, page: Page, from: "live" | "ended"): void {
-  for (const [name, { type, comments, samples }] of page) {
-    // Nothing is open any more at a worker that has ended.
-    if (from === "ended" && type === "gauge") continue;
+const isTableGauge = (name: string, { type }: Family) => type === "gauge" && SAME_IN_ALL.has(name);
+
+/** @param isSame  Both say the same thing, and the greater number is it. */
+function addPage(sum: Page, page: Page, isSame: (name: string, family: Family) => boolean): void {
+  for (const [name, added] of page) {
+    const { type, comments, samples } = added;
     let family = sum.get(name);
     if (family === undefined) {
       family = { type, comments, samples: new Map() };
@@ -58,9 +63,8 @@ function addPage(sum: Page, page: Page, from: "live" | "ended"): void {
     }
     for (const [sample, value] of samples) {
       const before = family.samples.get(sample);
-      const combined =
-        before === undefined ? value : SAME_IN_ALL.has(name) ? Math.max(before, value) : before + value;
-      family.samples.set(sample, combined);
+      const both = (one: number) => (isSame(name, added) ? Math.max(one, value) : one + value);
+      family.samples.set(sample, before === undefined ? value : both(before));
     }
   }
 }

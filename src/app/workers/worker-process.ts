@@ -13,6 +13,7 @@ const ENTRY = join(import.meta.dirname, "worker.ts");
 const FIRST_SOCKET_FD = 4;
 
 export interface WorkerProcess extends Worker<ToWorker> {
+  readonly slot: number;
   /** Where it answers the primary's questions; null while it does not serve. */
   readonly status: { readonly url: string; readonly authorization: string } | null;
   /** What it said of its metrics at its end; "" when it could not. */
@@ -84,6 +85,7 @@ export function launchWorker(given: {
   });
   const authorization = `Basic ${Buffer.from(`${STATUS_USER}:${statusPassword}`).toString("base64")}`;
   return {
+    slot,
     pid: child.pid ?? 0,
     ready: ready.promise,
     ended: ended.promise,
