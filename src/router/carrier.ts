@@ -3,12 +3,15 @@
  * were a connection of its own. The part of `net.Socket` that exchanges use, under its names.
  */
 import type { Socket } from "node:net";
+import type { OnBytes } from "./receive-buffer.ts";
 
 export interface Carrier {
   /** Ours; undefined when it is not known. */
   readonly localAddress?: string | undefined;
   /** Written bytes wait in our memory; the listener hears `drained` when they have gone. */
   readonly writableNeedDrain: boolean;
+  /** How many. */
+  readonly writableLength: number;
   /** The bytes must stay as they are until they have gone. @returns false when {@link writableNeedDrain} */
   write(bytes: Buffer): boolean;
   /** A character per byte. */
@@ -29,8 +32,7 @@ export interface Carrier {
 
 /** The reading end of a carrier. */
 export interface CarrierListener {
-  /** The bytes are valid during the call only. */
-  readonly received: (bytes: Buffer, size: number) => void;
+  readonly received: OnBytes;
   readonly drained: () => void;
   /** The other end says no more. */
   readonly ended: () => void;

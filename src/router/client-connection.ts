@@ -15,6 +15,7 @@ import type { Carrier } from "./carrier.ts";
 import type { ClientTransport } from "./client-transport.ts";
 import type { RouterContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
+import { OWN_MEMORY, type ReadMemory } from "./receive-buffer.ts";
 import { readHead, readHeadText } from "./read-head.ts";
 import { type ClientCertHeader, clientCertHeader } from "./xfcc.ts";
 
@@ -49,7 +50,7 @@ export class ClientConnection {
   readonly head = new RequestHead();
   readonly body = new BodyReader();
   readonly exchange: Exchange;
-  /** Received, not yet used. */
+  /** Received, not yet used. During a read it may be the memory that is read into: see {@link keepHeld}. */
   held: Buffer | null = null;
   /** Received part of an unfinished head, and its last three characters. */
   text = "";
@@ -61,6 +62,8 @@ export class ClientConnection {
   #state: State = "head";
   /** Since when nothing moved, by the ticker. */
   #quietSinceMs: number;
+  #memory: ReadMemory = OWN_MEMORY;
+  #borrowsHeld = false;
   #isReading = false;
   #isPaused = false;
 
@@ -131,7 +134,7 @@ export class ClientConnection {
 
   /** Bytes that were read before there was this connection. */
   receiveEarly(bytes: Buffer): void {
-    if (bytes.length > 0) this.#receive(bytes, bytes.length);
+    if (bytes.length > 0) this.#receive(bytes, bytes.length, OWN_MEMORY);
   }
 
   /** A whole head at once; only when {@link isIdle}. @param lineCount  of its header lines */
@@ -152,6 +155,11 @@ export class ClientConnection {
     this.headStartedAtMs = this.router.ticker.monotonicMs();
     this.#state = "exchange";
     this.exchange.refuse(error);
+  }
+
+  /** Bytes of {@link held} for longer than the present read lasts. */
+  keepHeld(held: Buffer, from: number, to: number): Buffer {
+    return this.#borrowsHeld ? this.#memory.keep(held, from, to) : held.subarray(from, to);
   }
 
   startTunnel(): void {
@@ -226,7 +234,8 @@ export class ClientConnection {
     }
   }
 
-  readonly #receive = (bytes: Buffer, size: number) => {
+  readonly #receive = (bytes: Buffer, size: number, memory: ReadMemory) => {
+    this.#memory = memory;
     this.#quietSinceMs = this.router.ticker.nowMs;
     switch (this.#state) {
       case "head":
@@ -234,14 +243,19 @@ export class ClientConnection {
         // Answers that the client does not take must not pile up: no further request until it does.
         if (this.isFull) this.#hold(bytes, size);
         else this.#readOn(bytes, size);
-        return;
+        break;
       case "exchange":
         this.#hold(bytes, size);
         this.exchange.requestReceived();
-        return;
+        break;
       case "tunnel":
-        this.exchange.tunnelUp(Buffer.copyBytesFrom(bytes, 0, size));
+        this.exchange.tunnelUp(memory.keep(bytes, 0, size));
+        break;
+      default:
+        return false;
     }
+    this.#endRead();
+    return this.#state === "exchange" && !this.body.done;
   };
 
   /**
@@ -267,9 +281,22 @@ export class ClientConnection {
 
   /** For later; reading pauses when it becomes much, and goes on when it is used. */
   #hold(bytes: Buffer, size: number): void {
-    const copy = Buffer.copyBytesFrom(bytes, 0, size);
-    this.held = this.held === null ? copy : Buffer.concat([this.held, copy]);
-    if (this.held.length > MAX_HELD_BYTES) this.pause();
+    if (this.held === null) this.#borrow(bytes, 0, size);
+    else this.held = Buffer.concat([this.held, bytes.subarray(0, size)]);
+    if ((this.held?.length ?? 0) > MAX_HELD_BYTES) this.pause();
+  }
+
+  #borrow(bytes: Buffer, from: number, to: number): void {
+    this.held = bytes.subarray(from, to);
+    this.#borrowsHeld = true;
+  }
+
+  /** The memory of the read goes back: what is still held of it is kept. */
+  #endRead(): void {
+    if (this.#borrowsHeld && this.held !== null)
+      this.held = this.#memory.keep(this.held, 0, this.held.length);
+    else if (this.exchange.hasPassedOn) this.#memory.reuse();
+    this.#borrowsHeld = false;
   }
 
   /** Takes one head, or the rest of a body, from the bytes; holds what is behind it. */
@@ -287,7 +314,7 @@ export class ClientConnection {
       }
       return;
     }
-    if (used < size) this.held = Buffer.copyBytesFrom(bytes, used, size - used);
+    if (used < size) this.#borrow(bytes, used, size);
     if (this.#state === "skipping") {
       if (this.body.done) this.#state = "head";
     } else if (this.text === "") {
@@ -326,6 +353,7 @@ export class ClientConnection {
     const wasExchanging = this.#state === "exchange" || this.#state === "tunnel";
     this.#state = "closed";
     this.held = null;
+    this.#memory.close();
     this.router.clients.delete(this);
     if (!this.isHttp2) this.router.counters.activeConnections--;
     if (wasExchanging) this.exchange.clientGone();

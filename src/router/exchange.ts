@@ -281,7 +281,9 @@ export class Exchange implements ExchangeView, PickContext {
     if (this.isTunnel) {
       this.responseBodyBytes += size;
       this.client.touch();
-      if (!this.client.socket.write(Buffer.copyBytesFrom(bytes, 0, size))) upstream.socket.pause();
+      const { socket } = this.client;
+      if (!socket.write(upstream.memory.keep(bytes, 0, size))) upstream.socket.pause();
+      else if (socket.writableLength === 0) upstream.memory.reuse();
       return;
     }
     try {
@@ -330,6 +332,11 @@ export class Exchange implements ExchangeView, PickContext {
   }
 
   // === the client side ===
+
+  /** Nothing of the request waits in our memory for the endpoint to take it. */
+  get hasPassedOn(): boolean {
+    return this.upstream !== null && this.upstream.socket.writableLength === 0;
+  }
 
   /** Bytes wait in `client.held`. */
   requestReceived(): void {

@@ -15,6 +15,7 @@ import { type ClientTransport, peerOf, plainTransport } from "./client-transport
 import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
 import { ClientSession } from "./http2/client-session.ts";
+import { OWN_MEMORY } from "./receive-buffer.ts";
 import type { ClientTls } from "./tls/tls-handshakes.ts";
 
 /**
@@ -44,7 +45,9 @@ const PROTOCOLS: Readonly<Record<string, (router: RouterContext, client: SecureC
       // Measured: the shared buffer of plain connections gains nothing here that could be told from noise, because
       // TLS hands out its records in memory of their own size; and it would lean on more that is not documented.
       open: (listener) =>
-        attach(socket, listener).on("data", (chunk: Buffer) => listener.received(chunk, chunk.length)),
+        attach(socket, listener).on("data", (chunk: Buffer) =>
+          listener.received(chunk, chunk.length, OWN_MEMORY),
+        ),
     }),
 };
 export const alpnProtocolsOf = ({ enablesHttp2 }: Pick<RouterConfig, "enablesHttp2">): readonly string[] =>

@@ -1,21 +1,113 @@
 /**
- * All connections read into the same memory: a read is dealt with before the next one begins, and what must live
- * longer is copied. It saves an allocation of 64 KiB per read.
+ * Memory that connections read into. As long as reads are short, all connections share one piece: a read is dealt with
+ * before the next one begins, and what must live longer is copied, which saves an allocation of 64 KiB per read. A
+ * connection in the middle of a large body gets memory of its own, which is written on as it is.
+ *
+ *   shared ──a long read, and more to come──► own ──no more to come, or short reads──► shared
+ *                                            │   ▲
+ *                                            └───┘ kept: the next read goes elsewhere
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
 
-const RECEIVE_BUFFER = Buffer.allocUnsafeSlow(64 * 1024);
+const SHARED: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+/** Fewer reads per body; measured with bodies of 1 MiB. */
+const OWN_BYTES = 128 * 1024;
+/** What a read must have brought for the next one to go into own memory, and to stay there. */
+const LONG_BYTES = 32 * 1024;
+const STILL_LONG_BYTES = 16 * 1024;
+/** Connections that have own memory at the same time: bodies that stall must not take more than so much of it. */
+const MAX_OWNERS = 256;
+let owners = 0;
+/** Own memory that nobody has at the moment, the last one warm in the processor's caches. */
+const spare: Buffer[] = [];
+const MAX_SPARE = 64;
 
-export type OnBytes = (bytes: Buffer, size: number) => void;
+/** Whose the bytes of a read are. */
+export interface ReadMemory {
+  /** `bytes[from, to)` for longer than the read lasts: as they are where that is possible, else copied. */
+  keep(bytes: Buffer, from: number, to: number): Buffer;
+  /** Nobody needs what was kept of this read any more. */
+  reuse(): void;
+  /** There will be no further read. */
+  close(): void;
+}
+/**
+ * @param memory  What the bytes are in; they change when the call is over, unless it keeps them.
+ * @returns true in the middle of a body.
+ */
+export type OnBytes = (bytes: Buffer, size: number, memory: ReadMemory) => boolean;
+
+/** Of reads that each have memory of their own. */
+export const OWN_MEMORY: ReadMemory = {
+  keep: (bytes, from, to) => bytes.subarray(from, to),
+  reuse() {},
+  close() {},
+};
+
+/** Of bytes that somebody else's read brought. */
+export const FOREIGN_MEMORY: ReadMemory = {
+  keep: (bytes, from, to) => Buffer.copyBytesFrom(bytes, from, to - from),
+  reuse() {},
+  close() {},
+};
+
+class SocketMemory implements ReadMemory {
+  readonly #receive: OnBytes;
+  #present: Buffer | null = null;
+  #isKept = false;
+  #isLong = false;
+
+  constructor(receive: OnBytes) {
+    this.#receive = receive;
+  }
+
+  /** The `onread` option of a socket. */
+  readonly onread = {
+    buffer: () => this.#next() as Buffer<ArrayBuffer>,
+    callback: (size: number) => {
+      const present = this.#present ?? SHARED;
+      const isInside = this.#receive(present, size, this);
+      this.#isLong = isInside && size >= (present === SHARED ? LONG_BYTES : STILL_LONG_BYTES);
+      return true;
+    },
+  };
+
+  keep(bytes: Buffer, from: number, to: number): Buffer {
+    if (this.#present === SHARED) return Buffer.copyBytesFrom(bytes, from, to - from);
+    this.#isKept = true;
+    return bytes.subarray(from, to);
+  }
+
+  reuse(): void {
+    this.#isKept = false;
+  }
+
+  close(): void {
+    this.#isLong = false;
+    this.#next();
+  }
+
+  /** Asked before the first read and after each one. @returns null where the next one may go where the last one went. */
+  #next(): Buffer | null {
+    const present = this.#present;
+    if (present === null) this.#present = SHARED;
+    else if (present === SHARED) {
+      if (!this.#isLong || owners >= MAX_OWNERS) return null;
+      owners++;
+      this.#present = spare.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
+    } else {
+      if (this.#isLong && !this.#isKept) return null;
+      if (!this.#isKept && spare.length < MAX_SPARE) spare.push(present);
+      this.#isKept = false;
+      if (!this.#isLong) owners--;
+      this.#present = this.#isLong ? (spare.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES)) : SHARED;
+    }
+    return this.#present;
+  }
+}
 
 /** The `onread` option of a socket that we open. */
-export const onread = (receive: OnBytes) => ({
-  buffer: RECEIVE_BUFFER,
-  callback: (size: number) => {
-    receive(RECEIVE_BUFFER, size);
-    return true;
-  },
-});
+export const onread = (receive: OnBytes) => new SocketMemory(receive).onread;
 
 /**
  * The same for a socket that a listener accepted with `pauseOnConnect`, and starts reading.
@@ -28,7 +120,7 @@ export const onread = (receive: OnBytes) => ({
 export function readInto(accepted: Socket, receive: OnBytes): Socket {
   const owner = accepted as unknown as { _handle?: object | null };
   if (!owner._handle) {
-    accepted.on("data", (chunk: Buffer) => receive(chunk, chunk.length)).resume();
+    accepted.on("data", (chunk: Buffer) => receive(chunk, chunk.length, OWN_MEMORY)).resume();
     return accepted;
   }
   const options = { handle: owner._handle, allowHalfOpen: true, onread: onread(receive) };

@@ -26,7 +26,7 @@ import {
 } from "../wire/http1/index.ts";
 
 /** Bodies that fit go into one write with their head. */
-const SMALL_BODY_BYTES = 8 * 1024;
+const SMALL_BODY_BYTES = 16 * 1024;
 /** Up to here a piece of data is copied as text: a write of its own would cost more, and a body may be all such pieces. */
 const SMALL_PIECE_BYTES = 1024;
 /**
@@ -120,7 +120,7 @@ export function sendRequestBody(exchange: Exchange): void {
       if (size <= SMALL_PIECE_BYTES) out += chunk.toString("latin1", body.dataStart, body.dataEnd);
       else {
         if (out !== "") socket.write(out, "latin1");
-        mayWrite = socket.write(chunk.subarray(body.dataStart, body.dataEnd));
+        mayWrite = socket.write(client.keepHeld(chunk, body.dataStart, body.dataEnd));
         out = "";
       }
       if (isChunked) out += "\r\n";

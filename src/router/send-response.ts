@@ -54,7 +54,8 @@ export function sendResponseBody(
 
   // A body that turns out malformed before this goes out can still be answered with an error.
   exchange.hasResponded ||= !isSmall;
-  if (!isSmall) socket.cork();
+  const isManyWrites = !isSmall && (before !== "" || sendsChunks);
+  if (isManyWrites) socket.cork();
   while (at < size && !body.done) {
     at = body.step(bytes, at, size);
     const { dataStart, dataEnd } = body;
@@ -69,8 +70,7 @@ export function sendResponseBody(
           : bytes.toString("latin1", dataStart, dataEnd);
     } else {
       if (out !== "") socket.write(out, "latin1");
-      // The receive buffer is filled again before this write may be through.
-      mayWrite = socket.write(Buffer.copyBytesFrom(bytes, dataStart, length));
+      mayWrite = socket.write(upstream.memory.keep(bytes, dataStart, dataEnd));
       out = "";
     }
     if (sendsChunks) out += "\r\n";
@@ -78,7 +78,8 @@ export function sendResponseBody(
   if (sendsChunks && body.done) out += `0\r\n${body.trailers}\r\n`;
   exchange.hasResponded = true;
   if (out !== "") mayWrite = socket.write(out, "latin1");
-  if (!isSmall) socket.uncork();
+  if (isManyWrites) socket.uncork();
+  if (!isSmall && socket.writableLength === 0) upstream.memory.reuse();
   if (body.done) {
     // More than the answer: what comes next on this connection cannot be trusted to be an answer.
     if (at < size) upstream.isReusable = false;

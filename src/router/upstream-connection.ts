@@ -11,6 +11,7 @@ import type { RouterContext } from "./context.ts";
 import type { EndpointState } from "./endpoint-state.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RoutedCandidate } from "./program.ts";
+import { OWN_MEMORY, type ReadMemory } from "./receive-buffer.ts";
 import { dial, localAddressOf, type Upstream } from "./upstream.ts";
 
 export class UpstreamConnection implements Upstream {
@@ -21,6 +22,8 @@ export class UpstreamConnection implements Upstream {
   /** Received part of an unfinished head, and its last three characters. */
   text = "";
   textEnd = "";
+  /** Of the present read. */
+  memory: ReadMemory = OWN_MEMORY;
   exchange: Exchange | null = null;
   /** It has served an exchange before the present one. */
   wasReused = false;
@@ -74,6 +77,7 @@ export class UpstreamConnection implements Upstream {
     this.#leaveIdle();
     this.#router.upstreams.delete(this);
     this.socket.destroy();
+    this.memory.close();
   }
 
   /** Its exchange is over and left it clean: keep it for another one, within the limits. */
@@ -127,14 +131,16 @@ export class UpstreamConnection implements Upstream {
     this.#router.counters.idleUpstreamConnections--;
   }
 
-  readonly #receive = (bytes: Buffer, size: number) => {
+  readonly #receive = (bytes: Buffer, size: number, memory: ReadMemory) => {
     if (this.exchange === null) {
       // An idle connection owes us nothing: whatever this is, it must not become the answer to the next request.
       this.close();
-      return;
+      return false;
     }
     this.hasAnswered = true;
+    this.memory = memory;
     this.exchange.upstreamReceived(this, bytes, size);
+    return !this.body.done;
   };
 
   readonly #onLookup = () => {

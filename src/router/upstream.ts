@@ -9,7 +9,7 @@ import type { Carrier } from "./carrier.ts";
 import type { RouterContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RoutedCandidate } from "./program.ts";
-import { type OnBytes, onread } from "./receive-buffer.ts";
+import { type OnBytes, onread, type ReadMemory } from "./receive-buffer.ts";
 
 export interface Upstream {
   /** Speaks HTTP/1.1, whatever the endpoint does. */
@@ -19,6 +19,8 @@ export interface Upstream {
   /** Received part of an unfinished head, and its last three characters. */
   text: string;
   textEnd: string;
+  /** Of the present read. */
+  readonly memory: ReadMemory;
   exchange: Exchange | null;
   /** It has served an exchange before the present one. */
   readonly wasReused: boolean;

@@ -5,6 +5,7 @@ import { ClientConnection } from "../client-connection.ts";
 import type { ClientTransport } from "../client-transport.ts";
 import type { RouterContext } from "../context.ts";
 import { NAMES } from "../header-names.ts";
+import { FOREIGN_MEMORY } from "../receive-buffer.ts";
 import type { ClientTls } from "../tls/tls-handshakes.ts";
 import { Lane, type LaneOwner } from "./lane.ts";
 import { requestText, responseFields, trailerText } from "./messages.ts";
@@ -121,7 +122,7 @@ export class ClientLane extends Lane implements ClientTransport {
   }
 
   #receive(bytes: Buffer): void {
-    if (!this.#isOver) this.#listener.received(bytes, bytes.length);
+    if (!this.#isOver) this.#listener.received(bytes, bytes.length, FOREIGN_MEMORY);
   }
 
   // === what the exchange says ===

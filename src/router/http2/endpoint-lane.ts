@@ -9,6 +9,7 @@ import { CANCEL, type FieldList, NO_ERROR, REFUSED_STREAM } from "../../wire/htt
 import type { Carrier } from "../carrier.ts";
 import type { Exchange } from "../exchange.ts";
 import { NAMES } from "../header-names.ts";
+import { FOREIGN_MEMORY } from "../receive-buffer.ts";
 import type { Upstream } from "../upstream.ts";
 import { Lane, type LaneOwner } from "./lane.ts";
 import { requestFields, responseText, trailerText } from "./messages.ts";
@@ -37,6 +38,7 @@ export class EndpointLane extends Lane implements Upstream {
   readonly body = new BodyReader();
   text = "";
   textEnd = "";
+  readonly memory = FOREIGN_MEMORY;
   exchange: Exchange | null;
   readonly wasReused: boolean;
   hasAnswered = false;

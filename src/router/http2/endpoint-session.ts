@@ -295,10 +295,11 @@ export class EndpointSession extends Session implements EndpointLaneOwner {
   };
 
   readonly #onBytes = (bytes: Buffer, size: number) => {
-    if (this.#state === "closed") return;
+    if (this.#state === "closed") return false;
     this.#receivedAtMs = this.router.ticker.nowMs;
     this.read(bytes, size);
     if (this.isDialing && this.connection.hasPeerSettings) this.#opened();
+    return false;
   };
 
   readonly #onDrain = () => {

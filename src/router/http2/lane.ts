@@ -65,6 +65,11 @@ export abstract class Lane implements Carrier {
     return this.#isBlocked || this.owner.isStalled;
   }
 
+  /** What waits has been copied. */
+  get writableLength(): number {
+    return 0;
+  }
+
   write(chunk: Buffer | string): boolean {
     if (this.#writes === "head") {
       const text = chunk as string;

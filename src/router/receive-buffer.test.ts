@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FOREIGN_MEMORY, onread, OWN_MEMORY, type ReadMemory } from "./receive-buffer.ts";
+
+const LONG = 60 * 1024;
+
+/** What a socket does with `onread`: asks for memory, fills it, tells, asks again. */
+function reader(receive: (bytes: Buffer, size: number, memory: ReadMemory) => boolean) {
+  const { buffer, callback } = onread(receive);
+  let memory: Buffer = buffer();
+  return (size: number, fill: string) => {
+    memory.fill(fill, 0, size, "latin1");
+    callback(size);
+    // Null: into the same again.
+    memory = (buffer() as Buffer | null) ?? memory;
+    return memory;
+  };
+}
+
+test("short reads of all connections share their memory, and what they keep is copied", () => {
+  const kept: Buffer[] = [];
+  const keepAll = (bytes: Buffer, size: number, memory: ReadMemory) => {
+    kept.push(memory.keep(bytes, 0, size));
+    return false;
+  };
+  const [one, other] = [reader(keepAll), reader(keepAll)];
+  assert.equal(one(3, "a"), other(3, "b"), "the same memory");
+  assert.deepEqual(
+    kept.map((bytes) => bytes.toString()),
+    ["aaa", "bbb"],
+  );
+});
+
+test("in the middle of a large body reads go into own memory, which is kept as it is and not read into again", () => {
+  const kept: Buffer[] = [];
+  let isInside = true;
+  const read = reader((bytes, size, memory) => {
+    kept.push(memory.keep(bytes, 0, size));
+    return isInside;
+  });
+  const own = read(LONG, "a");
+  const next = read(LONG, "b");
+  assert.notEqual(own, next);
+  read(LONG, "c");
+  assert.deepEqual(
+    kept.map((bytes) => String.fromCharCode(bytes[0] ?? 0)),
+    ["a", "b", "c"],
+  );
+  assert.equal(kept[1]?.buffer, own.buffer, "without a copy");
+
+  isInside = false;
+  const shared = read(LONG, "d");
+  assert.notEqual(shared, own);
+  assert.equal(read(1, "e"), shared, "the body is over: with all others again");
+});
+
+test("own memory is used again when nobody needs what was kept of it", () => {
+  const read = reader((bytes, size, memory) => {
+    memory.keep(bytes, 0, size);
+    memory.reuse();
+    return true;
+  });
+  const own = read(LONG, "a");
+  assert.equal(read(LONG, "b"), own);
+  assert.notEqual(read(100, "c"), own, "short reads do not need it");
+});
+
+test("own memory goes back when its connection closes, for the next one", () => {
+  let memory: ReadMemory | undefined;
+  const read = reader((_bytes, _size, ofRead) => {
+    memory = ofRead;
+    return true;
+  });
+  const own = read(LONG, "a");
+  memory?.close();
+  const next = reader(() => true);
+  assert.equal(next(LONG, "b"), own);
+});
+
+test("bodies that stall do not take memory without end", () => {
+  const owns = Array.from({ length: 400 }, () => reader(() => true)(LONG, "a"));
+  assert.ok(new Set(owns).size <= 257, "own memory for 256 at most, the others share");
+});
+
+test("bytes of a read with its own memory are kept as they are, of somebody else's are copied", () => {
+  const bytes = Buffer.from("abc");
+  const own = OWN_MEMORY.keep(bytes, 1, 2);
+  const copy = FOREIGN_MEMORY.keep(bytes, 1, 2);
+  bytes[1] = 0x78;
+  assert.equal(own.toString(), "x");
+  assert.equal(copy.toString(), "b");
+});
