@@ -3,13 +3,18 @@ import { joinSession } from "./http2/endpoint-sessions.ts";
 import type { RoutedCandidate } from "./program.ts";
 import { takeIdle, UpstreamConnection } from "./upstream-connection.ts";
 
+/** WebSockets are asked for in HTTP/1.1, whatever the endpoint was registered with. */
+export function speaksHttp2({ router, isUpgrade }: Exchange, { endpoint }: RoutedCandidate): boolean {
+  return endpoint.protocol === "http2" && router.config.enablesHttp2 && !isUpgrade;
+}
+
 /**
  * Phase connect: an idle connection to the endpoint, else a new one, which reports to the exchange when it is
- * there (`connected`) or cannot be (`dialFailed`). Endpoints that speak HTTP/2 are asked for WebSockets in HTTP/1.1.
+ * there (`connected`) or cannot be (`dialFailed`).
  */
 export function connect(exchange: Exchange, candidate: RoutedCandidate): void {
   const { router } = exchange;
-  if (candidate.endpoint.protocol === "http2" && router.config.enablesHttp2 && !exchange.isUpgrade) {
+  if (speaksHttp2(exchange, candidate)) {
     joinSession(exchange, candidate);
     return;
   }

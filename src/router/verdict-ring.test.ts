@@ -8,6 +8,7 @@ const DETAILS: VerdictDetails = {
   host: "shop.example.com",
   path: "/",
   clientAddress: "10.0.0.9:51842",
+  isHttp2: false,
   options: {},
   balancer: "round-robin",
   candidates: 1,

@@ -18,9 +18,9 @@ export function explainVerdict(verdict: VerdictEntry): readonly string[] {
   ];
 }
 
-function request({ method, host, path, clientAddress }: VerdictDetails): string {
+function request({ method, host, path, clientAddress, isHttp2 }: VerdictDetails): string {
   if (method === "") return `client ${clientAddress} sent what is no request`;
-  return `client ${clientAddress} asked for ${method} ${host}${path}`;
+  return `client ${clientAddress} asked for ${method} ${host}${path}${isHttp2 ? " over HTTP/2" : ""}`;
 }
 
 const endpoints = ({ candidates }: VerdictDetails) =>
@@ -28,6 +28,7 @@ const endpoints = ({ candidates }: VerdictDetails) =>
 
 function attempt(given: AttemptVerdict, index: number): string {
   const steps = [
+    given.isHttp2 ? "over HTTP/2" : "",
     given.connectionWasReused ? "idle connection reused" : "",
     given.dnsMs === null ? "" : `name found in ${ms(given.dnsMs)}`,
     given.dialMs === null ? "" : `connected in ${ms(given.dialMs)}`,

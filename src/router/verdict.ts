@@ -14,6 +14,7 @@ import {
 import { exchangeIdle, responseTimeout } from "../kernel/errors/options.ts";
 import type { ViaductError } from "../kernel/index.ts";
 import type { RouteOptions } from "../table/index.ts";
+import { speaksHttp2 } from "./connect.ts";
 import type { Exchange } from "./exchange.ts";
 
 /** Who ended a connection while the exchange still needed it. */
@@ -31,6 +32,7 @@ export interface AttemptVerdict {
   readonly errorCode: string;
   readonly error: string;
   readonly connectionWasReused: boolean;
+  readonly isHttp2: boolean;
   /** Durations; null when the step was not needed or not reached. */
   readonly dnsMs: number | null;
   readonly dialMs: number | null;
@@ -44,6 +46,7 @@ export interface VerdictDetails {
   /** Without the query, which may hold secrets. */
   readonly path: string;
   readonly clientAddress: string;
+  readonly isHttp2: boolean;
   /** Options of the route that were in force. */
   readonly options: RouteOptions;
   readonly balancer: string;
@@ -84,6 +87,7 @@ export function verdictDetails(exchange: Exchange): VerdictDetails | null {
     host: kept(exchange, exchange.rawHost),
     path: kept(exchange, exchange.method === "" ? "" : (client.head.target.split("?", 1)[0] ?? "")),
     clientAddress: client.peer,
+    isHttp2: client.isHttp2,
     options: route?.options ?? {},
     balancer: route?.attachment.balancer ?? "",
     candidates: exchange.candidates.length,
@@ -121,6 +125,7 @@ function attemptNow(exchange: Exchange, error: ViaductError | null): AttemptVerd
     errorCode: error?.code ?? exchange.errorCode,
     error: kept(exchange, error?.message ?? finalError(exchange)),
     connectionWasReused: upstream?.wasReused ?? (exchange.handedOverAtMs !== -1 && exchange.dialTimeMs < 0),
+    isHttp2: candidate !== null && speaksHttp2(exchange, candidate),
     dnsMs: known(dialed.dnsTimeMs),
     dialMs: known(dialed.dialTimeMs),
     tlsMs: known(dialed.tlsTimeMs),
