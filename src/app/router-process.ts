@@ -74,6 +74,8 @@ export interface RouterProcessOptions {
   readonly clock: Clock;
   /** Waits, or throws to break off the start. */
   readonly pause: (ms: number) => Promise<void>;
+  /** What others may keep waiting for minutes; throws when the start is broken off meanwhile. */
+  readonly unlessStopped?: <T>(work: Promise<T>) => Promise<T>;
   /** Left out, it binds what the configuration says. */
   readonly boundSockets?: BoundSockets;
   readonly ticketKeys?: Buffer;
@@ -167,7 +169,7 @@ class Process implements RouterProcess {
           });
     const parts = [
       this.status,
-      ...(routingApi === null ? [] : [routingApi]),
+      ...(routingApi === null ? [] : [breakable(routingApi, options.unlessStopped)]),
       ...(feed === null ? [] : [feed, preload]),
       this.router,
     ];
@@ -268,6 +270,20 @@ async function connect(loaded: GorouterConfig, log: GorouterLogger, clock: Clock
   });
   session.info({ "nats-hosts": servers }, "Successfully-connected-to-nats");
   return bus;
+}
+
+/** The same part, stopped when its start is broken off: nobody else stops a part that never started. */
+function breakable(part: Part, unlessStopped: RouterProcessOptions["unlessStopped"]): Part {
+  if (unlessStopped === undefined) return part;
+  const start = async () => {
+    try {
+      await unlessStopped(part.start());
+    } catch (error) {
+      await part.stop();
+      throw error;
+    }
+  };
+  return { ...part, start };
 }
 
 function waitPart(name: string, wait: () => Promise<void>): Part {

@@ -90,7 +90,8 @@ async function openUnit(
 ): Promise<RouterUnit> {
   const common = { configPath, log, clock };
   if (loaded.workers === 1) {
-    return openRouterProcess(loaded, { ...common, pause: (ms) => signals.pause(clock, ms) });
+    const { unlessStopped } = signals;
+    return openRouterProcess(loaded, { ...common, pause: (ms) => signals.pause(clock, ms), unlessStopped });
   }
   return createPrimary(loaded, { ...common, configText, unlessStopped: signals.unlessStopped });
 }

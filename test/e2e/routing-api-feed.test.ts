@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, get as httpGet, type IncomingMessage } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createNetServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 import { hasScope } from "../../src/auth/index.ts";
@@ -167,4 +167,27 @@ test("an API that asks for a certificate that we have not got ends the start", {
   assert.equal(await exit, 1);
   assert.equal(log.lines.at(-1)?.message, "routing-api-connection-failed");
   assert.match(String(log.lines.at(-1)?.data["error"]), /the routing API at https:.* did not answer/);
+});
+
+test("a signal ends a start that waits for a UAA which does not answer", { timeout: 30_000 }, async (t) => {
+  const nats = await startNats(t);
+  const platform = nats === null ? null : await startPlatform(t);
+  if (nats === null || platform === null) return;
+  const silent = createNetServer().listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  const sockets: Socket[] = [];
+  t.after(() => {
+    silent.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  const { port } = silent.address() as AddressInfo;
+  const { log, signals, exit } = startGorouter(
+    t,
+    configOf({ ...platform, uaa: { port, grants: 0 } }, nats.port),
+  );
+  const [socket] = (await once(silent, "connection")) as [Socket];
+  sockets.push(socket);
+  signals.emit("SIGTERM");
+  assert.equal(await exit, 0);
+  assert.equal(log.messages().at(-1), "gorouter.exited");
 });
