@@ -50,6 +50,78 @@ async function mainPath(t: TestContext, location: StoreLocation | undefined): Pr
   assert.equal(api.routeTable.reservations.size, 0);
 }
 
+/** Everything around a route: who may use it, what it goes through, where it is served, how many there may be. */
+async function aroundRoutes(t: TestContext, location: StoreLocation | undefined): Promise<void> {
+  const api = await startApi(t, location === undefined ? {} : { location });
+  await api.patch("/v3/feature_flags/route_sharing", { enabled: true });
+  const to = (...guids: readonly string[]) => ({ data: guids.map((guid) => ({ guid })) });
+  const inOrganization = { organization: { data: { guid: api.organization } } };
+  const second = await api.create("/v3/spaces", { name: "second", relationships: inOrganization });
+  const guid = await api.create("/v3/routes", route(api, "shop"));
+  assert.equal((await api.post(`/v3/routes/${guid}/relationships/shared_spaces`, to(second))).status, 200);
+  const service = await api.create("/v3/service_instances", {
+    type: "user-provided",
+    name: "guard",
+    route_service_url: "https://guard.example.com",
+    relationships: { space: { data: { guid: api.space } } },
+  });
+  const binding = await api.create("/v3/service_route_bindings", {
+    relationships: { route: { data: { guid } }, service_instance: { data: { guid: service } } },
+    metadata: { labels: { tier: "web" } },
+  });
+  const segment = await api.create("/v3/isolation_segments", { name: "Apart" });
+  await api.post(`/v3/isolation_segments/${segment}/relationships/organizations`, to(api.organization));
+  const place = `/v3/spaces/${api.space}/relationships/isolation_segment`;
+  assert.equal((await api.patch(place, { data: { guid: segment } })).status, 200);
+  const held = api.routeTable.find("shop.localhost");
+  assert.equal(held?.routeServiceUrl, "https://guard.example.com");
+  assert.equal(held?.isolationSegment, "Apart");
+
+  const ofSpace = await api.create("/v3/space_quotas", {
+    name: "small",
+    routes: { total_routes: 1 },
+    relationships: { ...inOrganization, spaces: to(api.space) },
+  });
+  await api.create("/v3/organization_quotas", {
+    name: "small",
+    domains: { total_domains: 0 },
+    relationships: { organizations: to(api.organization) },
+  });
+  assert.deepEqual((await api.post("/v3/routes", route(api, "more"))).details, [
+    "Routes quota exceeded for space 'dev'.",
+  ]);
+  const own = await api.post("/v3/domains", { name: "own.example.com", relationships: inOrganization });
+  assert.match(own.details.join(), /^The number of private domains exceeds the quota/);
+  const moved = await api.patch(`/v3/routes/${guid}/relationships/space`, { data: { guid: second } });
+  assert.equal(moved.status, 200);
+
+  const lists = [
+    `routes?space_guids=${second}&ports=&include=route_policies`,
+    `routes?service_instance_guids=${service}`,
+    "service_instances?names=guard&order_by=-name",
+    `service_route_bindings?service_instance_names=guard&label_selector=tier=web&include=route,service_instance`,
+    `isolation_segments?organization_guids=${api.organization}`,
+    `isolation_segments/${segment}/organizations`,
+    `space_quotas?space_guids=${api.space}`,
+    `organization_quotas?organization_guids=${api.organization}`,
+  ];
+  for (const list of lists) assert.equal((await api.list(`/v3/${list}`)).length, 1, list);
+  for (const role of ["organization_manager", "space_developer"]) {
+    const { token } = await api.user("organization_user", role);
+    for (const list of [...lists, `spaces/${api.space}/users`]) {
+      assert.equal((await api.get(`/v3/${list}`, token)).status, 200, list);
+    }
+  }
+  assert.equal((await api.delete(`/v3/service_route_bindings/${binding}`)).status, 204);
+  assert.equal((await api.delete(`/v3/space_quotas/${ofSpace}`)).status, 202);
+  assert.equal((await api.delete(`/v3/organizations/${api.organization}`)).status, 202);
+  assert.equal(api.routeTable.reservations.size, 0);
+  assert.equal((await api.delete(`/v3/isolation_segments/${segment}`)).status, 204);
+}
+
+test("SQLite: what is around a route, from creation to the end of its organization", (t) =>
+  aroundRoutes(t, undefined));
+
 test("SQLite: an app and its route, from creation to the end of their organization", (t) =>
   mainPath(t, undefined));
 
@@ -59,6 +131,29 @@ test("PostgreSQL", async (t) => {
 
   await t.test("an app and its route, from creation to the end of their organization", async (t) => {
     await mainPath(t, { kind: "postgres", url: await postgres.newDatabase() });
+  });
+
+  await t.test("what is around a route, from creation to the end of its organization", async (t) => {
+    await aroundRoutes(t, { kind: "postgres", url: await postgres.newDatabase() });
+  });
+
+  await t.test("of two replicas that want the last route of a quota, one gets it", async (t) => {
+    const location: StoreLocation = { kind: "postgres", url: await postgres.newDatabase() };
+    const one = await startApi(t, { location });
+    const two = await startApi(t, { location });
+    await one.create("/v3/organization_quotas", {
+      name: "small",
+      routes: { total_routes: 3 },
+      relationships: { organizations: { data: [{ guid: one.organization }] } },
+    });
+    const hosts = Array.from({ length: 6 }, (_, i) => `shop-${i}`);
+    const replies = await Promise.all(
+      hosts.map((host, i) => (i % 2 === 0 ? one : two).post("/v3/routes", route(one, host))),
+    );
+    assert.equal(replies.filter((reply) => reply.status === 201).length, 3);
+    for (const refused of replies.filter((reply) => reply.status !== 201)) {
+      assert.deepEqual(refused.details, ["Routes quota exceeded for organization 'viaduct'."]);
+    }
   });
 
   await t.test("of two replicas that create the same route at once, exactly one gets it", async (t) => {
