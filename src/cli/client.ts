@@ -76,7 +76,7 @@ export class ApiClient {
   async raw(
     method: string,
     path: string,
-    body = "",
+    body: string | Buffer = "",
     headers: Readonly<Record<string, string>> = {},
   ): Promise<HttpAnswer> {
     const url = new URL(path.includes("://") ? path : `${this.#session.api}/${path.replace(/^\//, "")}`);
@@ -99,7 +99,13 @@ export class ApiClient {
   }
 
   async #json(method: string, path: string, body?: unknown): Promise<Answer> {
-    const answer = await this.raw(method, path, body === undefined ? "" : JSON.stringify(body));
+    return this.send(method, path, body === undefined ? "" : JSON.stringify(body));
+  }
+
+  /** For bodies that are no JSON: a manifest, an upload. Refusals, warnings and jobs are as everywhere. */
+  async send(method: string, path: string, body: string | Buffer, type?: string): Promise<Answer> {
+    const headers: Record<string, string> = type === undefined ? {} : { "content-type": type };
+    const answer = await this.raw(method, path, body, headers);
     for (const warning of String(answer.headers["x-cf-warnings"] ?? "").split(",")) {
       if (warning !== "") this.#out.note(`viaduct: warning: ${decodeWarning(warning)}`);
     }
@@ -116,7 +122,11 @@ export class ApiClient {
     for (let waitedMs = 0; waitedMs < JOB_LIMIT_MS; waitedMs += JOB_POLL_MS) {
       const answer = await this.get(job);
       const state = answer.text("state");
-      if (state === "COMPLETE") return answer;
+      if (state === "COMPLETE") {
+        const warnings = answer.has("warnings") ? answer.list("warnings") : [];
+        for (const warning of warnings) this.#out.note(`viaduct: warning: ${warning.text("detail")}`);
+        return answer;
+      }
       if (state === "FAILED") {
         const details = answer.list("errors").map((error) => error.text("detail"));
         throw apiRefused({

@@ -22,7 +22,7 @@ export async function call(
   method: string,
   url: URL,
   headers: Readonly<Record<string, string>> = {},
-  body = "",
+  body: string | Buffer = "",
 ): Promise<HttpAnswer> {
   const isTls = url.protocol === "https:";
   const request = isTls ? (await import("node:https")).request : requestHttp;

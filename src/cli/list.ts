@@ -28,6 +28,7 @@ const TOOLS = "Tools";
 export const commands: readonly ListedCommand[] = [
   entry(START, "up", "start every role in one process", () => import("./commands/up.ts")),
   entry(START, "run", "run a program as an app, with routes", () => import("./commands/run.ts")),
+  entry(START, "push", "upload a folder and run it as an app", () => import("./commands/push.ts")),
   entry(START, "status", "show what runs, where, and who is logged in", () => import("./commands/status.ts")),
 
   entry(APPS, "apps", "list the apps of the space", () => import("./commands/apps.ts")),
@@ -38,6 +39,18 @@ export const commands: readonly ListedCommand[] = [
   entry(APPS, "scale", "change how many instances an app has", () => import("./commands/scale.ts")),
   entry(APPS, "delete", "delete an app and unmap its routes", () => import("./commands/delete.ts")),
   entry(APPS, "logs", "show what an app's instances print", () => import("./commands/logs.ts")),
+  entry(
+    APPS,
+    "apply-manifest",
+    "make the apps of the space what a manifest says",
+    () => import("./commands/apply-manifest.ts"),
+  ),
+  entry(
+    APPS,
+    "create-app-manifest",
+    "write down an app as a manifest",
+    () => import("./commands/create-app-manifest.ts"),
+  ),
 
   entry(ROUTES, "routes", "list the routes of the space", () => import("./commands/routes.ts")),
   entry(ROUTES, "route", "show one route, its options and destinations", () => import("./commands/route.ts")),

@@ -150,3 +150,35 @@ export const apiLacks = defineError<{ api: string; feature: string }>({
   explain: (d) =>
     `the API at ${d.api} has no ${d.feature}; it needs a Viaduct behind it, of this version or newer`,
 });
+
+export const nothingToPush = defineError<{ path: string; reason: string }>({
+  code: "nothing_to_push",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `nothing to push in ${d.path}: ${d.reason}; name the app's folder: «viaduct push DIR»`,
+});
+
+export const manifestUnreadable = defineError<{ path: string; reason: string }>({
+  code: "manifest_unreadable",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) => `the manifest ${d.path} cannot be read: ${d.reason}; name another one with -f FILE`,
+});
+
+export const stagingFailed = defineError<{ app: string; reason: string }>({
+  code: "staging_failed",
+  source: "client",
+  retry: "never",
+  status: 0,
+  explain: (d) => `${d.app} cannot be staged: ${d.reason}`,
+});
+
+export const deploymentEnded = defineError<{ app: string; reason: string }>({
+  code: "deployment_ended",
+  source: "client",
+  retry: "never",
+  status: 0,
+  explain: (d) => `the deployment of ${d.app} ended as ${d.reason}; see «viaduct app ${d.app}»`,
+});
