@@ -163,7 +163,11 @@ export const GOROUTER_KEYS = {
     false,
     "Connections may begin with a PROXY protocol header, version 1 or 2, on both listeners.",
   ),
-  enable_http2: honoured(boolean, true, "`false` speaks HTTP/1.1 also to endpoints that ask for HTTP/2."),
+  enable_http2: honoured(
+    boolean,
+    true,
+    "`false` offers clients HTTP/1.1 only, and speaks it also to endpoints that ask for HTTP/2.",
+  ),
   enable_http1_concurrent_read_write: honoured(
     boolean,
     false,
