@@ -12,6 +12,7 @@ export type {
   Destination,
   Endpoint,
   EndpointProtocol,
+  PrunedEndpoint,
   RegisterOutcome,
   Registration,
   Reservation,

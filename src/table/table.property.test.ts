@@ -365,7 +365,9 @@ test("answers as the oracle does after any sequence of changes, and old snapshot
           assert.equal(table.unregister(one), true);
           assert.equal(oracle.unregister(one.uri, one.endpoint), true);
         } else if (step.do === "prune") {
-          assert.equal(table.prune(nowMs).length, oracle.prune(nowMs));
+          // One route at a time is the same as all at once.
+          const pruned = nowMs % 2 === 0 ? table.prune(nowMs) : [...table.pruneInSteps(nowMs, 1)].flat();
+          assert.equal(pruned.length, oracle.prune(nowMs));
         } else if (step.do === "renew all") {
           table.renewAll(nowMs);
           oracle.renewAll(nowMs);

@@ -196,6 +196,25 @@ test("shares one endpoint object between the URIs of one message, also when some
   }
 });
 
+test("while it prunes in steps, what is renewed stays, and what comes and goes does no harm", () => {
+  const { table, register, unregister } = startTable();
+  for (const name of ["a", "b", "c", "d/v1", "d/v2"]) register(`${name}.example.com`);
+  const gone: string[] = [];
+  let step = 0;
+  for (const pruned of table.pruneInSteps(HEARD_MS + 120_001, 1)) {
+    gone.push(...pruned.map(({ route }) => route));
+    if (++step !== 1) continue;
+    register("c.example.com", {}, HEARD_MS + 120_000);
+    register("new.example.com", {}, HEARD_MS + 120_000);
+    unregister("b.example.com");
+  }
+  assert.deepEqual(gone, ["a.example.com", "d/v1.example.com", "d/v2.example.com"]);
+  assert.deepEqual(
+    [...table.routes()].map(({ key }) => key),
+    ["c.example.com", "new.example.com"],
+  );
+});
+
 test("prunes endpoints that were not renewed in time, and says which", () => {
   const { table, register } = startTable();
   register("shop.example.com/v2", { staleAfterMs: 100 }, 0);

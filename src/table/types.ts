@@ -179,6 +179,12 @@ export interface Snapshot<A = unknown> {
   tcpRoutes(): IterableIterator<Route<A>>;
 }
 
+export interface PrunedEndpoint {
+  /** The key of its route. */
+  readonly route: string;
+  readonly endpoint: Endpoint;
+}
+
 /** `unchanged`: renewed; nothing that readers see differs. */
 export type RegisterOutcome = "new" | "updated" | "unchanged";
 
@@ -207,7 +213,12 @@ export interface Table<A = unknown> extends Snapshot<A> {
   /** By address, for classic endpoints. True when something was removed. */
   unregister(registration: Pick<Registration, "uri" | "endpoint">): boolean;
   /** Removes classic endpoints that were not renewed in time (never TLS ones); says which. */
-  prune(nowMs: number): readonly { readonly route: string; readonly endpoint: Endpoint }[];
+  prune(nowMs: number): readonly PrunedEndpoint[];
+  /**
+   * {@link prune} in steps of less than a millisecond, each with what it removed; all of a route's endpoints go in one.
+   * The table may be written meanwhile: what is renewed before its turn stays.
+   */
+  pruneInSteps(nowMs: number, routesPerStep?: number): Generator<readonly PrunedEndpoint[], void>;
   /** Restarts every staleness clock: after the bus was away. */
   renewAll(nowMs: number): void;
 }

@@ -26,7 +26,7 @@ import {
   type Table,
 } from "../../table/index.ts";
 import { FeedCounts } from "./feed-counts.ts";
-import { prune, staleAfter } from "./prune.ts";
+import { createPruner, staleAfter } from "./prune.ts";
 import { createShard, type Sharding } from "./sharding.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { createSlices } from "./slices.ts";
@@ -101,6 +101,7 @@ export function createClassicFeed(given: {
   const isInShard = createShard(config);
   const rememberProblem = createMemory(MAX_REMEMBERED_PROBLEMS);
   const subscriptions: BusSubscription[] = [];
+  const pruner = createPruner({ table, counts, log, clock });
   let pruneTimer: Timer | null = null;
   let stopStatus = () => {};
 
@@ -220,10 +221,7 @@ export function createClassicFeed(given: {
       log.info({}, "prune-suspended");
       return;
     }
-    const pruned = prune(table, clock.monotonicMs(), log);
-    if (pruned === 0) return;
-    counts.pruned += pruned;
-    counts.changed(clock.nowMs());
+    pruner.prune();
   };
 
   const onReconnected = () => {
@@ -254,6 +252,7 @@ export function createClassicFeed(given: {
     },
     async stop() {
       pruneTimer?.clear();
+      pruner.stop();
       stopStatus();
       for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
       slices.stop();

@@ -1,25 +1,67 @@
 /** How old an endpoint may become that nobody registers again, and what becomes of it then. */
-import type { Logger } from "../../kernel/index.ts";
-import { endpointAddress, type Table } from "../../table/index.ts";
+import type { Clock, Logger } from "../../kernel/index.ts";
+import { endpointAddress, type PrunedEndpoint, type Table } from "../../table/index.ts";
+import type { FeedCounts } from "./feed-counts.ts";
+import { SLICE_MS } from "./slices.ts";
 
-/**
- * Removes what nobody renewed in time, one log line per route.
- * @param nowMs  Of the clock that registrations were made with.
- * @returns how many endpoints
- */
-export function prune(table: Table, nowMs: number, log: Logger): number {
-  const pruned = table.prune(nowMs);
-  for (const [uri, endpoints] of Map.groupBy(pruned, ({ route }) => route)) {
-    log.info(
-      {
-        uri,
-        endpoints: endpoints.map(({ endpoint }) => endpointAddress(endpoint)),
-        isolation_segment: endpoints[0]?.endpoint.isolationSegment || "-",
-      },
-      "pruned-route",
-    );
-  }
-  return pruned.length;
+export interface Pruner {
+  /** Removes what nobody renewed in time, one log line per route; what takes longer than a slice goes on in later turns. */
+  prune(): void;
+  stop(): void;
+}
+
+export function createPruner(given: {
+  readonly table: Table;
+  readonly counts: FeedCounts;
+  readonly log: Logger;
+  /** That registrations were made with. */
+  readonly clock: Clock;
+}): Pruner {
+  const { table, counts, log, clock } = given;
+  let steps: ReturnType<Table["pruneInSteps"]> | null = null;
+  let nextTurn: NodeJS.Immediate | null = null;
+
+  const turn = () => {
+    nextTurn = null;
+    const endMs = clock.monotonicMs() + SLICE_MS;
+    for (let step = steps?.next(); step?.done === false; step = steps?.next()) {
+      tell(step.value);
+      if (clock.monotonicMs() < endMs) continue;
+      nextTurn = setImmediate(turn);
+      return;
+    }
+    steps = null;
+  };
+
+  const tell = (pruned: readonly PrunedEndpoint[]) => {
+    if (pruned.length === 0) return;
+    counts.pruned += pruned.length;
+    counts.changed(clock.nowMs());
+    for (const [uri, endpoints] of Map.groupBy(pruned, ({ route }) => route)) {
+      log.info(
+        {
+          uri,
+          endpoints: endpoints.map(({ endpoint }) => endpointAddress(endpoint)),
+          isolation_segment: endpoints[0]?.endpoint.isolationSegment || "-",
+        },
+        "pruned-route",
+      );
+    }
+  };
+
+  return {
+    prune() {
+      // A table so large that the last time is not over needs no other.
+      if (steps !== null) return;
+      steps = table.pruneInSteps(clock.monotonicMs());
+      turn();
+    },
+    stop() {
+      if (nextTurn !== null) clearImmediate(nextTurn);
+      nextTurn = null;
+      steps = null;
+    },
+  };
 }
 
 /**

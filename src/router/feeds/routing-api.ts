@@ -15,7 +15,7 @@ import { tokenNotGranted } from "../../kernel/errors/auth.ts";
 import { type Clock, keepAliveWhile, type Logger, type Part, type Timer } from "../../kernel/index.ts";
 import { type Endpoint, endpointAddress, type RouteOptions, type Table } from "../../table/index.ts";
 import type { FeedCounts } from "./feed-counts.ts";
-import { prune, staleAfter } from "./prune.ts";
+import { createPruner, staleAfter } from "./prune.ts";
 import { createRoutingApi } from "./routing-api-client.ts";
 import {
   type ApiRoute,
@@ -80,6 +80,7 @@ export function createRoutingApiFeed(given: {
   const api = createRoutingApi({ url: config.url, tokens, tls: config.tls, signal });
   const isInShard = createShard(config);
   const known = new Map<string, Known>();
+  const pruner = createPruner({ table, counts, log, clock });
   const timers: Timer[] = [];
   let lists = 0;
   /** Events that came while a list is on its way; null when none is. */
@@ -270,19 +271,14 @@ export function createRoutingApiFeed(given: {
       const { pruneStaleDropletsIntervalMs } = config;
       timers.push(clock.setInterval(() => void refresh(), pruneStaleDropletsIntervalMs / 2));
       if (given.prunes) {
-        timers.push(
-          clock.setInterval(() => {
-            const pruned = prune(table, clock.monotonicMs(), log);
-            counts.pruned += pruned;
-            if (pruned > 0) counts.changed(clock.nowMs());
-          }, pruneStaleDropletsIntervalMs),
-        );
+        timers.push(clock.setInterval(pruner.prune, pruneStaleDropletsIntervalMs));
       }
       following = follow();
     },
     async stop() {
       ending.abort(new Error("the router stops"));
       for (const timer of timers) timer.clear();
+      pruner.stop();
       slices.stop();
       await following;
     },
