@@ -200,6 +200,7 @@ class Process implements RouterProcess {
   async handOver(): Promise<void> {
     this.router.leave();
     this.router.stopListening();
+    this.#options.log.info({ connections: this.router.counters.activeConnections }, "worker-leaving");
     await keepAliveWhile(this.router.whenQuiet(LEAVE_WAIT_MS));
     await this.#drainRouter();
   }

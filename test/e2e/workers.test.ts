@@ -127,6 +127,7 @@ test("SIGUSR2 replaces the workers under load, and no client sees it", TIMEOUT, 
   router.child.kill("SIGUSR2");
   await router.log.line("workers-restart-ignored");
   await router.log.line("workers-restart-ended");
+  await router.log.line("worker-leaving", 2);
   // It was idle all the time; its worker has a successor, and waits for it.
   const last = await ask(port, { agent: idle });
   assert.deepEqual([last.body, last.connection], ["hello", "close"]);

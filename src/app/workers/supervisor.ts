@@ -172,13 +172,14 @@ export class Supervisor<Message, W extends Worker<Message>> {
     const { clock, log } = this.#parts;
     slot.serving = null;
     if (clock.monotonicMs() - slot.servingSinceMs >= STEADY_AFTER_MS) slot.endings = 0;
-    log.error({ worker: slot.number, pid: worker.pid, ended: how }, "worker-ended");
-    // A successor is on its way, and takes over what waits in the slot.
+    // Otherwise a successor is on its way, and takes over what waits in the slot.
     if (slot.starting === null) this.#fillLater(slot);
+    log.error({ worker: slot.number, pid: worker.pid, ended: how }, "worker-ended");
   }
 
   #fillLater(slot: Slot<W>): void {
     const { clock, log, onVacant } = this.#parts;
+    // First of all, before a line is written: until then clients are queued for nobody.
     onVacant(slot.number);
     const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** slot.endings);
     slot.endings++;
@@ -189,8 +190,8 @@ export class Supervisor<Message, W extends Worker<Message>> {
       slot.pause = null;
       this.#fill(slot).catch((error: Error) => {
         if (this.#isEnding) return;
-        log.error({ worker: slot.number, error: error.message }, "worker-not-started");
         this.#fillLater(slot);
+        log.error({ worker: slot.number, error: error.message }, "worker-not-started");
       });
     }, pauseMs);
   }
