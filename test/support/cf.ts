@@ -638,6 +638,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   async apps(session) {
     const query = { space_guids: String(session.targeted().space.guid), order_by: "name" };
     const apps = await session.list("/v3/apps", query);
+    const guids = apps.map((app) => String(app.guid)).join(",");
+    await session.list("/v3/processes", { app_guids: guids, embed: "process_instances" });
+    await session.list("/v3/routes", { app_guids: guids });
     for (const app of apps) session.print(`${app.name} ${String(app.state).toLowerCase()}`);
   },
   app: (session, { words: [name = ""] }) => summary(session, name, "look"),

@@ -167,3 +167,23 @@ test("an unknown type of process is not found", async (t) => {
   const { guid } = await startedApp(api, 1);
   assert.deepEqual((await api.get(`/v3/apps/${guid}/processes/worker`)).details, ["Process not found"]);
 });
+
+test("instances are embedded in processes for who asks, as the cf CLI does for its list of apps", async (t) => {
+  const api = await startApi(t);
+  const { guid, lrp } = await startedApp(api, 2);
+  api.bbs.actual = [actual(api, lrp, 0, {})];
+  const since = Math.floor((api.clock.nowMs() - 90_000) / 1000);
+  const expected = [
+    { index: 0, state: "RUNNING", since },
+    { index: 1, state: "DOWN", since: 0 },
+  ];
+  const [listed] = await api.list(`/v3/processes?app_guids=${guid}&embed=process_instances`);
+  assert.deepEqual(listed?.["process_instances"], expected);
+  const one = await api.get(`/v3/apps/${guid}/processes/web?embed=process_instances`);
+  assert.deepEqual(one.body["process_instances"], expected);
+  const [plain] = await api.list(`/v3/processes?app_guids=${guid}`);
+  assert.equal(plain?.["process_instances"], undefined);
+  assert.deepEqual((await api.get("/v3/processes?embed=sidecars")).details, [
+    "The query parameter is invalid: Invalid embedded resource: 'sidecars'. Valid embedded resources are: 'process_instances'",
+  ]);
+});

@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import type { ActualLrp } from "../../contracts/index.ts";
-import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
+import { badQueryParameter, resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type HealthCheckDocument, type RowOf } from "../../store/index.ts";
 import type { Context } from "../context.ts";
 import { activeDeployment } from "../deployment-steps.ts";
@@ -247,18 +247,36 @@ const processListing: Listing<"processes"> = {
       select apps.guid from apps join spaces on spaces.guid = apps.space_guid
       where spaces.organization_guid in (${sql.join(values)}))`,
   },
+  otherParameters: ["embed"],
   visible: ({ caller }) =>
     sql<boolean>`processes.app_guid in (select guid from apps where ${spaceVisible(caller, "apps.space_guid")})`,
-  present: ({ context }, rows) => presentProcesses(context, rows),
+  present: async ({ context, query }, rows) => {
+    const isEmbedding = readEmbed(query["embed"]);
+    const presented = await presentProcesses(context, rows);
+    if (!isEmbedding) return presented;
+    const instances = await Promise.all(rows.map((row) => embedInstances(context, row)));
+    return presented.map((process, i) => ({ ...process, process_instances: instances[i] ?? [] }));
+  },
 };
+
+const EMBEDDABLE = "process_instances";
+
+/** @throws badQueryParameter */
+function readEmbed(embed: string | undefined): boolean {
+  const unknown = (embed ?? EMBEDDABLE).split(",").find((name) => name !== EMBEDDABLE);
+  if (unknown === undefined) return embed !== undefined;
+  throw badQueryParameter({
+    problems: [`Invalid embedded resource: '${unknown}'. Valid embedded resources are: '${EMBEDDABLE}'`],
+  });
+}
 
 /** A start command may hold a password, and lists go to more places than a single process. */
 const redactedListing: typeof processListing = {
   ...processListing,
-  present: async ({ context }, rows) =>
-    (await presentProcesses(context, rows)).map((process) => ({
+  present: async (call, rows) =>
+    (await processListing.present(call, rows)).map((process) => ({
       ...process,
-      command: process.command === null ? null : "[PRIVATE DATA HIDDEN IN LISTS]",
+      command: (process as { command: unknown }).command === null ? null : "[PRIVATE DATA HIDDEN IN LISTS]",
     })),
 };
 
@@ -267,6 +285,29 @@ const MAX_OPEN_FILES = 16_384;
 
 /** One element per instance that should be there; those that nobody reports are down. */
 async function presentStats(context: Context, process: RowOf<"processes">): Promise<object> {
+  const lrpAt = await findInstances(context, process);
+  return {
+    resources: Array.from({ length: process.instances }, (_, index) =>
+      presentInstance(context, process, index, lrpAt(index)),
+    ),
+  };
+}
+
+/** The same in short, for `embed=process_instances`: `cf apps` asks for all processes at once. */
+async function embedInstances(context: Context, process: RowOf<"processes">): Promise<readonly object[]> {
+  const lrpAt = await findInstances(context, process);
+  return Array.from({ length: process.instances }, (_, index) => {
+    const lrp = lrpAt(index);
+    const since = lrp === undefined ? 0 : Number(BigInt(lrp.sinceNs) / 1_000_000_000n);
+    return { index, state: stateOf(lrp), since };
+  });
+}
+
+/** What is reported of each index. */
+async function findInstances(
+  context: Context,
+  process: RowOf<"processes">,
+): Promise<(index: number) => ActualLrp | undefined> {
   const app = await findAppOf(context, process);
   const lrpsOf = async (version: string) =>
     context.bbs.actualLrps({ processGuid: lrpGuid({ guid: process.guid, version }) });
@@ -280,11 +321,7 @@ async function presentStats(context: Context, process: RowOf<"processes">): Prom
         ]
       : [];
   const byIndex = new Map(lrps.map((lrp) => [lrp.index, lrp]));
-  return {
-    resources: Array.from({ length: process.instances }, (_, index) =>
-      presentInstance(context, process, index, byIndex.get(index)),
-    ),
-  };
+  return (index) => byIndex.get(index);
 }
 
 function presentInstance(
@@ -404,6 +441,7 @@ export const processes: readonly Endpoint[] = [
     path: "/v3/apps/:guid/processes/:type",
     summary: "Shows an app's process of one type.",
     access: "read",
+    parameters: ["embed"],
     handle: async (call) => ok(await presentRow(call, processListing, await findProcessOfApp(call))),
   }),
   defineEndpoint({
