@@ -68,7 +68,22 @@ export async function deleteApps(db: Writer, news: News, guids: readonly string[
       processes.map((process) => process.guid),
     );
     await deleteMetadata(db, "app", chunk);
+    await deleteMetadataBelow(db, chunk);
     await db.deleteFrom("apps").where("guid", "in", chunk).execute();
+  }
+}
+
+/** What goes with its app by itself, and may have labels. */
+async function deleteMetadataBelow(db: Writer, appGuids: readonly string[]): Promise<void> {
+  const tables = {
+    package: "packages",
+    build: "builds",
+    droplet: "droplets",
+    deployment: "deployments",
+  } as const;
+  for (const [type, table] of Object.entries(tables)) {
+    const rows = await db.selectFrom(table).select("guid").where("app_guid", "in", appGuids).execute();
+    for (const part of chunks(guidsOf(rows))) await deleteMetadata(db, type, part);
   }
 }
 

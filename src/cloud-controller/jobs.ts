@@ -22,7 +22,11 @@ export async function asJob(
     await work(db, news);
     const now = context.now();
     const oldest = new Date(Date.parse(now) - JOBS_ARE_KEPT_MS).toISOString();
-    await db.deleteFrom("jobs").where("state", "=", "COMPLETE").where("created_at", "<", oldest).execute();
+    await db
+      .deleteFrom("jobs")
+      .where("state", "in", ["COMPLETE", "FAILED"])
+      .where("created_at", "<", oldest)
+      .execute();
     await db
       .insertInto("jobs")
       .values({

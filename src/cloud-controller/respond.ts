@@ -1,6 +1,7 @@
 /**
  * The only place that turns an error into upstream's answer: `{"errors":[{"code":10008,"title":"…","detail":"…"}]}`.
  */
+import { multipartInvalid, uploadTooLarge } from "../kernel/errors/bits.ts";
 import { ViaductError } from "../kernel/index.ts";
 import { isForeignKeyViolation } from "../store/index.ts";
 import {
@@ -36,6 +37,8 @@ export interface ErrorAnswer {
 const NUMBERS: ReadonlyMap<string, readonly [code: number, title: string]> = new Map([
   [invalidAuthToken.definition.code, [1000, "CF-InvalidAuthToken"]],
   [messageParseError.definition.code, [1001, "CF-MessageParseError"]],
+  [multipartInvalid.definition.code, [160001, "CF-AppBitsUploadInvalid"]],
+  [uploadTooLarge.definition.code, [160001, "CF-AppBitsUploadInvalid"]],
   [wrongContentType.definition.code, [1004, "CF-BadRequest"]],
   [notAuthenticated.definition.code, [10002, "CF-NotAuthenticated"]],
   [notAuthorized.definition.code, [10003, "CF-NotAuthorized"]],

@@ -143,14 +143,16 @@ export function readManifest(payload: Payload): Manifest {
 function parseYaml(text: string): RawMap {
   let value: unknown;
   try {
-    value = text.includes("\0")
-      ? undefined
-      : parse(text, { merge: true, maxAliasCount: 1_000, logLevel: "error" });
+    value = parse(text, { merge: true, maxAliasCount: 1_000, logLevel: "error" });
   } catch (error) {
     const [reason = "invalid request body"] = (error as Error).message.split("\n");
     throw messageParseError({ reason: `invalid manifest: ${reason.replace(/:$/, "")}` }, error);
   }
   if (!isMap(value)) throw messageParseError({ reason: "invalid request body" });
+  // PostgreSQL has no such character, and YAML can write it without one being in the text.
+  if (JSON.stringify(value).includes("\\u0000")) {
+    throw messageParseError({ reason: "the manifest holds a NUL character" });
+  }
   return value;
 }
 

@@ -18,6 +18,7 @@ import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message } from "../schema.ts";
 import { appListing, demandApp } from "./apps.ts";
+import { deleteDroplet } from "./droplets.ts";
 import { appFilters, appVisible, demandBits, KEPT_PER_APP, packageListing } from "./packages.ts";
 
 // --- messages ---
@@ -166,7 +167,7 @@ async function expireDroplets(db: Writer, appGuid: string): Promise<void> {
     .execute();
   const kept = [app?.current_droplet_guid, ...returns.map((each) => each.previous_droplet_guid)];
   for (const { guid } of old) {
-    if (!kept.includes(guid)) await db.deleteFrom("droplets").where("guid", "=", guid).execute();
+    if (!kept.includes(guid)) await deleteDroplet(db, guid);
   }
 }
 

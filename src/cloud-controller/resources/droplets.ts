@@ -4,7 +4,7 @@ import { type Static, Type } from "typebox";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, type RowOf } from "../../store/index.ts";
 import { bitsOf } from "../app-droplet.ts";
-import type { Context } from "../context.ts";
+import type { Context, Writer } from "../context.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { asJob } from "../jobs.ts";
 import { findRow, type Listing, listEndpoint, presentNow, presentRow, showEndpoint } from "../list.ts";
@@ -76,6 +76,11 @@ async function demandDroplet(call: Call<unknown>, row: RowOf<"droplets">): Promi
   await demandApp(call, "app.write", await findRow(call, appListing, row.app_guid));
 }
 
+export async function deleteDroplet(db: Writer, guid: string): Promise<void> {
+  await deleteMetadata(db, "droplet", [guid]);
+  await db.deleteFrom("droplets").where("guid", "=", guid).execute();
+}
+
 const ofApp = async (call: Call) => {
   const app = await findRow(call, appListing, call.params["guid"] ?? "");
   return sql<boolean>`droplets.app_guid = ${app.guid}`;
@@ -134,8 +139,7 @@ export const droplets: readonly Endpoint[] = [
         if (user !== undefined) {
           refuse(`Droplet is the current one of app '${user.name}'; assign another one first.`);
         }
-        await deleteMetadata(db, "droplet", [droplet.guid]);
-        await db.deleteFrom("droplets").where("guid", "=", droplet.guid).execute();
+        await deleteDroplet(db, droplet.guid);
       });
     },
   }),

@@ -246,6 +246,12 @@ applications:
     details: ["For application 'a': Name is there twice in the manifest"],
   },
   {
+    name: "a character no database has",
+    yaml: 'applications: [{name: a, env: {X: "a\\0b"}}]',
+    details: ["Request invalid due to parse error: the manifest holds a NUL character"],
+    status: 400,
+  },
+  {
     name: "YAML that is none",
     yaml: "applications: [",
     details: [],

@@ -8,7 +8,7 @@ import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { bitsOf, type StoredBits } from "../app-droplet.ts";
 import { boundaryOf, readMultipart } from "../bits/multipart.ts";
 import type { Bits, Incoming } from "../bits/store.ts";
-import type { Context } from "../context.ts";
+import type { Context, Writer } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { asJob } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
@@ -82,9 +82,14 @@ async function createPackage(call: Call<Static<typeof CreatePackage>>): Promise<
       .offset(KEPT_PER_APP)
       .limit(100)
       .execute();
-    for (const each of old) await db.deleteFrom("packages").where("guid", "=", each.guid).execute();
+    for (const each of old) await deletePackage(db, each.guid);
   });
   return guid;
+}
+
+async function deletePackage(db: Writer, guid: string): Promise<void> {
+  await deleteMetadata(db, "package", [guid]);
+  await db.deleteFrom("packages").where("guid", "=", guid).execute();
 }
 
 async function upload(call: Call<unknown>, row: RowOf<"packages">): Promise<void> {
@@ -254,10 +259,7 @@ export const packages: readonly Endpoint[] = [
       const row = await findPackage(call);
       await demandPackage(call, row);
       const job = { operation: "package.delete", resourceType: "package", resourceGuid: row.guid };
-      return asJob(call.context, job, async (db) => {
-        await deleteMetadata(db, "package", [row.guid]);
-        await db.deleteFrom("packages").where("guid", "=", row.guid).execute();
-      });
+      return asJob(call.context, job, (db) => deletePackage(db, row.guid));
     },
   }),
   defineEndpoint({

@@ -129,6 +129,31 @@ test("an upload that cannot be unpacked says why, fails its package, and may be 
   assert.match((await upload(api, source, bits)).details.join(), /already been uploaded/);
 });
 
+test("an upload that is no form says so, in upstream's words for it", async (t) => {
+  const api = await startApi(t);
+  const source = await newPackage(api, await newApp(api));
+  for (const type of ["application/json", "multipart/form-data", "multipart/form-data; boundary=b"]) {
+    const reply = await api.request({
+      method: "POST",
+      url: `/v3/packages/${source}/upload`,
+      headers: { authorization: "bearer admin", "content-type": type },
+      payload: "{}",
+    });
+    assert.equal(reply.status, 400, type);
+    assert.equal(reply.body.errors?.["0"]?.title, "CF-AppBitsUploadInvalid");
+  }
+});
+
+test("labels of what belongs to an app go with it", async (t) => {
+  const api = await startApi(t);
+  const app = await newApp(api);
+  const metadata = { labels: { tier: "web" } };
+  const relationships = { app: { data: { guid: app } } };
+  await api.create("/v3/packages", { type: "bits", relationships, metadata });
+  await api.delete(`/v3/apps/${app}`);
+  assert.deepEqual(await api.store.db.selectFrom("metadata").selectAll().execute(), []);
+});
+
 test("bits go when the app goes, and only the newest packages and droplets are kept", async (t) => {
   if (needs(t, "zip") === null) return;
   const api = await startApi(t);
