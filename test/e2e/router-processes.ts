@@ -30,15 +30,21 @@ export function spawnRouter(t: TestContext, settings: object | ((folder: string)
   t.after(() => end(child));
   const log = followLog();
   createInterface({ input: child.stdout }).on("line", (line) => log.write(line));
+  const exit = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
+  const neverStarted = exit.then(([code, signal]) => {
+    throw new Error(`the router ended (${code ?? signal}): ${JSON.stringify(log.lines.at(-1))}`);
+  });
+  neverStarted.catch(() => {});
   return {
     child,
     log,
     folder,
     writeConfig,
-    exit: once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>,
+    exit,
     /** Once it serves: where. */
     async ports() {
-      const port = Number((await log.line("gorouter.started")).data["port"]);
+      const started = await Promise.race([log.line("gorouter.started"), neverStarted]);
+      const port = Number(started.data["port"]);
       const { data } = await log.line("status-listeners-started");
       return { port, health: Number(data["health"]), status: Number(data["routes"]) };
     },
