@@ -38,6 +38,10 @@ export default defineOption({
 });
 `;
 
+/** An operator's own, besides. */
+const OWN_OPTIONS = join(checkout, "examples", "options");
+const SUNSET = "Wed, 30 Jun 2027 00:00:00 GMT";
+
 /** The whole product; what is installed is shared. */
 function copyTree(t: TestContext): string {
   const tree = mkdtempSync(join(tmpdir(), "viaduct-drill-"));
@@ -62,7 +66,9 @@ function addOption(tree: string): void {
   writeFileSync(path, changed);
 }
 
-test("a new option is one file and one line", async (t) => {
+test("a new option is one file and one line, and one of the operator's own only a file in a folder", {
+  timeout: 120_000,
+}, async (t) => {
   const tree = copyTree(t);
   addOption(tree);
 
@@ -74,7 +80,7 @@ test("a new option is one file and one line", async (t) => {
   });
 
   await t.test("API, command line, native feed, router and explain know it", async (step) => {
-    const foundation = await startFoundation(step, { tree });
+    const foundation = await startFoundation(step, { tree, settings: { "options.folder": OWN_OPTIONS } });
     const { cli, ok, up } = foundation;
     const refused = await cli(
       "run",
@@ -101,12 +107,33 @@ test("a new option is one file and one line", async (t) => {
       await ok("explain", "shop.localhost"),
       /motto=Ad astra \(reservation\): clients are told Ad astra/,
     );
+
+    const applyManifest = async (motto: string) => {
+      const spaces = JSON.parse(await ok("curl", "/v3/spaces")) as { resources: { guid: string }[] };
+      const path = `/v3/spaces/${spaces.resources[0]?.guid}/actions/apply_manifest`;
+      const manifest = `applications:\n- name: shop\n  routes:\n  - route: shop.localhost\n    options: {motto: ${motto}}\n`;
+      return cli("curl", path, "-d", manifest, "-H", "Content-Type: application/x-yaml");
+    };
+    const refusedManifest = await applyManifest("3!");
+    assert.equal(refusedManifest.code, 1);
+    assert.match(
+      refusedManifest.stdout,
+      /Route 'shop\.localhost': Motto must be up to 20 letters and spaces/,
+    );
+    assert.equal((await applyManifest("Ex libris")).code, 0);
+    await ok("wait", "shop.localhost");
+    assert.equal((await foundation.get("shop.localhost")).headers["x-motto"], "Ex libris");
+
     await ok("update-route", "shop.localhost", "--remove-option", "motto");
     await ok("wait", "shop.localhost");
     assert.equal((await foundation.get("shop.localhost")).headers["x-motto"], undefined);
 
+    await ok("update-route", "shop.localhost", "-o", "sunset=2027-06-30");
+    await ok("wait", "shop.localhost");
+    assert.equal((await foundation.get("shop.localhost")).headers["sunset"], SUNSET);
+
     assert.match(await ok("options"), /motto +Says something to clients\. +Per aspera/);
-    assert.match(await ok("options", "--names"), /^motto$/m);
+    assert.match(await ok("options", "--names"), /^motto$[^]*^sunset$/m);
     const document = await fetch(`${up.api}/v3/openapi.json`);
     const { components } = (await document.json()) as {
       components: { schemas: { RouteOptions: { properties: Record<string, { description: string }> } } };
@@ -124,7 +151,7 @@ test("a new option is one file and one line", async (t) => {
     const file = join(tree, "gorouter.yml");
     writeFileSync(
       file,
-      `port: 0\nviaduct: {host: 127.0.0.1}\nstatus: {host: 127.0.0.1, port: 0, user: a, pass: b, routes: {port: 0}}\n` +
+      `port: 0\nviaduct: {host: 127.0.0.1, options: {folder: "${OWN_OPTIONS}"}}\nstatus: {host: 127.0.0.1, port: 0, user: a, pass: b, routes: {port: 0}}\n` +
         `nats: {hosts: [{hostname: 127.0.0.1, port: ${nats.port}}]}\nstart_response_delay_interval: 10ms\ndroplet_stale_threshold: 120s\n`,
     );
     const router = spawn(process.execPath, [programOf(tree), "router", "-c", file], {
@@ -133,11 +160,12 @@ test("a new option is one file and one line", async (t) => {
     });
     step.after(async () => {
       const ended = once(router, "exit");
-      if (router.exitCode === null && router.kill("SIGTERM")) await ended;
+      if (router.exitCode === null && router.kill()) await ended;
     });
     const lines = createInterface({ input: router.stdout });
     const line = (word: string) =>
-      new Promise<string>((resolve) => {
+      new Promise<string>((resolve, reject) => {
+        router.once("exit", (code) => reject(new Error(`the router ended with ${code} before «${word}»`)));
         lines.on("line", (text) => {
           if (text.includes(word)) resolve(text);
         });
@@ -157,10 +185,18 @@ test("a new option is one file and one line", async (t) => {
     const { port } = app.address() as AddressInfo;
     registrar.publish(
       SUBJECTS.routerRegister,
-      encodeRegister({ host: "127.0.0.1", port, uris: ["shop.example.com"], options: { motto: "Ad astra" } }),
+      encodeRegister({
+        host: "127.0.0.1",
+        port,
+        uris: ["shop.example.com"],
+        options: { motto: "Ad astra", sunset: "2027-06-30" },
+      }),
     );
     await registered;
     const answer = await get(started.data.port, "shop.example.com", "/");
-    assert.deepEqual([answer.status, answer.headers["x-motto"]], [200, "Ad astra"]);
+    assert.deepEqual(
+      [answer.status, answer.headers["x-motto"], answer.headers["sunset"]],
+      [200, "Ad astra", SUNSET],
+    );
   });
 });

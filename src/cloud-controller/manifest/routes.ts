@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import { sql } from "kysely";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { newGuid, ViaductError } from "../../kernel/index.ts";
-import { mergeOptions, options as allOptions, validateOptions, validatePatch } from "../../options/index.ts";
+import { knownOptions, mergeOptions, validateOptions, validatePatch } from "../../options/index.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import type { RouteOptions } from "../../table/index.ts";
 import type { Context, Database, Writer } from "../context.ts";
@@ -52,9 +52,11 @@ export async function optionProblems(
   const verdict = patch.ok ? validateOptions(mergeOptions(current, options as RouteOptions), context) : patch;
   if (verdict.ok) return [];
   return verdict.problems.map(({ key, value, text }) => {
-    const option = allOptions.find(({ name }) => name === key);
+    const option = knownOptions().find(({ name }) => name === key);
     if (option === undefined && key !== "") {
-      const names = allOptions.map(({ name }) => name).join(", ");
+      const names = knownOptions()
+        .map(({ name }) => name)
+        .join(", ");
       return `Route '${route}' contains invalid route option '${key}'. Valid keys: '${names}'`;
     }
     const values = (option?.schema as { readonly enum?: readonly unknown[] } | undefined)?.enum;
