@@ -360,3 +360,19 @@ test("any worker resumes a TLS session, until the certificates of all are reload
   await router.log.line("tls-reload-failed");
   assert.equal(router.log.messages().filter((message) => message === "tls-reload-failed").length, 1);
 });
+
+test("a router of one process has nobody to replace, says so, and serves on", TIMEOUT, async (t) => {
+  const router = spawnRouter(t, { viaduct: { host: "127.0.0.1" }, go_max_procs: 1 });
+  const { port } = await router.ports();
+  router.child.kill("SIGUSR2");
+  const { data } = await router.log.line("workers-restart-skipped");
+  assert.match(String(data["reason"]), /one process only/);
+  assert.equal((await ask(port)).status, 404);
+  assert.deepEqual(router.workerPids(), []);
+});
+
+test("a positive go_max_procs is the number of workers", TIMEOUT, async (t) => {
+  const router = spawnRouter(t, { viaduct: { host: "127.0.0.1" }, go_max_procs: 3 });
+  await router.ports();
+  assert.equal(router.workerPids().length, 3);
+});
