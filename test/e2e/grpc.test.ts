@@ -22,27 +22,25 @@ function frame(message: string): Buffer {
   return Buffer.concat([prefix, bytes]);
 }
 
-/** Reads messages out of a stream as they become complete. */
-class Messages {
-  readonly all: string[] = [];
-  #held = Buffer.alloc(0);
-
-  constructor(
-    stream: ClientHttp2Stream | ServerHttp2Stream,
-    onMessage: (message: string) => void = () => {},
-  ) {
-    stream.on("data", (chunk: Buffer) => {
-      this.#held = Buffer.concat([this.#held, chunk]);
-      while (this.#held.length >= 5) {
-        const size = this.#held.readUInt32BE(1);
-        if (this.#held.length < 5 + size) return;
-        const message = this.#held.toString("utf8", 5, 5 + size);
-        this.#held = this.#held.subarray(5 + size);
-        this.all.push(message);
-        onMessage(message);
-      }
-    });
-  }
+/** @returns the messages of a stream, more of them as they become complete */
+function readMessages(
+  stream: ClientHttp2Stream | ServerHttp2Stream,
+  onMessage: (message: string) => void = () => {},
+): readonly string[] {
+  const messages: string[] = [];
+  let held = Buffer.alloc(0);
+  stream.on("data", (chunk: Buffer) => {
+    held = Buffer.concat([held, chunk]);
+    while (held.length >= 5) {
+      const size = held.readUInt32BE(1);
+      if (held.length < 5 + size) return;
+      const message = held.toString("utf8", 5, 5 + size);
+      held = held.subarray(5 + size);
+      messages.push(message);
+      onMessage(message);
+    }
+  });
+  return messages;
 }
 
 function endWith(stream: ServerHttp2Stream, status: number, message = ""): void {
@@ -58,7 +56,7 @@ const answer = (stream: ServerHttp2Stream) =>
 /** What each method of the service does. */
 const SERVICE: Readonly<Record<string, (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void>> = {
   "/shop.Cart/Get": (stream) => {
-    const { all } = new Messages(stream);
+    const all = readMessages(stream);
     stream.on("end", () => {
       answer(stream);
       stream.write(frame(`got ${all.join()}`));
@@ -72,7 +70,7 @@ const SERVICE: Readonly<Record<string, (stream: ServerHttp2Stream, headers: Inco
     endWith(stream, 0);
   },
   "/shop.Cart/Fill": (stream) => {
-    const { all } = new Messages(stream);
+    const all = readMessages(stream);
     stream.on("end", () => {
       answer(stream);
       stream.write(frame(`${all.length} items`));
@@ -81,7 +79,7 @@ const SERVICE: Readonly<Record<string, (stream: ServerHttp2Stream, headers: Inco
   },
   "/shop.Cart/Chat": (stream) => {
     answer(stream);
-    new Messages(stream, (message) => stream.write(frame(`re: ${message}`)));
+    readMessages(stream, (message) => stream.write(frame(`re: ${message}`)));
     stream.on("end", () => endWith(stream, 0));
   },
   "/shop.Cart/Denied": (stream) => {
@@ -135,11 +133,11 @@ function call(session: ClientHttp2Session, method: string, headers: Record<strin
   let trailers: IncomingHttpHeaders = {};
   stream.on("response", (given) => (head = given));
   stream.on("trailers", (given) => (trailers = given));
-  const messages = new Messages(stream);
+  const messages = readMessages(stream);
   const ended = async () => {
     await new Promise((resolve) => stream.once("close", resolve));
     return {
-      messages: messages.all,
+      messages,
       httpStatus: head[":status"] as unknown,
       status: trailers["grpc-status"] ?? head["grpc-status"],
       isHeadOnly: head["grpc-status"] !== undefined,
@@ -176,7 +174,7 @@ script("both sides of a call speak in turns, each message as soon as it is said"
   const { stream, messages, ended } = call(started.session, "Chat");
   for (const [i, word] of ["hello", "how are you", "bye"].entries()) {
     stream.write(frame(word));
-    await started.router.eventually(() => messages.all.length === i + 1);
+    await started.router.eventually(() => messages.length === i + 1);
   }
   stream.end();
   assert.deepEqual(await ended(), { ...GOOD, messages: ["re: hello", "re: how are you", "re: bye"] });

@@ -529,3 +529,22 @@ script("curl speaks HTTP/2 with the router", async (t) => {
   upstream.send(OK);
   assert.equal((await asked).stdout, "ok 2");
 });
+
+script(
+  "what a session needed for many streams at once is let go when it is idle, and it goes on",
+  async (t) => {
+    const started = await start(t);
+    if (started === null) return;
+    const { router, session, endpoint } = started;
+    const refused = await Promise.all(
+      Array.from({ length: 20 }, () => ask(session, { ":authority": "no.example.com" })),
+    );
+    assert.ok(refused.every(({ headers }) => headers[":status"] === 404));
+    router.clock.advance(2_000);
+    const asked = ask(session);
+    const upstream = await endpoint.accept();
+    await upstream.message();
+    upstream.send(OK);
+    assert.equal((await asked).body, "ok");
+  },
+);

@@ -17,7 +17,9 @@ import { Session } from "./session.ts";
 /** As long as a connection of HTTP/1.1 lingers: what was sent may still be on its way when we close. */
 const LINGER_MS = 2_000;
 /** Lanes that wait for a stream. A client that needs more at once has them made anew. */
-const MAX_FREE_LANES = 100;
+const MAX_FREE_LANES = 32;
+/** A session that has been idle for so long keeps none: each is as large as an idle connection of HTTP/1.1. */
+const FREE_LANES_MS = 1_000;
 const NEVER = -1;
 
 export interface Http2Client {
@@ -95,6 +97,7 @@ export class ClientSession extends Session implements ClientLaneOwner {
       return;
     }
     if (isDraining || isLeaving) this.linger();
+    if (this.#free.length > 0 && this.isIdle && nowMs - this.#idleSinceMs >= FREE_LANES_MS) this.#dropFree();
     this.#checkHead(nowMs, config.readHeaderTimeoutMs);
     if (idleLimitMs !== 0) {
       if (this.isIdle && nowMs - this.#idleSinceMs >= idleLimitMs) this.linger();
@@ -188,6 +191,14 @@ export class ClientSession extends Session implements ClientLaneOwner {
     }
     this.#streams.set(streamId, lane);
     return lane;
+  }
+
+  #dropFree(): void {
+    for (const lane of this.#free) {
+      this.#lanes.delete(lane);
+      lane.gone();
+    }
+    this.#free.length = 0;
   }
 
   #checkHead(nowMs: number, limitMs: number): void {

@@ -11,7 +11,7 @@
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { endpointProtocolUnsupported, endpointTlsFailed } from "../../kernel/errors/router.ts";
-import { ViaductError } from "../../kernel/index.ts";
+import type { ViaductError } from "../../kernel/index.ts";
 import { CANCEL, DEFAULT_HTTP2_LIMITS, type FieldList, type Http2Limits } from "../../wire/http2/index.ts";
 import type { RouterConfig } from "../config.ts";
 import type { RouterContext } from "../context.ts";

@@ -32,7 +32,7 @@ export class EndpointSessions {
 
   /** The endpoint has left the table. */
   leave(): void {
-    for (const session of [...this.#sessions]) session.leave();
+    for (const session of this.#sessions.splice(0)) session.leave();
   }
 }
 

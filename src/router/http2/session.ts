@@ -67,7 +67,7 @@ export abstract class Session implements LaneOwner, Http2Handler {
   /** As much as the socket takes; the rest waits for `drain`. */
   protected flush(): void {
     const { socket } = this;
-    if (socket.destroyed || socket.writableNeedDrain) return;
+    if (socket.destroyed || socket.writableEnded || socket.writableNeedDrain) return;
     const output = this.connection.takeOutput();
     if (output !== null) socket.write(output);
     if (this.#endsAfterFlush && this.connection.pendingOutputBytes === 0) socket.end();
