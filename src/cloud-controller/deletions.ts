@@ -55,6 +55,13 @@ export async function deleteApps(db: Writer, news: News, guids: readonly string[
       .where("app_guid", "in", chunk)
       .execute();
     for (const process of processes) news.process(process);
+    const leaving = await db
+      .selectFrom("deployments")
+      .select(["process_guid as guid", "previous_version as version"])
+      .where("app_guid", "in", chunk)
+      .where("status_value", "=", "ACTIVE")
+      .execute();
+    for (const version of leaving) news.process(version);
     const routes = await db
       .selectFrom("destinations")
       .select("route_guid")

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { startPostgres } from "../../test/support/postgres.ts";
-import type { StoreLocation } from "../store/index.ts";
+import { encodeJson, type StoreLocation } from "../store/index.ts";
 import { startApi, type TestApi } from "./testing.ts";
 
 const route = (api: TestApi, host: string, more: object = {}) => ({
@@ -119,6 +119,57 @@ async function aroundRoutes(t: TestContext, location: StoreLocation | undefined)
   assert.equal((await api.delete(`/v3/isolation_segments/${segment}`)).status, 204);
 }
 
+/** A manifest, packages and a deployment: their statements, without what is uploaded. */
+async function pushPath(t: TestContext, location: StoreLocation): Promise<void> {
+  const api = await startApi(t, { location });
+  const apply = (yaml: string) =>
+    api.request({
+      method: "POST",
+      url: `/v3/spaces/${api.space}/actions/apply_manifest`,
+      headers: { authorization: "bearer admin", "content-type": "application/x-yaml" },
+      payload: yaml,
+    });
+  const good =
+    "{name: shop, command: run, routes: [{route: shop.localhost/x, options: {loadbalancing: hash, hash_header: X}}]}";
+  for (const _ of ["makes it", "changes nothing"])
+    assert.equal((await apply(`applications: [${good}]`)).status, 202);
+  const failed = await apply(`applications: [{name: other, default-route: true}, {name: SHOP}]`);
+  const job = await api.get(new URL(String(failed.headers["location"])).pathname);
+  assert.equal(job.body.state, "FAILED");
+  const [app, ...others] = await api.list("/v3/apps");
+  assert.deepEqual([app?.name, others], ["shop", []]);
+  assert.match(await api.text(`/v3/apps/${app?.guid}/manifest`), /hash_header: X/);
+
+  const guid = String(app?.guid);
+  const relationships = { app: { data: { guid } } };
+  for (let i = 0; i < 7; i++) await api.create("/v3/packages", { type: "bits", relationships });
+  assert.equal((await api.list(`/v3/packages?states=AWAITING_UPLOAD&space_guids=${api.space}`)).length, 5);
+  const now = "2026-01-01T00:00:00.000Z";
+  await api.store.db
+    .insertInto("droplets")
+    .values({
+      guid: "droplet",
+      created_at: now,
+      updated_at: now,
+      app_guid: guid,
+      package_guid: null,
+      state: "STAGED",
+      error: null,
+      process_types: encodeJson({ web: "run", worker: "work" }),
+      data: encodeJson({ sha256: "0".repeat(64) }),
+    })
+    .execute();
+  const deploy = { droplet: { guid: "droplet" }, relationships };
+  assert.equal((await api.post("/v3/deployments", deploy)).body.status?.reason, "DEPLOYED");
+  const rolling = await api.post("/v3/deployments", deploy);
+  assert.equal(api.bbs.desired.size, 3, "both versions of web, and the worker");
+  await api.post(`/v3/deployments/${rolling.body.guid}/actions/cancel`);
+  await api.deploy();
+  assert.equal((await api.list("/v3/deployments?status_values=ACTIVE")).length, 1);
+  assert.equal((await api.delete(`/v3/apps/${guid}`)).status, 202);
+  assert.equal(api.bbs.desired.size, 0);
+}
+
 test("SQLite: what is around a route, from creation to the end of its organization", (t) =>
   aroundRoutes(t, undefined));
 
@@ -131,6 +182,10 @@ test("PostgreSQL", async (t) => {
 
   await t.test("an app and its route, from creation to the end of their organization", async (t) => {
     await mainPath(t, { kind: "postgres", url: await postgres.newDatabase() });
+  });
+
+  await t.test("a manifest, packages and a deployment", async (t) => {
+    await pushPath(t, { kind: "postgres", url: await postgres.newDatabase() });
   });
 
   await t.test("what is around a route, from creation to the end of its organization", async (t) => {

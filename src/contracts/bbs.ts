@@ -27,6 +27,8 @@ export interface DesiredLrp {
   readonly memoryMb: number;
   readonly diskMb: number;
   readonly healthCheck: HealthCheck;
+  /** Says whether an instance that runs may get traffic; left out, every one that runs may. */
+  readonly readinessCheck?: HealthCheck;
   /** 0 takes the default, 60 s. */
   readonly startTimeoutMs: number;
   /** Opaque to Diego; compared for equality when syncing. */
@@ -37,6 +39,10 @@ export interface HealthCheck {
   readonly type: "port" | "http" | "process";
   /** Path of the `http` check. */
   readonly endpoint: string;
+  /** Longest wait for one answer; left out, the cell's own. */
+  readonly timeoutMs?: number;
+  /** Between checks of an instance that runs; left out, the cell's own. */
+  readonly intervalMs?: number;
 }
 
 /** What an update may change; everything else is a new LRP. */

@@ -10,7 +10,7 @@ import { constants } from "node:fs";
 import { cp, mkdir, rm, stat } from "node:fs/promises";
 import { constants as osConstants } from "node:os";
 import { join } from "node:path";
-import type { DesiredLrp, LogLine } from "../contracts/index.ts";
+import type { DesiredLrp, HealthCheck, LogLine } from "../contracts/index.ts";
 import type { Clock, Timer } from "../kernel/index.ts";
 import { createLineSplitter } from "./app-logs.ts";
 import type { DiegoConfig } from "./config.ts";
@@ -42,7 +42,8 @@ export interface InstanceOptions {
 
 /** Called in the same turn of the event loop in which the instance learns of it. */
 export interface InstanceHandlers {
-  running(net: NetInfo): void;
+  /** Called again when it becomes ready for traffic, or is not any more. */
+  running(net: NetInfo, isReady: boolean): void;
   crashed(reason: string): void;
   removed(): void;
   gone(): void;
@@ -64,6 +65,7 @@ export class Instance {
   /** `crashed` or `removed` was told. */
   #hasEnded = false;
   #timer: Timer | null = null;
+  #readinessTimer: Timer | null = null;
   #killTimer: Timer | null = null;
 
   constructor(options: InstanceOptions, handlers: InstanceHandlers) {
@@ -93,6 +95,7 @@ export class Instance {
     if (this.#isStopping) return;
     this.#isStopping = true;
     this.#timer?.clear();
+    this.#readinessTimer?.clear();
     this.#say("out", "stopping");
     this.#terminate();
   }
@@ -172,12 +175,14 @@ export class Instance {
   #awaitHealth(net: NetInfo, sinceMs: number, waitMs: number): void {
     const { lrp, config, clock } = this.#options;
     const timeoutMs = lrp.startTimeoutMs > 0 ? lrp.startTimeoutMs : config.startTimeoutMs;
-    this.#check(net, (problem) => {
+    this.#check(lrp.healthCheck, net, (problem) => {
       const tookMs = clock.monotonicMs() - sinceMs;
       if (problem === null) {
         this.#say("out", `healthy after ${Math.round(tookMs)} ms`);
-        this.#handlers.running(net);
+        const readiness = lrp.readinessCheck;
+        this.#handlers.running(net, readiness === undefined);
         this.#watchHealth(net, 0);
+        if (readiness !== undefined) this.#watchReadiness(readiness, net, false);
       } else if (tookMs >= timeoutMs) {
         this.#crash(`instance never healthy after ${timeoutMs / 1000} s: ${problem}`);
         this.#terminate();
@@ -189,11 +194,12 @@ export class Instance {
   }
 
   #watchHealth(net: NetInfo, failures: number): void {
-    if (this.#options.lrp.healthCheck.type === "process") return;
-    const { livenessIntervalMs } = this.#options.config;
-    const waitMs = failures === 0 ? livenessIntervalMs : Math.min(RECHECK_MS, livenessIntervalMs);
+    const { healthCheck } = this.#options.lrp;
+    if (healthCheck.type === "process") return;
+    const intervalMs = healthCheck.intervalMs ?? this.#options.config.livenessIntervalMs;
+    const waitMs = failures === 0 ? intervalMs : Math.min(RECHECK_MS, intervalMs);
     this.#later(waitMs, () =>
-      this.#check(net, (problem) => {
+      this.#check(healthCheck, net, (problem) => {
         if (problem === null || failures + 1 < LIVENESS_FAILURES) {
           this.#watchHealth(net, problem === null ? 0 : failures + 1);
           return;
@@ -204,17 +210,36 @@ export class Instance {
     );
   }
 
-  #check(net: NetInfo, then: (problem: string | null) => void): void {
-    const { lrp, config } = this.#options;
+  /** For as long as it runs: whether it wants traffic may change any time, and is no reason to restart it. */
+  #watchReadiness(check: HealthCheck, net: NetInfo, wasReady: boolean): void {
+    this.#check(check, net, (problem) => {
+      const isReady = problem === null;
+      if (isReady !== wasReady) {
+        this.#say(isReady ? "out" : "err", isReady ? "ready for traffic" : `takes no traffic: ${problem}`);
+        this.#handlers.running(net, isReady);
+      }
+      const intervalMs = check.intervalMs ?? this.#options.config.livenessIntervalMs;
+      this.#readinessTimer = this.#laterUnlessEnded(
+        isReady ? intervalMs : Math.min(RECHECK_MS, intervalMs),
+        () => this.#watchReadiness(check, net, isReady),
+      );
+    });
+  }
+
+  #check(check: HealthCheck, net: NetInfo, then: (problem: string | null) => void): void {
+    const { config } = this.#options;
     const at = { host: net.address, port: net.ports[0]?.hostPort ?? 0 };
-    void checkHealth(lrp.healthCheck, at, config.checkTimeoutMs).then((problem) => {
+    void checkHealth(check, at, check.timeoutMs ?? config.checkTimeoutMs).then((problem) => {
       if (!this.#isStopping && !this.#hasEnded) then(problem);
     });
   }
 
   #later(waitMs: number, run: () => void): void {
-    if (this.#isStopping || this.#hasEnded) return;
-    this.#timer = this.#options.clock.setTimeout(run, waitMs);
+    this.#timer = this.#laterUnlessEnded(waitMs, run);
+  }
+
+  #laterUnlessEnded(waitMs: number, run: () => void): Timer | null {
+    return this.#isStopping || this.#hasEnded ? null : this.#options.clock.setTimeout(run, waitMs);
   }
 
   // --- ends ---
@@ -245,6 +270,7 @@ export class Instance {
     if (this.#hasEnded) return;
     this.#hasEnded = true;
     this.#timer?.clear();
+    this.#readinessTimer?.clear();
     this.#handlers.crashed(reason);
     this.#say("err", `crashed: ${reason}${signal === undefined ? "" : ` (${signal})`}`);
   }

@@ -18,7 +18,7 @@ const WEB: Partial<DesiredLrp> = { command: `exec "${process.execPath}" server.j
 
 async function startCell(t: TestContext, flags: Record<string, string> = {}) {
   const folder = await mkdtemp(join(tmpdir(), "viaduct-cell-"));
-  t.after(() => rm(folder, { recursive: true }));
+  t.after(() => rm(folder, { recursive: true, maxRetries: 5 }));
   const clock = systemClock;
   const store = await openStore({ kind: "sqlite", path: ":memory:" }, { log: silentLogger, clock });
   t.after(() => store.close());
@@ -278,4 +278,54 @@ test("a port range that ends before it begins is a configuration error that name
     (error) =>
       configInvalid.is(error) && /diego\.last_port: 1999 is below diego\.first_port 2000/.test(error.message),
   );
+});
+
+test("an instance that runs gets traffic only while its readiness check says so", async (t) => {
+  const { bbs, running } = await startCell(t);
+  const script = `
+    let isReady = false;
+    require("node:http").createServer((request, answer) => {
+      if (request.url === "/flip") isReady = !isReady;
+      answer.writeHead(request.url === "/ready" && !isReady ? 503 : 200).end();
+    }).listen(process.env.PORT);`;
+  await bbs.desireLrp(
+    lrp({
+      command: `exec "${process.execPath}" -e '${script}'`,
+      healthCheck: { type: "port", endpoint: "" },
+      readinessCheck: { type: "http", endpoint: "/ready", intervalMs: 10 },
+    }),
+  );
+  const first = await running();
+  assert.equal(first.routable, false, "it runs, and is not ready yet");
+  await get(first.address, first.ports[0]?.hostPort ?? 0, "/flip");
+  const ready = await running();
+  assert.deepEqual([ready.routable, ready.instanceGuid], [true, first.instanceGuid]);
+  await get(first.address, first.ports[0]?.hostPort ?? 0, "/flip");
+  const again = await running();
+  assert.deepEqual([again.routable, again.crashCount], [false, 0], "it is left alone, without traffic");
+});
+
+test("with a copy of its own, an instance changes nothing but that, and the copy goes with it", async (t) => {
+  const { bbs, folder, running, removed } = await startCell(t);
+  const source = await mkdtemp(join(tmpdir(), "viaduct-droplet-"));
+  t.after(() => rm(source, { recursive: true }));
+  await symlink("nowhere", join(source, "link"));
+  await bbs.desireLrp(
+    lrp({
+      command: 'echo mine > written; test "$PWD" = "$HOME" && exec sleep 1000',
+      directory: source,
+      ownCopy: true,
+      instances: 2,
+      healthCheck: { type: "process", endpoint: "" },
+    }),
+  );
+  const instances = [await running(), await running()];
+  assert.deepEqual(await readdir(source), ["link"]);
+  for (const { instanceGuid } of instances) {
+    assert((await readdir(join(folder, "instances", instanceGuid, "app"))).includes("link"));
+  }
+  await bbs.removeDesiredLrp("process-1");
+  await removed();
+  await removed();
+  assert.equal((await bbs.actualLrps()).length, 0);
 });

@@ -97,8 +97,8 @@ export class LocalCell implements Cell, Part {
         takeNet: () => this.#takeNet(lrp),
       },
       {
-        running: (net) => {
-          const about = { routable: true, zone: this.zone };
+        running: (net, routable) => {
+          const about = { routable, zone: this.zone };
           if (!this.#tell(() => bbs.startActualLrp(slot, key, net, about))) instance.stop();
         },
         crashed: (reason) => void this.#tell(() => bbs.crashActualLrp(slot, key, reason)),

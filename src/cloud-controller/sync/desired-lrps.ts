@@ -4,6 +4,7 @@ import type { DesiredLrp } from "../../contracts/index.ts";
 import { decodeJson, type HealthCheckDocument } from "../../store/index.ts";
 import { vcapApplication } from "../app-environment.ts";
 import type { Database } from "../context.ts";
+import { segmentName } from "../isolation-segments.ts";
 import { bitsOf } from "../app-droplet.ts";
 import { commandOf, localDirectory } from "../lifecycle.ts";
 import { lrpGuid } from "../news.ts";
@@ -31,6 +32,12 @@ export async function loadDesiredLrps(
     .innerJoin("apps", "apps.guid", "processes.app_guid")
     .innerJoin("spaces", "spaces.guid", "apps.space_guid")
     .innerJoin("organizations", "organizations.guid", "spaces.organization_guid")
+    .leftJoin("isolation_segments as own_segment", "own_segment.guid", "spaces.isolation_segment_guid")
+    .leftJoin(
+      "isolation_segments as default_segment",
+      "default_segment.guid",
+      "organizations.isolation_segment_guid",
+    )
     .leftJoin("droplets", "droplets.guid", "apps.current_droplet_guid")
     .selectAll("processes")
     .select([
@@ -43,6 +50,8 @@ export async function loadDesiredLrps(
       "spaces.name as spaceName",
       "organizations.guid as organizationGuid",
       "organizations.name as organizationName",
+      "own_segment.name as ownSegment",
+      "default_segment.name as defaultSegment",
     ])
     .where("apps.state", "=", "STARTED")
     .$if(processGuids !== null, (query) => query.where("processes.guid", "in", processGuids ?? []))
@@ -63,7 +72,7 @@ export async function loadDesiredLrps(
     const uris = routes.map((route) => routeUrl(route, route.domain));
     const about = vcapApplication({ app, space, organization, uris }, apiUrl, row);
     const common = {
-      routes: routeInformation(routes),
+      routes: routeInformation(routes, segmentName(row.ownSegment, row.defaultSegment)),
       metricTags: {
         source_id: app.guid,
         organization_id: organization.guid,
@@ -77,6 +86,7 @@ export async function loadDesiredLrps(
       },
     };
     const healthCheck = decodeJson(row.health_check);
+    const readinessCheck = decodeJson(row.readiness_health_check);
     const deployment = deploymentOf.get(row.guid);
     const versions =
       deployment === undefined
@@ -106,6 +116,7 @@ export async function loadDesiredLrps(
         memoryMb: row.memory_in_mb,
         diskMb: row.disk_in_mb,
         healthCheck: toHealthCheck(healthCheck),
+        ...(readinessCheck.type !== "process" && { readinessCheck: toHealthCheck(readinessCheck) }),
         startTimeoutMs: secondsOf(healthCheck.data["timeout"]) * 1000,
         ...changeable,
         annotation: fingerprint(changeable),
@@ -167,7 +178,7 @@ const portsOf = (routes: readonly Route[]) => [
 ];
 
 /** The map `routes` of an LRP. Keys are there even when their lists are empty, as the emitters expect. */
-function routeInformation(routes: readonly Route[]): Readonly<Record<string, unknown>> {
+function routeInformation(routes: readonly Route[], segment: string): Readonly<Record<string, unknown>> {
   const http = routes.filter((route) => route.protocol === "http" && route.internal === 0);
   return {
     "cf-router": http.map((route) => {
@@ -176,6 +187,7 @@ function routeInformation(routes: readonly Route[]): Readonly<Record<string, unk
         hostnames: [routeUrl(route, route.domain)],
         port: route.app_port ?? DEFAULT_PORT,
         ...(route.routeServiceUrl !== null && { route_service_url: route.routeServiceUrl }),
+        ...(segment !== "" && { isolation_segment: segment }),
         ...(route.destinationProtocol !== null && { protocol: route.destinationProtocol }),
         ...(Object.keys(options).length > 0 && { options }),
       };
@@ -194,9 +206,13 @@ function routeInformation(routes: readonly Route[]): Readonly<Record<string, unk
 }
 
 function toHealthCheck({ type, data }: HealthCheckDocument): DesiredLrp["healthCheck"] {
+  const timeoutMs = secondsOf(data["invocation_timeout"]) * 1000;
+  const intervalMs = secondsOf(data["interval"]) * 1000;
   return {
     type: type === "http" || type === "process" ? type : "port",
     endpoint: typeof data["endpoint"] === "string" ? data["endpoint"] : "/",
+    ...(timeoutMs > 0 && { timeoutMs }),
+    ...(intervalMs > 0 && { intervalMs }),
   };
 }
 
