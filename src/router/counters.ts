@@ -26,6 +26,9 @@ export interface RouterCounters extends StatusCounts {
   /** Attempts that a route's retry budget had no room for. */
   retriesOverBudget: number;
   activeConnections: number;
+  /** Those of them that speak HTTP/2, and the requests that came on such. */
+  activeHttp2Connections: number;
+  http2Requests: number;
   activeExchanges: number;
   /** Idle connections to endpoints. */
   idleUpstreamConnections: number;
@@ -46,6 +49,8 @@ export function createCounters(): RouterCounters {
     retries: 0,
     retriesOverBudget: 0,
     activeConnections: 0,
+    activeHttp2Connections: 0,
+    http2Requests: 0,
     activeExchanges: 0,
     idleUpstreamConnections: 0,
     droppedLogLines: 0,

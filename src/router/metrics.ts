@@ -67,6 +67,8 @@ export function createMetricsPage(sources: MetricsSources): () => string {
       "Tries that a route's retry-budget had no room for.",
     );
     gauge("active_connections", counters.activeConnections, "Connections of clients.");
+    gauge("active_http2_connections", counters.activeHttp2Connections, "Those that speak HTTP/2.");
+    counter("http2_requests", counters.http2Requests, "Requests that came over HTTP/2.");
     gauge("active_requests", counters.activeExchanges, "Requests in flight.");
     gauge("idle_endpoint_connections", counters.idleUpstreamConnections, "Idle connections to endpoints.");
     counter(

@@ -66,6 +66,7 @@ export class ClientSession extends Session implements ClientLaneOwner {
       .on("error", ignore) // «close» follows and decides
       .on("close", this.#onClose);
     router.counters.activeConnections++;
+    router.counters.activeHttp2Connections++;
     this.flushSoon();
   }
 
@@ -182,6 +183,7 @@ export class ClientSession extends Session implements ClientLaneOwner {
   }
 
   #take(streamId: number): ClientLane {
+    this.router.counters.http2Requests++;
     let lane = this.#free.pop();
     // One that has been idle for too long has ended itself.
     while (lane !== undefined && !lane.isFree) lane = this.#free.pop();
@@ -236,6 +238,7 @@ export class ClientSession extends Session implements ClientLaneOwner {
     this.#end();
     this.router.clients.delete(this);
     this.router.counters.activeConnections--;
+    this.router.counters.activeHttp2Connections--;
   };
 }
 
