@@ -158,7 +158,9 @@ test("an endpoint carries what the instance and its LRP say, under the stable pr
   const { table } = await startEmitter(t, {
     desired: [
       desiredLrp(VERSION_1, {
-        routes: { "cf-router": [{ hostnames: ["a"], port: 8080, protocol: "http2" }] },
+        routes: {
+          "cf-router": [{ hostnames: ["a"], port: 8080, protocol: "http2", isolation_segment: "apart" }],
+        },
       }),
     ],
     actuals: [actualLrp(VERSION_1, 1, 61_000)],
@@ -176,7 +178,7 @@ test("an endpoint carries what the instance and its LRP say, under the stable pr
     instanceAddress: "10.255.0.1",
     protocol: "http2",
     availabilityZone: "z1",
-    isolationSegment: "",
+    isolationSegment: "apart",
     tags: { app_name: "shop" },
     updatedAtNs: "1000",
   });

@@ -29,9 +29,10 @@ export function stableProcessGuid({ processGuid, metricTags }: DesiredLrp): stri
 /** One per instance and port that the process listens on; lowest port first, which routes without a port mean. */
 export function endpointsOf(desired: DesiredLrp, instances: readonly ActualLrp[]): readonly Endpoint[] {
   const processGuid = stableProcessGuid(desired);
-  const protocolByPort = new Map(
-    readRoutes(desired).http.map((route) => [route.containerPort, route.protocol]),
-  );
+  const { http } = readRoutes(desired);
+  const protocolByPort = new Map(http.map((route) => [route.containerPort, route.protocol]));
+  // A process is in one segment; each of its routes says so.
+  const isolationSegment = http[0]?.isolationSegment ?? "";
   return instances.flatMap((actual) =>
     mappedPorts(desired, actual).map(
       ({ containerPort, port, tls }): Endpoint => ({
@@ -47,7 +48,7 @@ export function endpointsOf(desired: DesiredLrp, instances: readonly ActualLrp[]
         instanceAddress: actual.instanceAddress,
         protocol: protocolByPort.get(containerPort) ?? "http1",
         availabilityZone: actual.availabilityZone,
-        isolationSegment: "",
+        isolationSegment,
         tags: desired.metricTags,
         updatedAtNs: actual.sinceNs,
       }),

@@ -6,10 +6,18 @@ const to = (...guids: readonly string[]) => ({ data: guids.map((guid) => ({ guid
 
 async function foundation(t: TestContext) {
   const api = await startApi(t);
-  await api.create("/v3/routes", {
+  const route = await api.create("/v3/routes", {
     host: "shop",
     relationships: { space: { data: { guid: api.space } }, domain: { data: { guid: api.domain } } },
   });
+  const app = await api.create("/v3/apps", {
+    name: "shop",
+    lifecycle: { type: "local", data: { directory: "/srv" } },
+    relationships: { space: { data: { guid: api.space } } },
+  });
+  await api.patch(`/v3/processes/${app}`, { command: "run" });
+  await api.post(`/v3/routes/${route}/destinations`, { destinations: [{ app: { guid: app } }] });
+  await api.post(`/v3/apps/${app}/actions/start`);
   const segment = await api.create("/v3/isolation_segments", { name: "apart" });
   const entitled = `/v3/isolation_segments/${segment}/relationships/organizations`;
   return {
@@ -18,7 +26,14 @@ async function foundation(t: TestContext) {
     entitled,
     ofSpace: `/v3/spaces/${api.space}/relationships/isolation_segment`,
     ofOrganization: `/v3/organizations/${api.organization}/relationships/default_isolation_segment`,
-    servedBy: () => api.routeTable.find("shop.localhost")?.isolationSegment,
+    /** As the route table and the emitters hear it; they have to agree, or a router has a route without endpoints. */
+    servedBy() {
+      const [lrp] = api.bbs.desired.values();
+      const [entry] = (lrp?.routes["cf-router"] ?? []) as readonly { isolation_segment?: string }[];
+      const ofRoute = api.routeTable.find("shop.localhost")?.isolationSegment;
+      assert.equal(entry?.isolation_segment ?? "", ofRoute);
+      return ofRoute;
+    },
   };
 }
 

@@ -205,7 +205,7 @@ async function demandEntitled(db: Writer, segment: string, at: Parameters<typeof
 const inSegment = (guid: string) => sql<boolean>`(spaces.isolation_segment_guid = ${guid}
   or spaces.organization_guid in (select guid from organizations where isolation_segment_guid = ${guid}))`;
 
-/** The routes of spaces that run elsewhere now. */
+/** The routes and the processes of spaces that run elsewhere now. */
 async function tellOfSpaces(db: Writer, news: News, spaces: Condition): Promise<void> {
   const routes = await db
     .selectFrom("routes")
@@ -214,6 +214,14 @@ async function tellOfSpaces(db: Writer, news: News, spaces: Condition): Promise<
     .where(spaces)
     .execute();
   for (const route of routes) news.route(route.guid);
+  const processes = await db
+    .selectFrom("processes")
+    .innerJoin("apps", "apps.guid", "processes.app_guid")
+    .innerJoin("spaces", "spaces.guid", "apps.space_guid")
+    .select(["processes.guid", "processes.version"])
+    .where(spaces)
+    .execute();
+  for (const process of processes) news.process(process);
 }
 
 // --- presenter ---

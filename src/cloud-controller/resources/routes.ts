@@ -262,7 +262,8 @@ export async function demandUsableAddress(
 }
 
 /**
- * A port of the domain's router group that no route of any domain of that group has.
+ * A port of the domain's router group that no other TCP route has: whatever their groups are, TCP routers know routes
+ * by their port alone.
  * @param wanted  Null for a random one.
  */
 async function reservePort(
@@ -281,7 +282,7 @@ async function reservePort(
     .selectFrom("routes")
     .innerJoin("domains", "domains.guid", "routes.domain_guid")
     .select(["routes.port", "routes.domain_guid"])
-    .where("domains.router_group_guid", "=", routerGroup)
+    .where("domains.router_group_guid", "is not", null)
     .$if(wanted !== null, (query) => query.where("routes.port", "=", wanted))
     .execute();
   if (wanted !== null) {
