@@ -186,7 +186,8 @@ export const routerSection = configSection("router", {
     key: "max_attempts",
     default: 3,
     minimum: 1,
-    describe: "Endpoints tried for one request, when trying again is safe.",
+    describe:
+      "Endpoints tried for one request, when trying again is safe. From 2 on, those that refuse the connection count only when no other is left that is not known to have failed, up to 10 in all.",
   }),
   maxInFlightPerEndpoint: setting.integer({
     key: "max_conns",

@@ -185,7 +185,7 @@ export const GOROUTER_KEYS = {
   "backends.max_attempts": honoured(
     integer(0),
     0,
-    "Endpoints tried per request; 0 is 1. From 2 on, those that refuse the connection count only when no other is left that is not known to have failed; never more than 10.",
+    "Endpoints tried per request; 0 is 1. From 2 on, those that refuse the connection count only when no other is left that is not known to have failed, up to 10 in all.",
   ),
   "backends.cert_chain": honoured(text, "", "Client certificate for endpoints that ask for one."),
   "backends.private_key": honoured(text, "", "Its key."),
