@@ -192,6 +192,17 @@ test("PostgreSQL", async (t) => {
     await aroundRoutes(t, { kind: "postgres", url: await postgres.newDatabase() });
   });
 
+  await t.test("two replicas start on a new database at once, and make one of everything", async (t) => {
+    const location: StoreLocation = { kind: "postgres", url: await postgres.newDatabase() };
+    const [one] = await Promise.all([startApi(t, { location }), startApi(t, { location })]);
+    const lists = ["organizations", "spaces", "organization_quotas", "isolation_segments"];
+    for (const list of lists) assert.equal((await one.list(`/v3/${list}`)).length, 1, list);
+    assert.equal(
+      (await one.list("/v3/organization_quotas?organization_guids=" + one.organization)).length,
+      1,
+    );
+  });
+
   await t.test("of two replicas that want the last route of a quota, one gets it", async (t) => {
     const location: StoreLocation = { kind: "postgres", url: await postgres.newDatabase() };
     const one = await startApi(t, { location });

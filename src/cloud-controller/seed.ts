@@ -74,14 +74,23 @@ async function seedDefaults({
       .onConflict((conflict) => conflict.column("guid").doNothing())
       .execute();
     if ((await defaultQuota(db)) !== null) return;
-    const quota = { guid: newGuid(), kind: "organization", name: DEFAULT_QUOTA } as const;
+    // Another replica may be doing the same: its quota is as good.
     await db
       .insertInto("quotas")
-      .values({ ...quota, ...times, organization_guid: null, limits: encodeJson(UNLIMITED) })
+      .values({
+        guid: newGuid(),
+        ...times,
+        kind: "organization",
+        name: DEFAULT_QUOTA,
+        organization_guid: null,
+        limits: encodeJson(UNLIMITED),
+      })
+      .onConflict((conflict) => conflict.doNothing())
       .execute();
+    const quota = await defaultQuota(db);
     await db
       .updateTable("organizations")
-      .set({ quota_guid: quota.guid })
+      .set({ quota_guid: quota })
       .where("quota_guid", "is", null)
       .execute();
   });
