@@ -18,7 +18,13 @@ const LOCATIONS: readonly { readonly given: string; readonly want: string; reado
   { given: "#top", want: "#top" },
   { given: "http://shop.example.com/login", want: "http://shop.example.com/v2/login" },
   { given: "HTTPS://Shop.Example.com/login", want: "HTTPS://Shop.Example.com/v2/login" },
-  { given: "https://shop.example.com:8443/login", want: "https://shop.example.com:8443/v2/login" },
+  { given: "https://shop.example.com:8443/login", want: "https://shop.example.com:8443/login" },
+  { given: "https://shop.example.com:443/login", want: "https://shop.example.com:443/v2/login" },
+  {
+    given: "http://shop.example.com/login",
+    want: "http://shop.example.com/login",
+    authority: "shop.example.com:8080",
+  },
   {
     given: "http://shop.example.com:8080/login",
     want: "http://shop.example.com:8080/v2/login",

@@ -15,7 +15,7 @@ export function repairLocation(location: string, prefix: string, authority: stri
   const absolute = /^(?:https?:)?\/\/([^/?#]*)/i.exec(location);
   if (absolute === null) return location.startsWith("/") ? below(prefix, location) : location;
   const [origin, host = ""] = absolute;
-  if (withoutPort(host) !== withoutPort(authority)) return location;
+  if (withoutDefaultPort(host) !== withoutDefaultPort(authority)) return location;
   return origin + below(prefix, location.slice(origin.length));
 }
 
@@ -39,5 +39,5 @@ function below(prefix: string, path: string): string {
   return prefix + path;
 }
 
-/** The same app, whichever of its ports or schemes. */
-const withoutPort = (authority: string) => authority.replace(/:\d*$/, "").toLowerCase();
+/** The app need not know by which scheme its clients come; another port is another server. */
+const withoutDefaultPort = (authority: string) => authority.replace(/:(?:80|443)?$/, "").toLowerCase();

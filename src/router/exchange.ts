@@ -227,10 +227,14 @@ export class Exchange implements ExchangeView, PickContext {
 
   /** An option makes it wait. @param goOn  the rest of `admit`; says what that says */
   hold(begin: Extract<Admission, { kind: "hold" }>["begin"], goOn: () => boolean): void {
-    const { requestId } = this;
+    // This object carries other exchanges after this one, and an option may call twice.
+    let isOver = false;
+    this.atEnd(() => {
+      isOver = true;
+    });
     begin((refusal) => {
-      // This object may carry another exchange by now.
-      if (!this.isActive || this.requestId !== requestId) return;
+      if (isOver) return;
+      isOver = true;
       if (refusal !== undefined) {
         this.fail(refusal);
         return;
@@ -591,7 +595,14 @@ export class Exchange implements ExchangeView, PickContext {
   #release(): void {
     const releases = this.#releases ?? [];
     this.#releases = null;
-    for (const release of releases) release();
+    for (const release of releases) {
+      try {
+        release();
+      } catch (error) {
+        // An option's mistake must not keep the exchange from ending.
+        this.router.log.error({ err: error, vcap_request_id: this.requestId }, "panic-check");
+      }
+    }
   }
 
   // === attempts ===

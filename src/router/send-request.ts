@@ -153,7 +153,7 @@ function buildRequestHead(exchange: Exchange): string {
     trace === null
       ? hopByHopNames(head, NEVER_HOP_BY_HOP, config.hopByHopHeadersToFilter)
       : withoutTrace(trace, hopByHopNames(head, NEVER_HOP_BY_HOP, config.hopByHopHeadersToFilter));
-  if (rules !== null) hidden = hidden.union(rules.hides);
+  if (rules !== null) hidden = hidden === NO_NAMES ? rules.hides : hidden.union(rules.hides);
 
   const certHeader = cameFromRouteService
     ? certHeaderAfterService(client, config.forwardedClientCert)

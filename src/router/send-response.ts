@@ -137,8 +137,9 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
   const { removeResponseHeaders, addResponseHeaders } = config;
   const rules = exchange.route?.attachment.rules ?? null;
   const rewrites = rules === null ? null : rules.rewriteResponse;
+  const edits = rules === null ? null : rules.responseHeaders;
   let hidden = hopByHopNames(head, NEVER_HOP_BY_HOP, []);
-  if (rules !== null && rules.responseHeaders !== null) hidden = hidden.union(rules.responseHeaders.hides);
+  if (edits !== null) hidden = hidden === NO_NAMES ? edits.hides : hidden.union(edits.hides);
   const mustName =
     hidden !== NO_NAMES ||
     rewrites !== null ||
@@ -181,7 +182,7 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
   }
   if (keptFrom < head.end - 2) out += text.slice(keptFrom, head.end - 2);
 
-  if (rules !== null && rules.responseHeaders !== null) out += rules.responseHeaders.lines;
+  if (edits !== null) out += edits.lines;
   if (exchange.addedLines !== "") out += exchange.addedLines;
   if (mustName) {
     for (const { name, value } of addResponseHeaders) {

@@ -84,6 +84,33 @@ script("a client that leaves while it is held is forgotten, and the next one has
   assert.equal(counters.attempts, 2);
 });
 
+script(
+  "an option that lets a request go on twice, or after its end, does no harm to the next one",
+  async (t) => {
+    const endpoint = await startEndpoint(t);
+    const router = await startRouter(t, {
+      routes: [{ uri: URI, ports: [endpoint.port], options: { patience: 1_000 } }],
+    });
+    const { counters } = router.router;
+    const [first, second] = [await router.connect(), await router.connect()];
+    first.send(GET);
+    await router.eventually(() => counters.activeExchanges === 1);
+    router.clock.advance(1_000);
+    assert.match(await first.message(), /^HTTP\/1\.1 503 /);
+    // The same connection, and the same object inside: what belongs to its first exchange must not move this one.
+    first.send(`GET /second HTTP/1.1\r\n${HOST}\r\n`);
+    await router.eventually(() => counters.requests === 2);
+    assert.equal(counters.attempts, 0);
+    second.send(GET);
+    const upstream = await endpoint.accept();
+    assert.match(await upstream.message(), /^GET \/second /);
+    upstream.send(OK);
+    assert.match(await first.message(), /^HTTP\/1\.1 200 /);
+    assert.deepEqual([counters.attempts, counters.activeExchanges], [1, 1]);
+    assert.equal(router.log.filter(({ message }) => message === "panic-check").length, 2);
+  },
+);
+
 script("the endpoints that a held request finds are those that are there when it goes on", async (t) => {
   const [gone, there] = [await startEndpoint(t), await startEndpoint(t)];
   const options = { turns: 1 };
