@@ -9,7 +9,7 @@ export * as cliErrors from "./cli.ts";
 export * as busErrors from "./bus.ts";
 export * as bitsErrors from "./bits.ts";
 export * as diegoErrors from "./diego.ts";
-export * as optionErrors from "./options.ts";
+export * as optionsErrors from "./options.ts";
 export * as routingApiErrors from "./routing-api.ts";
 export * as storeErrors from "./store.ts";
 export * as wireErrors from "./wire.ts";
