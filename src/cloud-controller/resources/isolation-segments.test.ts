@@ -54,6 +54,9 @@ test("a space's segment goes along with its routes, or else its organization's",
     },
   });
   assert.equal(servedBy(), "apart");
+  const [app] = await api.list("/v3/apps");
+  const { resources } = (await api.get(`/v3/processes/${app?.guid}/stats`)).body;
+  assert.equal(resources?.["0"]?.["isolation_segment"], "apart");
   assert.deepEqual((await api.get(ofSpace)).body.data, { guid: segment });
   await api.patch(`/v3/isolation_segments/${segment}`, { name: "far" });
   assert.equal(servedBy(), "far");

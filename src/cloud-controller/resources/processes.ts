@@ -9,6 +9,7 @@ import { activeDeployment } from "../deployment-steps.ts";
 import { type Call, accepted, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { demandFeature } from "../feature-flags.ts";
 import { commandOf } from "../lifecycle.ts";
+import { segmentOfSpace } from "../isolation-segments.ts";
 import {
   column,
   findRow,
@@ -286,10 +287,13 @@ const MAX_OPEN_FILES = 16_384;
 /** One element per instance that should be there; those that nobody reports are down. */
 async function presentStats(context: Context, process: RowOf<"processes">): Promise<object> {
   const lrpAt = await findInstances(context, process);
+  const { space_guid: space } = await findAppOf(context, process);
+  const segment = await segmentOfSpace(context.store.db, space);
   return {
-    resources: Array.from({ length: process.instances }, (_, index) =>
-      presentInstance(context, process, index, lrpAt(index)),
-    ),
+    resources: Array.from({ length: process.instances }, (_, index) => ({
+      ...presentInstance(context, process, index, lrpAt(index)),
+      isolation_segment: segment === "" ? null : segment,
+    })),
   };
 }
 
@@ -338,7 +342,6 @@ function presentInstance(
     instance_guid: lrp?.instanceGuid ?? "",
     state: stateOf(lrp),
     uptime,
-    isolation_segment: null,
     details: lrp?.placementError || lrp?.crashReason || null,
   };
   if (lrp?.state !== "RUNNING") return { ...common, routable: lrp?.routable ?? false };
