@@ -28,6 +28,7 @@ import {
   certificateRefused,
   endpointConnectError,
   isEndpointsFault,
+  isRefused,
   systemErrorText,
 } from "./endpoint-connect-error.ts";
 import { USER_AGENT } from "./header-names.ts";
@@ -98,6 +99,8 @@ export class Exchange implements ExchangeView, PickContext {
   candidate: RoutedCandidate | null = null;
   upstream: Upstream | null = null;
   readonly tried: EndpointState[] = [];
+  /** How many of those refused the connection. */
+  refusals = 0;
   /** Of the route. */
   maxInFlight = 0;
   /** Instance that the request's session belongs to; "" when it has none. */
@@ -529,6 +532,7 @@ export class Exchange implements ExchangeView, PickContext {
         this.#attemptAt(candidate);
       } else {
         if (candidate !== null) this.tried.push(candidate.load);
+        if (isRefused(error)) this.refusals++;
         this.#refreshRoute();
         this.#attempt();
       }
@@ -733,6 +737,7 @@ export class Exchange implements ExchangeView, PickContext {
     this.forwardedFor = undefined;
     this.forwardedProto = undefined;
     this.tried.length = 0;
+    this.refusals = 0;
     this.sessionInstance = "";
     this.mustStick = false;
     this.attempts = 0;

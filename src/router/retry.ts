@@ -99,15 +99,16 @@ const costsWork = (error: ViaductError): boolean => error.retry !== "safe";
 
 /**
  * A connection that was refused cost nobody anything. As long as the pool has an endpoint that is not known to have
- * failed, such an attempt is not the last: three instances that died together would else be a 502 though others serve.
+ * failed, such attempts do not count: three instances that died together would else be a 502 though others serve.
  * Who wants no second attempt, or whose route says how many, gets what was said.
  */
 function hasAttemptsLeft(exchange: Exchange, error: ViaductError): boolean {
   const done = exchange.tried.length + 1;
   const limit = maxAttempts(exchange);
   if (done < limit) return true;
-  if (limit === 1 || done >= MAX_ATTEMPTS_WHEN_REFUSED || !isRefused(error)) return false;
-  return !policyOf(exchange)?.maxAttempts && hasOther(exchange, isUnmarked);
+  if (limit === 1 || done >= MAX_ATTEMPTS_WHEN_REFUSED || policyOf(exchange)?.maxAttempts) return false;
+  const refusals = exchange.refusals + (isRefused(error) ? 1 : 0);
+  return done - refusals < limit && hasOther(exchange, isUnmarked);
 }
 
 function maxAttempts(exchange: Exchange): number {

@@ -107,6 +107,34 @@ for (const { maxAttempts, dead, want } of [
   );
 }
 
+script("endpoints that refused do not use up the attempts of those that fail otherwise", async (t) => {
+  const [dying, live] = [await startEndpoint(t), await startEndpoint(t)];
+  const dead = await Promise.all(Array.from({ length: 4 }, deadPort));
+  const router = await startRouter(t, {
+    config: { maxAttempts: 2 },
+    routes: [{ uri: "shop.example.com", ports: [...dead, dying.port, live.port] }],
+  });
+  void dying.accept().then(async (peer) => {
+    await peer.message();
+    dying.close();
+    peer.end();
+  });
+  void live
+    .accept()
+    .then(async (peer) => {
+      for (;;) {
+        await peer.message();
+        peer.send(OK);
+      }
+    })
+    .catch(() => {});
+  const client = await router.connect();
+  for (let i = 0; i < 6; i++) {
+    client.send(GET);
+    assert.match(await client.message(), /ok$/);
+  }
+});
+
 script("a route that says how many retries gets no more of them, also where endpoints refuse", async (t) => {
   const router = await startRouter(t, {
     config: { maxAttempts: 5 },
