@@ -8,7 +8,7 @@ import { toTimestamp } from "../store/index.ts";
 import { badQueryParameter, resourceNotFound } from "../kernel/errors/cloud-controller.ts";
 import { type Condition, everything } from "./condition.ts";
 import { type Call, defineEndpoint, type Endpoint, ok, type Query } from "./endpoint.ts";
-import { labelCondition } from "./metadata.ts";
+import { type LabelConditions, labelConditions } from "./metadata.ts";
 
 /** What a list parameter narrows the list to. */
 export type Filter = (values: readonly string[], call: Call) => Condition;
@@ -168,14 +168,19 @@ async function page<T extends ListedTable>(
   const asked = readPage(query, problems);
   const order = readOrder(query, listing, problems);
   const includes = readIncludes(query, listing, problems);
-  const conditions = [scope, listing.visible(call), ...readConditions(call, listing, problems)];
+  const others = [scope, listing.visible(call), ...readConditions(call, listing, problems)];
   if (problems.length > 0) throw badQueryParameter({ problems });
+  const labels = await readLabels(call, listing);
 
   const table = sql.table(listing.table);
-  const where = sql.join(conditions, sql` and `);
   const db = context.store.db;
+  const allOf = (labelled: Condition | undefined) =>
+    sql.join(labelled === undefined ? others : [...others, labelled], sql` and `);
+  const isLabelsOnly = others.every((condition) => condition === everything);
   const counted = await sql<{ total: number | string }>`
-    select count(*) as total from ${table} where ${where}`.execute(db);
+    select count(*) as total from ${table}
+    where ${allOf(isLabelsOnly ? labels?.alone : labels?.besideOthers)}`.execute(db);
+  const where = allOf(labels?.besideOthers);
   const total = Number(counted.rows[0]?.total ?? 0);
   const offset = (asked.page - 1) * asked.perPage;
   const rows =
@@ -278,14 +283,21 @@ function readConditions<T extends ListedTable>(
     const filter = Object.hasOwn(listing.filters, name) ? listing.filters[name] : undefined;
     if (filter !== undefined) conditions.push(filter(value.split(","), call));
     else if (name === "guids") conditions.push(column("guid")(value.split(","), call));
-    else if (name === "label_selector") {
-      conditions.push(labelCondition(listing.table, listing.labelled ?? "", value));
-    } else if (time !== null) {
+    else if (time !== null) {
       const condition = timeCondition(`${time[1]}_at`, time[2] ?? "eq", value, problems);
       if (condition !== null) conditions.push(condition);
     }
   }
   return conditions;
+}
+
+async function readLabels<T extends ListedTable>(
+  { query, context }: Call,
+  listing: Listing<T>,
+): Promise<LabelConditions | undefined> {
+  const selector = query["label_selector"];
+  if (selector === undefined || listing.labelled === undefined) return undefined;
+  return labelConditions(context.store.db, listing.table, listing.labelled, selector);
 }
 
 /** Times are stored with milliseconds and shown in seconds, so «equal» is «within that second». */

@@ -186,42 +186,95 @@ const SET_REQUIREMENT = /^(\S+)\s+(in|notin)\s*\(([^()]*)\)$/;
 const EQUALITY_REQUIREMENT = /^([^\s=!]+)\s*(==|=|!=)\s*([^\s=!]*)$/;
 const EXISTENCE_REQUIREMENT = /^(!?)([^\s=!()]+)$/;
 
+interface Requirement {
+  readonly prefix: string;
+  readonly name: string;
+  /** Null for any. */
+  readonly values: readonly string[] | null;
+  readonly isWanted: boolean;
+}
+
+/** What a selector asks of the rows of a list, in the two ways a database can look at it. */
+export interface LabelConditions {
+  /** Reads every row that has such labels: for when nothing else says which rows to read. */
+  readonly alone: Condition;
+  /** Reads those where they are few, and otherwise asks the rows that the rest of the query finds. */
+  readonly besideOthers: Condition;
+}
+
+/** Reading as many takes about a millisecond. */
+const FEW_LABELLED = 1_000;
+
 /**
  * `env=prod,tier in (a, b),!legacy` → the rows of `table` that have such labels.
  * @throws badQueryParameter
  */
-export function labelCondition(table: string, type: string, selector: string): Condition {
-  // Commas separate requirements, except inside the parentheses of a set.
-  const requirements = selector.split(/,(?![^(]*\))/).map((part) => part.trim());
-  const conditions = requirements.map((requirement) => {
-    const set = SET_REQUIREMENT.exec(requirement);
-    if (set !== null) {
-      const values = (set[3] ?? "").split(",").map((value) => value.trim());
-      return labelled(table, type, set[1] ?? "", values, set[2] === "in");
-    }
-    const equality = EQUALITY_REQUIREMENT.exec(requirement);
-    if (equality !== null) {
-      return labelled(table, type, equality[1] ?? "", [equality[3] ?? ""], equality[2] !== "!=");
-    }
-    const existence = EXISTENCE_REQUIREMENT.exec(requirement);
-    if (existence !== null) return labelled(table, type, existence[2] ?? "", null, existence[1] === "");
-    throw badQueryParameter({
-      problems: [requirement === "" ? "Missing label_selector value" : "Invalid label_selector value"],
-    });
-  });
-  return sql<boolean>`(${sql.join(conditions, sql` and `)})`;
-}
-
-function labelled(
+export async function labelConditions(
+  db: Database,
   table: string,
   type: string,
-  key: string,
-  values: readonly string[] | null,
-  isWanted: boolean,
-): Condition {
-  const { prefix, name } = splitKey(key);
+  selector: string,
+): Promise<LabelConditions> {
+  const requirements = readSelector(selector);
+  // SQLite keeps no statistics that would tell it, and at 100,000 routes the wrong way takes a hundred times as long.
+  const ways = await Promise.all(
+    requirements.map(async (requirement) => {
+      const rows = labelRows(type, requirement);
+      const read = among(table, rows, requirement);
+      const isFew = await areFew(db, rows);
+      return { read, besideOthers: isFew ? read : asked(table, rows, requirement) };
+    }),
+  );
+  const all = (conditions: readonly Condition[]) => sql<boolean>`(${sql.join(conditions, sql` and `)})`;
+  return {
+    alone: all(ways.map(({ read }) => read)),
+    besideOthers: all(ways.map(({ besideOthers }) => besideOthers)),
+  };
+}
+
+/** @throws badQueryParameter */
+function readSelector(selector: string): readonly Requirement[] {
+  // Commas separate requirements, except inside the parentheses of a set.
+  const texts = selector.split(/,(?![^(]*\))/).map((part) => part.trim());
+  return texts.map((text) => {
+    const set = SET_REQUIREMENT.exec(text);
+    if (set !== null) {
+      const values = (set[3] ?? "").split(",").map((value) => value.trim());
+      return { ...splitKey(set[1] ?? ""), values, isWanted: set[2] === "in" };
+    }
+    const equality = EQUALITY_REQUIREMENT.exec(text);
+    if (equality !== null) {
+      const [, key = "", operator, value = ""] = equality;
+      return { ...splitKey(key), values: [value], isWanted: operator !== "!=" };
+    }
+    const existence = EXISTENCE_REQUIREMENT.exec(text);
+    if (existence !== null) {
+      return { ...splitKey(existence[2] ?? ""), values: null, isWanted: existence[1] === "" };
+    }
+    throw badQueryParameter({
+      problems: [text === "" ? "Missing label_selector value" : "Invalid label_selector value"],
+    });
+  });
+}
+
+function labelRows(type: string, { prefix, name, values }: Requirement) {
   const valued = values === null ? sql`` : sql` and value in (${sql.join(values)})`;
-  return sql<boolean>`${sql.ref(`${table}.guid`)} ${isWanted ? sql`in` : sql`not in`} (
-    select resource_guid from metadata
-    where resource_type = ${type} and kind = 'label' and prefix = ${prefix} and name = ${name}${valued})`;
+  return sql`from metadata
+    where resource_type = ${type} and kind = 'label' and prefix = ${prefix} and name = ${name}${valued}`;
+}
+type LabelRows = ReturnType<typeof labelRows>;
+
+function among(table: string, rows: LabelRows, { isWanted }: Requirement): Condition {
+  return sql<boolean>`${sql.ref(`${table}.guid`)} ${isWanted ? sql`in` : sql`not in`} (select resource_guid ${rows})`;
+}
+
+function asked(table: string, rows: LabelRows, { isWanted }: Requirement): Condition {
+  return sql<boolean>`${isWanted ? sql`exists` : sql`not exists`} (
+    select 1 ${rows} and resource_guid = ${sql.ref(`${table}.guid`)})`;
+}
+
+async function areFew(db: Database, rows: LabelRows): Promise<boolean> {
+  const counted = await sql<{ total: number | string }>`
+    select count(*) as total from (select 1 ${rows} limit ${FEW_LABELLED + 1}) as labelled`.execute(db);
+  return Number(counted.rows[0]?.total ?? 0) <= FEW_LABELLED;
 }
