@@ -246,6 +246,13 @@ export interface ServiceInstancesTable extends Row {
   tags: JsonText<readonly string[]>;
 }
 
+/** At most one of an app and a service instance. */
+export interface ServiceCredentialBindingsTable extends Row {
+  name: string | null;
+  app_guid: string;
+  service_instance_guid: string;
+}
+
 export interface ServiceRouteBindingsTable extends Row {
   /** Unique: a route has at most one route service. */
   route_guid: string;
@@ -393,6 +400,7 @@ export interface Tables {
   builds: BuildsTable;
   deployments: DeploymentsTable;
   service_instances: ServiceInstancesTable;
+  service_credential_bindings: ServiceCredentialBindingsTable;
   service_route_bindings: ServiceRouteBindingsTable;
   metadata: MetadataTable;
   quotas: QuotasTable;

@@ -988,6 +988,12 @@ const FULL_ROWS = {
     credentials: encodeJson({}),
     tags: encodeJson([]),
   },
+  service_credential_bindings: {
+    ...row("credentials"),
+    name: null,
+    app_guid: "app",
+    service_instance_guid: "service",
+  },
   service_route_bindings: {
     ...row("binding"),
     route_guid: "route",

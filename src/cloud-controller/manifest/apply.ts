@@ -5,6 +5,7 @@
 import { newGuid } from "../../kernel/index.ts";
 import { notUnique } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowChange, type RowOf } from "../../store/index.ts";
+import { insertBinding } from "../app-services.ts";
 import type { Context, Writer } from "../context.ts";
 import { DEFAULT_LIFECYCLE } from "../lifecycle.ts";
 import { type MetadataInput, writeMetadata } from "../metadata.ts";
@@ -45,7 +46,7 @@ async function applyApp(db: Writer, news: News, place: Place, wanted: ManifestAp
   for (const process of wanted.processes) await applyProcess(db, news, context, app, process);
   await writeMetadata(db, "app", app.guid, wanted.metadata as MetadataInput | undefined);
   await applyRoutes(db, news, place, app, wanted);
-  for (const service of wanted.services) await demandService(db, place, service);
+  for (const service of wanted.services) await bindService(db, place, app, service);
 }
 
 async function createApp(
@@ -173,7 +174,12 @@ async function applyRoutes(
   await applyRoute(db, news, place, app.guid, invented);
 }
 
-async function demandService(db: Writer, { space }: Place, name: string): Promise<never> {
+async function bindService(
+  db: Writer,
+  { context, space }: Place,
+  app: RowOf<"apps">,
+  name: string,
+): Promise<void> {
   const service = await db
     .selectFrom("service_instances")
     .select("guid")
@@ -181,5 +187,13 @@ async function demandService(db: Writer, { space }: Place, name: string): Promis
     .where("name", "=", name)
     .executeTakeFirst();
   if (service === undefined) refuse(`For service '${name}': Service instance '${name}' not found`);
-  refuse(`For service '${name}': Apps cannot be bound to services here; pass its credentials in env.`);
+  const bound = await db
+    .selectFrom("service_credential_bindings")
+    .select("guid")
+    .where("app_guid", "=", app.guid)
+    .where("service_instance_guid", "=", service.guid)
+    .executeTakeFirst();
+  if (bound === undefined) {
+    await insertBinding(db, context, { app: app.guid, instance: service.guid, name: null });
+  }
 }

@@ -8,7 +8,7 @@ export type Difference =
   | { readonly op: "replace"; readonly path: string; readonly was: unknown; readonly value: unknown };
 
 /** Of these the manifest has no state: they say what to do, or belong to the client. */
-const INSTRUCTIONS = ["name", "path", "no-route", "random-route", "default-route", "services", "buildpack"];
+const INSTRUCTIONS = ["name", "path", "no-route", "random-route", "default-route", "buildpack"];
 const SIZES = ["memory", "disk_quota", "log-rate-limit-per-second"];
 
 /** @param current  What the app is, as `generate.ts` says it; null when there is none. */
@@ -21,6 +21,7 @@ export function diffApp(index: number, wanted: RawMap, current: RawMap | null): 
   return Object.entries(wanted).flatMap(([key, value]): readonly Difference[] => {
     if (INSTRUCTIONS.includes(key)) return [];
     if (key === "routes") return diffList(`${at}/routes`, "route", value, current[key], { protocol: null });
+    if (key === "services") return diffNames(`${at}/services`, value, current[key]);
     if (key === "processes") return diffList(`${at}/processes`, "type", value, current[key], {});
     const isOfProcess = (PROCESS_KEYS as readonly string[]).includes(key);
     return diffValue(`${at}/${escape(key)}`, key, value, (isOfProcess ? web : current)[key]);
@@ -42,6 +43,16 @@ function diffList(
       .filter(([key, value]) => !(key in defaults && value === defaults[key]))
       .flatMap(([key, value]) => diffValue(`${at}/${i}/${escape(key)}`, key, value, existing[key]));
   });
+}
+
+/** Of services, which are named alone or as `{ name }`. */
+function diffNames(at: string, wanted: unknown, current: unknown): readonly Difference[] {
+  const names = Array.isArray(wanted)
+    ? wanted.map((each: unknown) => (isMap(each) ? each["name"] : each))
+    : [];
+  return names.flatMap((name, i): readonly Difference[] =>
+    Array.isArray(current) && current.includes(name) ? [] : [{ op: "add", path: `${at}/${i}`, value: name }],
+  );
 }
 
 function diffValue(path: string, key: string, value: unknown, was: unknown): readonly Difference[] {

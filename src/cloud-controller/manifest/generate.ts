@@ -18,6 +18,14 @@ export async function generateManifest(db: Database, app: RowOf<"apps">): Promis
     .orderBy("created_at")
     .orderBy("guid")
     .execute();
+  const services = await db
+    .selectFrom("service_credential_bindings as bindings")
+    .innerJoin("service_instances as instances", "instances.guid", "bindings.service_instance_guid")
+    .select("instances.name")
+    .where("bindings.app_guid", "=", app.guid)
+    .orderBy("bindings.created_at")
+    .orderBy("bindings.guid")
+    .execute();
   return {
     name: app.name,
     ...(type === "buildpack" && buildpacks.length > 0 && { buildpacks }),
@@ -25,6 +33,7 @@ export async function generateManifest(db: Database, app: RowOf<"apps">): Promis
     ...(Object.keys(environment).length > 0 && { env: environment }),
     ...(labelled.length > 0 && { metadata: Object.fromEntries(labelled) }),
     ...(await routesOf(db, app)),
+    ...(services.length > 0 && { services: services.map(({ name }) => name) }),
     processes: processes.map(processOf),
   };
 }

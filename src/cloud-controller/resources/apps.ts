@@ -9,6 +9,7 @@ import {
 } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { setDroplet } from "../app-droplet.ts";
+import { loadVcapServices } from "../app-services.ts";
 import { loadSystemEnvironment } from "../app-environment.ts";
 import type { Context, Writer } from "../context.ts";
 import { deleteApps } from "../deletions.ts";
@@ -389,12 +390,13 @@ export const apps: readonly Endpoint[] = [
     handle: async (call) => {
       const app = await findApp(call);
       await demandEnvironment(call, app);
+      const servicesOf = await loadVcapServices(call.context.store.db, [app.guid]);
       const system = await loadSystemEnvironment(call.context.store.db, call.context, app);
       return ok({
         staging_env_json: {},
         running_env_json: {},
         environment_variables: decodeJson(app.environment),
-        system_env_json: { VCAP_SERVICES: {} },
+        system_env_json: { VCAP_SERVICES: servicesOf(app.guid) },
         application_env_json: { VCAP_APPLICATION: system },
       });
     },

@@ -20,6 +20,7 @@ import { processes } from "./processes.ts";
 import { roles } from "./roles.ts";
 import { routeSharing } from "./route-sharing.ts";
 import { routes } from "./routes.ts";
+import { serviceCredentialBindings } from "./service-credential-bindings.ts";
 import { serviceInstances } from "./service-instances.ts";
 import { serviceRouteBindings } from "./service-route-bindings.ts";
 import { spaceQuotas } from "./space-quotas.ts";
@@ -41,6 +42,7 @@ export const endpoints: readonly Endpoint[] = [
   ...routeSharing,
   ...destinations,
   ...serviceInstances,
+  ...serviceCredentialBindings,
   ...serviceRouteBindings,
   ...apps,
   ...processes,

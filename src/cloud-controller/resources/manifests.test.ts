@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { parse } from "yaml";
-import { startApi, type TestApi } from "../testing.ts";
+import { type Json, startApi, type TestApi } from "../testing.ts";
 
 const send = (api: TestApi, path: string, payload: string, token = "admin", type = "application/x-yaml") =>
   api.request({
@@ -378,10 +378,36 @@ test("default and random routes are for apps without one; no-route takes all awa
   assert.deepEqual(api.routeTable.find(random ?? "")?.destinations, []);
 });
 
-test("services that are not there, or cannot be bound, fail the job", async (t) => {
+test("services are bound once, and found in the app's environment from its next start on", async (t) => {
   const api = await startApi(t);
-  const job = await applied(api, "applications: [{name: shop, services: [db, {name: queue}]}]");
-  assert.deepEqual(job.errors, ["For application 'shop': For service 'db': Service instance 'db' not found"]);
+  const unknown = await applied(api, "applications: [{name: shop, services: [db]}]");
+  assert.deepEqual(unknown.errors, [
+    "For application 'shop': For service 'db': Service instance 'db' not found",
+  ]);
+  const instance = await api.create("/v3/service_instances", {
+    type: "user-provided",
+    name: "db",
+    credentials: { url: "postgres://db" },
+    relationships: { space: { data: { guid: api.space } } },
+  });
+  const yaml = "applications: [{name: shop, services: [{name: db}]}]";
+  assert.deepEqual(await diff(api, "applications: [{name: shop, services: [db]}]"), [
+    { op: "add", path: "/applications/0/name", value: "shop" },
+    { op: "add", path: "/applications/0/services", value: ["db"] },
+  ]);
+  for (const _ of ["binds", "has nothing to do"])
+    assert.deepEqual((await applied(api, yaml)).state, "COMPLETE");
+  assert.deepEqual(await diff(api, yaml), []);
+  const [app] = await api.list("/v3/apps");
+  assert.match(await manifestOf(api, String(app?.guid)), /services:\n +- db\n/);
+  const { body } = await api.get(`/v3/apps/${app?.guid}/env`);
+  const bound = body.system_env_json?.VCAP_SERVICES?.["user-provided"] as unknown;
+  const [service, ...others] = bound as readonly Json[];
+  assert.deepEqual(others, []);
+  assert.deepEqual(
+    [service?.name, service?.instance_guid, service?.credentials],
+    ["db", instance, { url: "postgres://db" }],
+  );
 });
 
 test("only YAML is read, and only who may write apps may apply it", async (t) => {

@@ -97,23 +97,6 @@ const COLLECTIONS: readonly EmptyCollection[] = [
   },
   { name: "service_brokers", resource: "Service broker", filters: ["names", "space_guids"] },
   {
-    name: "service_credential_bindings",
-    resource: "Service credential binding",
-    filters: [
-      "names",
-      "type",
-      "app_guids",
-      "app_names",
-      "service_instance_guids",
-      "service_instance_names",
-      "service_plan_guids",
-      "service_plan_names",
-      "service_offering_guids",
-      "service_offering_names",
-      "include",
-    ],
-  },
-  {
     name: "service_offerings",
     resource: "Service offering",
     filters: [...SERVICE_FILTERS, "space_guids", "organization_guids"],

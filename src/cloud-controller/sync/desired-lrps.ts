@@ -5,6 +5,7 @@ import { decodeJson, type HealthCheckDocument } from "../../store/index.ts";
 import { vcapApplication } from "../app-environment.ts";
 import type { Database } from "../context.ts";
 import { segmentName } from "../isolation-segments.ts";
+import { loadVcapServices } from "../app-services.ts";
 import { bitsOf } from "../app-droplet.ts";
 import { commandOf, localDirectory } from "../lifecycle.ts";
 import { lrpGuid } from "../news.ts";
@@ -57,6 +58,10 @@ export async function loadDesiredLrps(
     .$if(processGuids !== null, (query) => query.where("processes.guid", "in", processGuids ?? []))
     .orderBy("processes.created_at")
     .execute();
+  const servicesOf = await loadVcapServices(
+    db,
+    processGuids === null ? null : rows.map((row) => row.app_guid),
+  );
   const routesOf = await loadRoutes(db, processGuids === null ? null : rows.map((row) => row.app_guid));
   return rows.flatMap((row): DesiredLrp[] => {
     const local = localDirectory(row);
@@ -108,7 +113,7 @@ export async function loadDesiredLrps(
           LANG: "en_US.UTF-8",
           ...decodeJson(row.environment),
           VCAP_APPLICATION: JSON.stringify(about),
-          VCAP_SERVICES: "{}",
+          VCAP_SERVICES: JSON.stringify(servicesOf(row.app_guid)),
           MEMORY_LIMIT: `${row.memory_in_mb}m`,
         },
         ports: portsOf(routes),

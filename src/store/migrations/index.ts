@@ -2,6 +2,12 @@
 import { foundation } from "./0001-foundation.ts";
 import { isolationSegments } from "./0002-isolation-segments.ts";
 import { deployments } from "./0003-deployments.ts";
+import { serviceCredentialBindings } from "./0004-service-credential-bindings.ts";
 import type { Migration } from "./define.ts";
 
-export const migrations: readonly Migration[] = [foundation, isolationSegments, deployments];
+export const migrations: readonly Migration[] = [
+  foundation,
+  isolationSegments,
+  deployments,
+  serviceCredentialBindings,
+];
