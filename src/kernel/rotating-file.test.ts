@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rename, rm, stat, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -131,4 +131,42 @@ test("the last words of a process are written at once, with what was on its way"
   file.flushSync();
   assert.equal(await readFile(path, "utf8"), "begun\nlast\n");
   await file.flush();
+});
+
+test("several processes with one file put it aside once each time, and lose no line", async (t) => {
+  const { file, path, folder } = await openFile(t, { maxBytes: 40, oldFiles: 99 });
+  const others = [1, 2].map(() => new RotatingFile({ path, maxBytes: 40, oldFiles: 99, onError: () => {} }));
+  const wanted = new Set<string>();
+  for (let i = 0; i < 60; i++) {
+    for (const [n, one] of [file, ...others].entries()) {
+      one.write(`${i} of ${n}\n`);
+      wanted.add(`${i} of ${n}`);
+    }
+    await Promise.all([file, ...others].map((one) => one.flush()));
+  }
+  const names = (await readdir(folder)).filter((name) => !name.endsWith(".rotating"));
+  const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+  const found = texts.join("").split("\n").slice(0, -1);
+  assert.equal(found.length, wanted.size);
+  assert.deepEqual(new Set(found), wanted);
+  assert.ok(
+    texts.every((text) => text !== ""),
+    "no file was put aside empty",
+  );
+});
+
+test("a rotation that was killed halfway holds up the next one for a while only", async (t) => {
+  const { file, path, folder } = await openFile(t, { maxBytes: 4 });
+  await writeFile(`${path}.rotating`, "");
+  const write = async () => {
+    file.write("12345\n");
+    await file.flush();
+  };
+  await write();
+  assert.deepEqual((await readdir(folder)).toSorted(), ["some.log", "some.log.rotating"]);
+  const old = new Date(Date.now() - 60_000);
+  await utimes(`${path}.rotating`, old, old);
+  await write();
+  await write();
+  assert.deepEqual(await readdir(folder), ["some.log.1"]);
 });

@@ -5,8 +5,8 @@
  * Every batch opens the file by its name. So whoever moves or removes it under us, another rotation tool or an
  * operator who needs the space, has done all there is to do.
  */
-import { appendFileSync } from "node:fs";
-import { mkdir, open, rename, rm } from "node:fs/promises";
+import { appendFileSync, type Stats } from "node:fs";
+import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { LineSink } from "./log.ts";
 
@@ -110,14 +110,14 @@ export class RotatingFile implements LineSink {
   async #append(text: string): Promise<void> {
     const { encoding, maxBytes } = this.#options;
     const file = await this.#open();
-    let bytes: number;
+    let written: Stats;
     try {
       await file.appendFile(text, { encoding: encoding ?? "utf8" });
-      bytes = (await file.stat()).size;
+      written = await file.stat();
     } finally {
       await file.close();
     }
-    if (bytes >= maxBytes) await this.#putAside();
+    if (written.size >= maxBytes) await this.#putAside(written.ino);
   }
 
   async #open() {
@@ -131,13 +131,41 @@ export class RotatingFile implements LineSink {
     }
   }
 
-  async #putAside(): Promise<void> {
+  /**
+   * Other processes may append to the same file and find it large at the same moment. One of them puts it aside, and
+   * only while its name still stands for what was found large; otherwise the next file would take its place.
+   */
+  async #putAside(inode: number): Promise<void> {
     const { path, oldFiles } = this.#options;
-    for (let age = oldFiles; age > 1; age--) {
-      // A gap in the row is no failure.
-      await rename(`${path}.${age - 1}`, `${path}.${age}`).catch(() => {});
+    const lock = `${path}.rotating`;
+    if (!(await takeLock(lock))) return;
+    try {
+      const named = await stat(path).catch(() => null);
+      if (named?.ino !== inode) return;
+      for (let age = oldFiles; age > 1; age--) {
+        // A gap in the row is no failure.
+        await rename(`${path}.${age - 1}`, `${path}.${age}`).catch(() => {});
+      }
+      if (oldFiles > 0) await rename(path, `${path}.1`);
+      else await rm(path);
+    } finally {
+      await rm(lock, { force: true });
     }
-    if (oldFiles > 0) await rename(path, `${path}.1`);
-    else await rm(path);
+  }
+}
+
+/** Whoever has it needs milliseconds; one that is older was left by a process that was killed. */
+const LOCK_LIMIT_MS = 10_000;
+
+async function takeLock(path: string): Promise<boolean> {
+  try {
+    await (await open(path, "wx", MODE)).close();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    // Removed now, taken at the next batch.
+    const made = await stat(path).catch(() => null);
+    if (made !== null && Date.now() - made.mtimeMs > LOCK_LIMIT_MS) await rm(path, { force: true });
+    return false;
   }
 }
