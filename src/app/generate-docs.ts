@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { renderGorouterKeys } from "../router/index.ts";
+import { renderGorouterKeys, renderJsonAccessLog } from "../router/index.ts";
 import { renderConfiguration, renderErrors, renderOptions } from "./reference.ts";
 import { allSections } from "./sections.ts";
 
@@ -29,6 +29,7 @@ export async function generateDocs({
     "docs/reference/errors.md": renderErrors(),
     "docs/reference/configuration.md": renderConfiguration(allSections),
     "docs/reference/gorouter-config.md": renderGorouterKeys(),
+    "docs/reference/access-log.md": renderJsonAccessLog(),
     "docs/reference/cli.md": cli,
   };
   const outdated = Object.entries(pages).filter(([path, text]) => {

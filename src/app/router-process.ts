@@ -16,7 +16,6 @@ import {
 import { addOptionFolder } from "../options/index.ts";
 import {
   type BoundSockets,
-  createAccessLogFormatter,
   createClassicFeed,
   createHealth,
   createHttpRouter,
@@ -128,7 +127,6 @@ class Process implements RouterProcess {
       log: log.session("router"),
       clock,
       accessLog: null,
-      formatAccessLog: createAccessLogFormatter(loaded.accessLog),
       boundSockets: options.boundSockets,
       ticketKeys: options.ticketKeys,
       health: this.#health,

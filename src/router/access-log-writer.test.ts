@@ -1,9 +1,15 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
-import { AccessLogWriter, type BatchSink, fileBatchSink, lineBatchSink } from "./access-log-writer.ts";
+import {
+  AccessLogWriter,
+  type BatchSink,
+  fileBatchSink,
+  lineBatchSink,
+  rotatingBatchSink,
+} from "./access-log-writer.ts";
 
 /** A sink that is through with a batch when the test says so. */
 function slowSink() {
@@ -145,4 +151,24 @@ test("a log that cannot be begun anew stays in the file it has, and says so", as
   await writer.close();
   assert.match(problems.map(String).join(), /^Error: ENOENT/);
   assert.equal(readFileSync(join(folder, "moved", "access.log"), "utf8"), "kept\n");
+});
+
+test("a rotating file is put aside at its size, with whole lines and none lost", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "viaduct-access-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "access.log");
+  const errors: Error[] = [];
+  const sink = rotatingBatchSink({ path, maxBytes: 8, oldFiles: 9, onError: (error) => errors.push(error) });
+  for (const line of ["one", "two \xe9", "three", "four"]) {
+    await new Promise<void>((done) => sink.write(Buffer.from(`${line}\n`, "latin1"), done));
+  }
+  sink.close();
+  assert.deepEqual(errors, []);
+  const texts = readdirSync(folder)
+    .toSorted()
+    .map((name) => [name, readFileSync(join(folder, name), "latin1")]);
+  assert.deepEqual(Object.fromEntries(texts), {
+    "access.log.1": "three\nfour\n",
+    "access.log.2": "one\ntwo \xe9\n",
+  });
 });

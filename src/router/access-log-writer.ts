@@ -3,7 +3,7 @@
  * costs lines, which are counted, not latency.
  */
 import { closeSync, openSync, write } from "node:fs";
-import type { LineSink } from "../kernel/index.ts";
+import { type LineSink, RotatingFile, type RotatingFileOptions } from "../kernel/index.ts";
 
 /**
  * Lines are copied into a page as they come: kept as texts until they are written, they would outlive the collector's
@@ -144,5 +144,21 @@ export function fileBatchSink(path: string, onError: (error: Error) => void): Ba
       }
     },
     close: () => closeSync(file),
+  };
+}
+
+/**
+ * The same, of a file that is put aside at a size. It is opened by its name for every batch, so there is nothing to
+ * reopen.
+ */
+export function rotatingBatchSink(options: Omit<RotatingFileOptions, "encoding">): BatchSink {
+  const file = new RotatingFile({ ...options, encoding: "latin1" });
+  return {
+    write(lines, done) {
+      file.write(lines.toString("latin1"));
+      void file.flush().then(done);
+    },
+    reopen() {},
+    close() {},
   };
 }

@@ -2,46 +2,10 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import type { AccessLogRecord } from "./access-record.ts";
+import { logRecord as record } from "./access-log-samples.ts";
 import { createAccessLogFormatter, formatAccessLogLine, quote } from "./access-log.ts";
 
 const GUID = "645e4784-879d-4068-761d-a9942fdc40c0";
-
-/** A whole record; the odd fraction is the nearest a double comes to 123456789 ns. */
-function record(changes: Partial<AccessLogRecord> = {}): AccessLogRecord {
-  return {
-    host: "shop.example.com",
-    startedAtMs: Date.parse("2026-11-21T10:15:30Z") + 123.456789,
-    method: "GET",
-    target: "/a?b=c",
-    protocol: "HTTP/1.1",
-    status: 200,
-    requestBodyBytes: 0,
-    responseBodyBytes: 51,
-    referer: "",
-    userAgent: "curl/8.5.0",
-    clientAddress: "10.0.0.9:51842",
-    endpointAddress: "10.0.1.5:61001",
-    forwardedFor: "10.0.0.9",
-    forwardedProto: "http",
-    requestId: GUID,
-    responseTimeMs: 1.234,
-    routerTimeMs: 0.21,
-    appGuid: "c1b0",
-    instanceIndex: "0",
-    instanceId: "9a2f",
-    routerError: "",
-    backendTimeMs: 1.024,
-    dialTimeMs: 0.4,
-    dnsTimeMs: -1,
-    tlsTimeMs: -1,
-    localAddress: "10.0.0.1:40000",
-    failedAttempts: 2,
-    failedAttemptsTimeMs: 12.5,
-    requestHeader: () => undefined,
-    ...changes,
-  };
-}
 
 /** The nanoseconds of a double are not those one writes; the rest of the line is compared exactly. */
 const withoutSubMillisecond = (line: string) => line.replace(/(\.\d{3})\d{6}Z\]/, "$1…]");

@@ -35,32 +35,39 @@ export interface AccessLogOptions {
   readonly hideSourceIp: boolean;
   /** What becomes of the query of a GET: `all` drops it, `hash` replaces it by its SHA-1. */
   readonly redactQueryParams: QueryRedaction;
+  /** Longer `extraHeaders`, all together, are cut. */
+  readonly maxExtraHeaderBytes: number;
 }
 
 export type AccessLogFormatter = (record: AccessLogRecord) => string;
 
-const PLAIN: AccessLogOptions = {
+/** No optional field, nothing hidden or cut. */
+export const PLAIN_ACCESS_LOG: AccessLogOptions = Object.freeze({
   extraFields: [],
   extraHeaders: [],
   hideForwardedFor: false,
   hideSourceIp: false,
   redactQueryParams: "none",
-};
+  maxExtraHeaderBytes: Number.POSITIVE_INFINITY,
+});
+
+/** Stands for the rest of `extraHeaders` that were too long; gorouter's words. */
+export const EXTRA_HEADERS_CUT = "...EXTRA-REQUEST-HEADERS-TOO-LONG-TO-LOG--TRUNCATED";
 
 const DASH = '"-"';
 const HIDDEN_FORWARDED_FOR = ` x_forwarded_for:${DASH}`;
 
 /** One line without its line feed, with no optional field: what a router prints that is told nothing else. */
-export const formatAccessLogLine: AccessLogFormatter = createAccessLogFormatter(PLAIN);
+export const formatAccessLogLine: AccessLogFormatter = createAccessLogFormatter(PLAIN_ACCESS_LOG);
 
 export function createAccessLogFormatter(given: Partial<AccessLogOptions>): AccessLogFormatter {
-  const options = { ...PLAIN, ...given };
+  const options = { ...PLAIN_ACCESS_LOG, ...given };
   const fields = [...new Set(options.extraFields)];
   const headers = [...new Set(options.extraHeaders.map((name) => name.toLowerCase()))].map((name) => ({
     name,
     label: ` ${name.replaceAll("-", "_")}:`,
   }));
-  const { hideForwardedFor, hideSourceIp, redactQueryParams } = options;
+  const { hideForwardedFor, hideSourceIp, redactQueryParams, maxExtraHeaderBytes } = options;
 
   const request = rememberLast(
     (method, target, protocol) => `] ${quote(`${method} ${target} ${protocol}`)} `,
@@ -73,10 +80,7 @@ export function createAccessLogFormatter(given: Partial<AccessLogOptions>): Acce
   const routerError = quotedField(" x_cf_routererror:");
 
   return (record) => {
-    const target =
-      redactQueryParams === "none"
-        ? record.target
-        : redactQuery(record.method, record.target, redactQueryParams);
+    const target = redactedTarget(record, redactQueryParams);
     // Each piece costs when the line is written: hence `+`, labels inside of fields, and few pieces.
     let line =
       record.host +
@@ -104,8 +108,11 @@ export function createAccessLogFormatter(given: Partial<AccessLogOptions>): Acce
       instanceFields(record.appGuid, record.instanceIndex, record.instanceId);
     for (const field of fields) line += ` ${field}:${extraField(record, field)}`;
     line += routerError(record.routerError);
-    for (const { name, label } of headers) line += label + quote(record.requestHeader(name) ?? "");
-    return line;
+    if (headers.length === 0) return line;
+    let extra = "";
+    for (const { name, label } of headers) extra += label + quote(record.requestHeader(name) ?? "");
+    if (extra.length > maxExtraHeaderBytes) extra = extra.slice(0, maxExtraHeaderBytes) + EXTRA_HEADERS_CUT;
+    return line + extra;
   };
 }
 
@@ -132,6 +139,14 @@ function extraField(record: AccessLogRecord, field: ExtraAccessLogField): string
     default:
       return field satisfies never;
   }
+}
+
+/** The target as far as the log may have it. */
+export function redactedTarget(
+  { method, target }: Pick<AccessLogRecord, "method" | "target">,
+  redaction: QueryRedaction,
+): string {
+  return redaction === "none" ? target : redactQuery(method, target, redaction);
 }
 
 function redactQuery(method: string, target: string, mode: "all" | "hash"): string {
@@ -165,7 +180,7 @@ function instanceFields(app: string, index: string, id: string): string {
 const THREE_DIGITS = Array.from({ length: 1_000 }, (_, n) => String(1_000 + n).slice(1));
 
 /** Seconds with six decimals; a negative time is an unknown one. */
-function seconds(ms: number): string {
+export function seconds(ms: number): string {
   if (!(ms >= 0)) return DASH;
   const us = Math.round(ms * 1_000);
   const wholeMs = Math.floor(us / 1_000);
@@ -181,7 +196,7 @@ let cachedSecond = Number.NaN;
 let cachedPrefix = "";
 
 /** `2026-11-21T10:15:30.123456789Z`; the part up to the second is made once a second. */
-function timestamp(ms: number): string {
+export function timestamp(ms: number): string {
   const second = Math.floor(ms / 1_000);
   if (second !== cachedSecond) {
     cachedSecond = second;

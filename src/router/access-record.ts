@@ -5,6 +5,9 @@
  * Texts are as on the wire, one character per byte (latin1); "" means absent or unknown.
  * Durations are milliseconds with fractions; negative means unknown.
  */
+import type { RouteOptions } from "../table/index.ts";
+import type { ClosedFirst } from "./verdict.ts";
+
 export interface AccessLogRecord {
   /** The raw Host header (or the authority of an absolute-form target), port included. */
   readonly host: string;
@@ -58,4 +61,19 @@ export interface AccessLogRecord {
 
   /** A request header for `extra_headers_to_log`; several lines of one name are joined by `, `. Name in lower case. */
   requestHeader(name: string): string | undefined;
+}
+
+/** What the JSON form of the access log has besides: the facts of the verdict. */
+export interface ExplainedLogRecord extends AccessLogRecord {
+  /** `host/path` of the route that matched. */
+  readonly routeKey: string;
+  /** In force for it; null without a route. */
+  readonly routeOptions: RouteOptions | null;
+  readonly balancer: string;
+  readonly attempts: number;
+  /** Of the attempts that failed. */
+  readonly failedEndpoints: readonly { readonly endpoint: string; readonly errorCode: string }[];
+  /** Code of the catalogued error that ended the exchange. */
+  readonly errorCode: string;
+  readonly closedFirst: ClosedFirst;
 }

@@ -6,6 +6,7 @@ import { operatorBalancers } from "../balancing/index.ts";
 import { configInvalid } from "../kernel/errors/config.ts";
 import { type ConfigOf, configSection, setting } from "../kernel/index.ts";
 import type { OperatorLimits } from "../options/index.ts";
+import type { AccessLogOptions } from "./access-log.ts";
 import type { ErrorPage } from "./error-page.ts";
 import { SHARDING_MODES, shardingProblem } from "./feeds/sharding.ts";
 import { METRICS_DEFAULTS, type MetricsConfig } from "./metrics-config.ts";
@@ -16,10 +17,13 @@ import {
 } from "./route-services/settings.ts";
 
 import type { KeyPair, TlsListenerConfig } from "./tls/listener-config.ts";
+import type { SyslogSettings } from "./syslog.ts";
 import { tlsListenerFrom, tlsSettings } from "./tls/settings.ts";
 import type { ForwardedClientCert } from "./xfcc.ts";
 
 export const AZ_PREFERENCES = ["none", "locally-optimistic"] as const;
+
+export const ACCESS_LOG_FORMATS = ["classic", "json"] as const;
 
 /** Units are in the names; a limit or timeout of 0 is none, unless the comment says otherwise. */
 export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
@@ -122,6 +126,12 @@ export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
 
   /** File of the access log; "" writes none (a sink may still be passed in). */
   readonly accessLogFile: string;
+  readonly accessLogFormat: (typeof ACCESS_LOG_FORMATS)[number];
+  readonly accessLogOptions: Partial<AccessLogOptions>;
+  /** Null leaves its size to others. */
+  readonly accessLogRotation: { readonly maxBytes: number; readonly oldFiles: number } | null;
+  /** Gets every line of the access log too; null does not. */
+  readonly syslog: SyslogSettings | null;
   /** Lines are written at the latest this long after the exchange ended. */
   readonly accessLogFlushMs: number;
 }
@@ -251,6 +261,12 @@ export const routerSection = configSection("router", {
     default: "",
     describe: "File that gets one line per request; empty writes none.",
   }),
+  accessLogFormat: setting.oneOf({
+    key: "access_log_format",
+    default: "classic",
+    values: ACCESS_LOG_FORMATS,
+    describe: "Lines as gorouter writes them, or one JSON object each (docs/reference/access-log.md).",
+  }),
   ...tlsSettings,
   ...routeServicesSettings,
 });
@@ -286,6 +302,10 @@ export const ROUTER_DEFAULTS = Object.freeze({
   tracesW3c: false,
   w3cTenantId: "",
   traceKey: "",
+  accessLogFormat: "classic",
+  accessLogOptions: {},
+  accessLogRotation: null,
+  syslog: null,
   accessLogFlushMs: 100,
 } satisfies Partial<RouterConfig>);
 

@@ -3,7 +3,7 @@ import type { SecureContext } from "node:tls";
 import type { Clock, Logger } from "../kernel/index.ts";
 import type { Table } from "../table/index.ts";
 import type { AccessLogWriter } from "./access-log-writer.ts";
-import type { AccessLogFormatter } from "./access-log.ts";
+import type { ExplainedLogRecord } from "./access-record.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterCounters } from "./counters.ts";
@@ -14,6 +14,7 @@ import type { EndpointSession } from "./http2/endpoint-session.ts";
 import type { RouteProgram } from "./program.ts";
 import type { RouteServices } from "./route-services/route-services.ts";
 import type { Opening } from "./opening.ts";
+import type { SyslogAccessLog } from "./access-log-syslog.ts";
 import type { Ticker } from "./ticker.ts";
 import type { Tracing } from "./tracing.ts";
 import type { TlsHandshakes } from "./tls/tls-handshakes.ts";
@@ -29,7 +30,9 @@ export interface RouterContext {
   readonly counters: RouterCounters;
   readonly metrics: ExchangeMetrics;
   accessLog: AccessLogWriter | null;
-  readonly formatAccessLog: AccessLogFormatter;
+  readonly formatAccessLog: (record: ExplainedLogRecord) => string;
+  /** Null when nobody gets the lines as a stream. */
+  syslog: SyslogAccessLog | null;
   readonly verdicts: VerdictRing;
   /** Null when it is off. */
   readonly tracing: Tracing | null;

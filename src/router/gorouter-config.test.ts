@@ -159,8 +159,7 @@ test("what options may ask for stands in a section of our own, and its mistakes 
 });
 
 test("a deployed file is taken as it is", () => {
-  const { config, feed, status, nats, accessLog, logging, emptyPoolTimeoutMs, warnings, ...rest } =
-    load(DEPLOYED);
+  const { config, feed, status, nats, logging, emptyPoolTimeoutMs, warnings, ...rest } = load(DEPLOYED);
   assert.equal(config.port, 80);
   assert.equal(config.websocketDialTimeoutMs, 15_000);
   assert.equal(config.keepAliveToEndpoints, true);
@@ -189,7 +188,7 @@ test("a deployed file is taken as it is", () => {
   });
   assert.equal(status.pass, "00017");
   assert.deepEqual(nats.servers, ["q-s0.nats.default.cf.bosh:4222", "10.0.0.3:4223"]);
-  assert.deepEqual(accessLog, {
+  assert.deepEqual(config.accessLogOptions, {
     extraFields: ["backend_time"],
     extraHeaders: ["X-Request-Start"],
     hideForwardedFor: false,
@@ -333,10 +332,10 @@ test("an error page is read and checked with the file that names it", (t) => {
 });
 
 test("tracing adds its headers to the access log, and a tenant has to fit into one", () => {
-  const { accessLog, config } = load(
+  const { config } = load(
     "extra_headers_to_log: [accept]\ntracing: {enable_w3c: true, w3c_tenant_id: t1}\ntrace_key: open",
   );
-  assert.deepEqual(accessLog.extraHeaders, ["accept", "traceparent", "tracestate"]);
+  assert.deepEqual(config.accessLogOptions.extraHeaders, ["accept", "traceparent", "tracestate"]);
   assert.deepEqual(
     [config.tracesB3, config.tracesW3c, config.w3cTenantId, config.traceKey],
     [false, true, "t1", "open"],
@@ -566,4 +565,37 @@ test("every default is what its own kind would take", () => {
 test("the committed reference page is what the list says", () => {
   const page = new URL("../../docs/reference/gorouter-config.md", import.meta.url);
   assert.ok(readFileSync(page, "utf8") === renderGorouterKeys(), "it is out of date; run «npm run docs»");
+});
+
+test("the access log is a file, a stream to syslog, or both, in one of two forms and rotated by whom one likes", () => {
+  const plain = load("access_log: {file: /var/log/access.log}").config;
+  assert.deepEqual(
+    [plain.accessLogFile, plain.accessLogFormat, plain.accessLogRotation, plain.syslog],
+    ["/var/log/access.log", "classic", null, null],
+  );
+  const { config } = load(`
+access_log: {enable_streaming: true}
+logging: {syslog: vcap.gorouter, syslog_addr: "[::1]:1514", syslog_network: tcp, syslog_truncate: 2048}
+viaduct: {access_log_format: json, access_log_max_bytes: 1000000, access_log_old_files: 2}
+`);
+  assert.equal(config.accessLogFormat, "json");
+  assert.deepEqual(config.accessLogRotation, { maxBytes: 1_000_000, oldFiles: 2 });
+  assert.deepEqual(config.syslog, {
+    network: "tcp",
+    host: "::1",
+    port: 1_514,
+    appName: "vcap.gorouter",
+    maxLineBytes: 2_048,
+  });
+  assert.deepEqual(load("access_log: {enable_streaming: yes}").config.syslog, {
+    network: "udp",
+    host: "127.0.0.1",
+    port: 514,
+    appName: "gorouter",
+    maxLineBytes: 0,
+  });
+  assert.deepEqual(problemsOf('logging: {syslog_addr: "localhost", syslog_network: unixgram}'), [
+    'logging.syslog_addr: "localhost" is no address; write one like "127.0.0.1:514" (gorouter.yml, line 1)',
+    "logging.syslog_network: unixgram is not one of udp, tcp (gorouter.yml, line 1)",
+  ]);
 });

@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
 import { configInvalid } from "../kernel/errors/config.ts";
 import { nearestName } from "../kernel/index.ts";
-import { type AccessLogOptions, EXTRA_ACCESS_LOG_FIELDS, type ExtraAccessLogField } from "./access-log.ts";
+import { EXTRA_ACCESS_LOG_FIELDS, type ExtraAccessLogField } from "./access-log.ts";
 import { ROUTER_DEFAULTS, type RouterConfig } from "./config.ts";
 import { compileErrorPage, type ErrorPage } from "./error-page.ts";
 import type { ClassicFeedConfig } from "./feeds/classic.ts";
@@ -24,8 +24,9 @@ import {
   gorouterKeys,
   type GorouterValue,
 } from "./gorouter-keys.ts";
-import type { Given } from "./gorouter-values.ts";
-import { tracingHeadersToLog } from "./tracing.ts";
+import { type Given, hostAndPortOf } from "./gorouter-values.ts";
+import type { SyslogSettings } from "./syslog.ts";
+import { type TracingConfig, tracingHeadersToLog } from "./tracing.ts";
 import { mapTlsListener } from "./tls/gorouter-tls.ts";
 import { checkKeyPair } from "./tls/key-pair.ts";
 import type { KeyPair } from "./tls/listener-config.ts";
@@ -69,7 +70,6 @@ export interface GorouterConfig {
   readonly routingApi: RoutingApiFeedConfig | null;
   readonly status: StatusConfig;
   readonly nats: NatsSettings;
-  readonly accessLog: AccessLogOptions;
   readonly logging: {
     readonly level: GorouterValue<"logging.level">;
     readonly timestampFormat: GorouterValue<"logging.format.timestamp">;
@@ -219,13 +219,6 @@ function mapConfig(file: GorouterFile): GorouterConfig {
     routingApi: mapRoutingApi(file, feed),
     status: mapStatus(file),
     nats: mapNats(file),
-    accessLog: {
-      extraFields: get("logging.extra_access_log_fields").filter(isExtraField),
-      extraHeaders: [...get("extra_headers_to_log"), ...tracingHeadersToLog(config)],
-      hideForwardedFor: get("logging.disable_log_forwarded_for"),
-      hideSourceIp: get("logging.disable_log_source_ip"),
-      redactQueryParams: get("logging.redact_query_params"),
-    },
     logging: {
       level: get("logging.level"),
       timestampFormat: get("logging.format.timestamp"),
@@ -245,6 +238,11 @@ function mapConfig(file: GorouterFile): GorouterConfig {
 function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterConfig {
   const { get } = file;
   const maxRequestHeadBytes = get("max_request_header_bytes");
+  const tracing = {
+    tracesB3: get("tracing.enable_zipkin"),
+    tracesW3c: get("tracing.enable_w3c"),
+    w3cTenantId: get("tracing.w3c_tenant_id"),
+  };
   return Object.freeze({
     ...ROUTER_DEFAULTS,
     optionLimits: get("viaduct.options"),
@@ -292,14 +290,47 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     removeResponseHeaders: get("http_rewrite.responses.remove_headers").map(({ name }) => name.toLowerCase()),
     healthcheckUserAgent: get("healthcheck_user_agent"),
     errorPage: readErrorPage(file),
-    tracesB3: get("tracing.enable_zipkin"),
-    tracesW3c: get("tracing.enable_w3c"),
-    w3cTenantId: get("tracing.w3c_tenant_id"),
+    ...tracing,
     traceKey: get("trace_key"),
-    accessLogFile: get("access_log.file"),
+    ...mapAccessLog(file, tracing),
     ...mapMetrics(file),
     ...mapRouteServices(file),
   });
+}
+
+type AccessLogConfig = Pick<
+  RouterConfig,
+  "accessLogFile" | "accessLogFormat" | "accessLogOptions" | "accessLogRotation" | "syslog"
+>;
+
+function mapAccessLog(file: GorouterFile, tracing: TracingConfig): AccessLogConfig {
+  const { get } = file;
+  const maxBytes = get("viaduct.access_log_max_bytes");
+  return {
+    accessLogFile: get("access_log.file"),
+    accessLogFormat: get("viaduct.access_log_format"),
+    accessLogOptions: {
+      extraFields: get("logging.extra_access_log_fields").filter(isExtraField),
+      extraHeaders: [...get("extra_headers_to_log"), ...tracingHeadersToLog(tracing)],
+      hideForwardedFor: get("logging.disable_log_forwarded_for"),
+      hideSourceIp: get("logging.disable_log_source_ip"),
+      redactQueryParams: get("logging.redact_query_params"),
+    },
+    accessLogRotation: maxBytes === 0 ? null : { maxBytes, oldFiles: get("viaduct.access_log_old_files") },
+    syslog: get("access_log.enable_streaming") ? mapSyslog(file) : null,
+  };
+}
+
+function mapSyslog({ get }: GorouterFile): SyslogSettings | null {
+  const address = hostAndPortOf(get("logging.syslog_addr"));
+  return address === null
+    ? null
+    : {
+        ...address,
+        network: get("logging.syslog_network"),
+        appName: get("logging.syslog") || "gorouter",
+        maxLineBytes: get("logging.syslog_truncate"),
+      };
 }
 
 function mapRouteServices(file: GorouterFile): RouteServicesConfig {

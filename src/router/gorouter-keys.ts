@@ -8,15 +8,17 @@
  */
 import { operatorBalancers } from "../balancing/index.ts";
 import { QUERY_REDACTIONS } from "./access-log.ts";
-import { AZ_PREFERENCES } from "./config.ts";
+import { ACCESS_LOG_FORMATS, AZ_PREFERENCES } from "./config.ts";
 import { SHARDING_MODES } from "./feeds/sharding.ts";
 import { allowlistProblem } from "./route-services/allowlist.ts";
 import { optionSettings } from "./gorouter-options.ts";
 import { networkProblem } from "./route-services/egress.ts";
 import { certificateRules, keyPairs } from "./tls/gorouter-tls.ts";
 import { HISTOGRAM_BUCKETS } from "./metrics-config.ts";
+import { SYSLOG_NETWORKS } from "./syslog.ts";
 import { CLIENT_CERT_MODES } from "./xfcc.ts";
 import {
+  address,
   anything,
   boolean,
   duration,
@@ -414,11 +416,23 @@ export const GOROUTER_KEYS = {
 
   // === logs, metrics ===
   "access_log.file": honoured(text, "", "File of the access log, begun anew on SIGHUP; empty writes none."),
-  "access_log.enable_streaming": accepted(false, "Access log to syslog."),
-  "logging.syslog": honoured(text, "", "Beginning of `source` in the log; empty is `gorouter.stdout`."),
-  "logging.syslog_addr": accepted("127.0.0.1:514", "Address of syslog."),
-  "logging.syslog_network": accepted("udp", "Network of syslog."),
-  "logging.syslog_truncate": accepted(0, "Longest line for syslog."),
+  "access_log.enable_streaming": honoured(
+    boolean,
+    false,
+    "Its lines go to syslog too, as RFC 5424 messages of facility user; what syslog does not take is dropped and counted (`dropped_access_log_lines`).",
+  ),
+  "logging.syslog": honoured(
+    text,
+    "",
+    "Beginning of `source` in the log, and name of the program at syslog; empty is `gorouter.stdout`, and `gorouter`.",
+  ),
+  "logging.syslog_addr": honoured(address, "127.0.0.1:514", "Where the access log is streamed to."),
+  "logging.syslog_network": honoured(
+    oneOf(SYSLOG_NETWORKS, (value) => `${value} is not one of ${SYSLOG_NETWORKS.join(", ")}`),
+    "udp",
+    "`udp`: a datagram per line, with long URLs and headers cut by gorouter's measures when it would not fit. `tcp`: lines that end in a line feed.",
+  ),
+  "logging.syslog_truncate": honoured(integer(0), 0, "Longest line for syslog, in bytes; 0 is no limit."),
   "logging.level": honoured(
     oneOf(LOG_LEVELS, (value) => `${value} is not one of ${LOG_LEVELS.join(", ")}`),
     "debug",
@@ -527,6 +541,21 @@ export const GOROUTER_KEYS = {
     integer(0, MAX_WORKERS),
     0,
     "Worker processes, as `go_max_procs`, which it comes before; 0 leaves it to that. Not in gorouter.",
+  ),
+  "viaduct.access_log_format": honoured(
+    oneOf(ACCESS_LOG_FORMATS, (value) => `${value} is not one of ${ACCESS_LOG_FORMATS.join(", ")}`),
+    "classic",
+    "Lines of the access log: gorouter's, or one JSON object each ([its fields](access-log.md)). Not in gorouter.",
+  ),
+  "viaduct.access_log_max_bytes": honoured(
+    integer(0),
+    0,
+    "The access log's file is put aside at this size, as `FILE.1`, `FILE.2` and so on; 0 leaves that to logrotate. Not in gorouter.",
+  ),
+  "viaduct.access_log_old_files": honoured(
+    integer(0, 1_000),
+    5,
+    "So many of them are kept. Not in gorouter.",
   ),
   "viaduct.options": honoured(
     optionSettings,

@@ -76,6 +76,24 @@ export const text: Kind<string> = {
   show: (value) => (value === "" ? "empty" : value),
 };
 
+/** `host:port`, `[::1]:514`. */
+export const address: Kind<string> = {
+  name: "host:port",
+  parse({ value }) {
+    return typeof value === "string" && hostAndPortOf(value) !== null
+      ? { value }
+      : { problem: `${shown(value)} is no address; write one like "127.0.0.1:514"` };
+  },
+  show: String,
+};
+
+/** Null when it is none. */
+export function hostAndPortOf(text: string): { readonly host: string; readonly port: number } | null {
+  const [, ipv6, host = ipv6, digits] = /^(?:\[([0-9a-fA-F:.]+)\]|([^:\s]+)):(\d{1,5})$/.exec(text) ?? [];
+  const number = Number(digits);
+  return host !== undefined && number >= 1 && number <= 65_535 ? { host, port: number } : null;
+}
+
 /** @param refusal  The sentence for any other value. */
 export function oneOf<const V extends string>(
   values: readonly V[],

@@ -4,6 +4,7 @@
  * Not here: where routes come from (`feeds/`), what a route is (`table/`), how bytes are framed (`wire/http1/`).
  */
 export { createAccessLogFormatter } from "./access-log.ts";
+export { renderJsonAccessLog } from "./access-log-json.ts";
 export type { AccessLogFormatter, AccessLogOptions } from "./access-log.ts";
 export type { AccessLogRecord } from "./access-record.ts";
 export { ROUTER_DEFAULTS, routerConfigFrom, routerSection } from "./config.ts";

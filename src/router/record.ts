@@ -1,9 +1,11 @@
 import { equalsIgnoringCase } from "../wire/http1/index.ts";
-import type { AccessLogRecord } from "./access-record.ts";
+import type { ExplainedLogRecord } from "./access-record.ts";
 import { countResponse } from "./counters.ts";
 import type { Exchange } from "./exchange.ts";
 import { REFERER, USER_AGENT } from "./header-names.ts";
-import { verdictDetails } from "./verdict.ts";
+import { closedFirst, verdictDetails } from "./verdict.ts";
+
+const NO_FAILURES: ExplainedLogRecord["failedEndpoints"] = [];
 
 /** Phase record: the exchange has ended; counters, verdict and access log learn of it. */
 export function record(exchange: Exchange): void {
@@ -22,12 +24,16 @@ export function record(exchange: Exchange): void {
   verdict.durationMs = exchange.endedAtMs - exchange.startedAtMs;
 
   // What was no request has no line upstream either.
-  if (router.accessLog === null || exchange.method === "") return;
-  router.accessLog.add(router.formatAccessLog(exchange.logRecord));
+  if (exchange.method === "") return;
+  const { accessLog, syslog } = router;
+  if (accessLog === null && syslog === null) return;
+  const line = router.formatAccessLog(exchange.logRecord);
+  if (accessLog !== null) accessLog.add(line);
+  if (syslog !== null) syslog.add(line, exchange.logRecord);
 }
 
 /** An exchange as the access log sees it. One per exchange object; reads when asked, keeps nothing. */
-export class ExchangeRecord implements AccessLogRecord {
+export class ExchangeRecord implements ExplainedLogRecord {
   readonly #exchange: Exchange;
   constructor(exchange: Exchange) {
     this.#exchange = exchange;
@@ -119,6 +125,27 @@ export class ExchangeRecord implements AccessLogRecord {
   }
   get failedAttemptsTimeMs() {
     return this.#exchange.failedAttemptsTimeMs;
+  }
+  get routeKey() {
+    return this.#exchange.route?.key ?? "";
+  }
+  get routeOptions() {
+    return this.#exchange.route?.options ?? null;
+  }
+  get balancer() {
+    return this.#exchange.route?.attachment.balancer ?? "";
+  }
+  get attempts() {
+    return this.#exchange.attempts;
+  }
+  get failedEndpoints() {
+    return this.#exchange.failures?.attempts ?? NO_FAILURES;
+  }
+  get errorCode() {
+    return this.#exchange.errorCode;
+  }
+  get closedFirst() {
+    return closedFirst(this.#exchange);
   }
   requestHeader(name: string): string | undefined {
     if (equalsIgnoringCase(name, 0, name.length, "x-forwarded-for")) return this.forwardedFor;

@@ -6,8 +6,9 @@ import { accessLogUnwritable } from "../kernel/errors/router.ts";
 import { type Clock, type LineSink, listenError, type Logger, type Part } from "../kernel/index.ts";
 import type { Table } from "../table/index.ts";
 import { accept, acceptTls } from "./accept.ts";
-import { AccessLogWriter, fileBatchSink, lineBatchSink } from "./access-log-writer.ts";
-import { type AccessLogFormatter, formatAccessLogLine } from "./access-log.ts";
+import { createFormatter } from "./access-log-format.ts";
+import { SyslogAccessLog } from "./access-log-syslog.ts";
+import { AccessLogWriter, fileBatchSink, lineBatchSink, rotatingBatchSink } from "./access-log-writer.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
 import { createCounters, type RouterCounters } from "./counters.ts";
@@ -36,7 +37,6 @@ export interface HttpRouterParts {
   readonly clock: Clock;
   /** Gets batches of access-log lines; null leaves it to `config.accessLogFile`. */
   readonly accessLog: LineSink | null;
-  readonly formatAccessLog?: AccessLogFormatter;
   /** Sockets that somebody else has bound, instead of `config`'s host and ports. */
   readonly boundSockets?: BoundSockets;
   /** Of {@link HttpRouter.setTicketKeys}; random ones when left out. */
@@ -119,7 +119,8 @@ class RouterPart implements HttpRouter {
       counters: this.counters,
       metrics: this.metrics,
       accessLog: null,
-      formatAccessLog: parts.formatAccessLog ?? formatAccessLogLine,
+      formatAccessLog: createFormatter(parts.config),
+      syslog: null,
       verdicts: new VerdictRing(VERDICTS_KEPT),
       tracing: createTracing(parts.config),
       get endpointTls() {
@@ -175,6 +176,7 @@ class RouterPart implements HttpRouter {
   async start(): Promise<void> {
     const { config } = this.#parts;
     this.#router.accessLog = this.#openAccessLog();
+    this.#router.syslog = this.#openSyslog();
     const { listensPlain, tls } = config;
     const bound = this.#parts.boundSockets;
     if (listensPlain) this.#port = await this.#listen(this.#server, config, bound?.plain);
@@ -230,6 +232,8 @@ class RouterPart implements HttpRouter {
     this.#router.ticker.stop();
     await this.#router.accessLog?.close();
     this.#router.accessLog = null;
+    await this.#router.syslog?.close();
+    this.#router.syslog = null;
   }
 
   get #isQuiet(): boolean {
@@ -268,20 +272,38 @@ class RouterPart implements HttpRouter {
 
   #openAccessLog(): AccessLogWriter | null {
     const { accessLog, config, log } = this.#parts;
-    const drop = (lines: number) => void (this.counters.droppedLogLines += lines);
+    const drop = (lines: number) => this.#dropLogLines(lines);
     if (accessLog !== null) return new AccessLogWriter(lineBatchSink(accessLog), drop);
     if (config.accessLogFile === "") return null;
     const path = config.accessLogFile;
     const report = (error: Error) => log.error({ err: error, file: path }, "access log cannot be written");
     try {
-      return new AccessLogWriter(fileBatchSink(path, report), drop);
+      // Found out now whether it can be written, whoever writes it.
+      const file = fileBatchSink(path, report);
+      if (config.accessLogRotation === null) return new AccessLogWriter(file, drop);
+      file.close();
+      return new AccessLogWriter(
+        rotatingBatchSink({ path, ...config.accessLogRotation, onError: report }),
+        drop,
+      );
     } catch (error) {
       throw accessLogUnwritable({ path, reason: (error as Error).message }, error);
     }
   }
 
+  #openSyslog(): SyslogAccessLog | null {
+    const { config, clock, log } = this.#parts;
+    if (config.syslog === null) return null;
+    const onDrop = (lines: number) => this.#dropLogLines(lines);
+    return new SyslogAccessLog(config, { settings: config.syslog, clock, log, onDrop });
+  }
+
+  #dropLogLines(lines: number): void {
+    this.counters.droppedLogLines += lines;
+  }
+
   #tick(): void {
-    const { ticker, openings, clients, upstreams, accessLog } = this.#router;
+    const { ticker, openings, clients, upstreams, accessLog, syslog } = this.#router;
     const { nowMs } = ticker;
     for (const opening of openings) opening.check(nowMs);
     for (const client of clients) client.check(nowMs);
@@ -289,6 +311,7 @@ class RouterPart implements HttpRouter {
     if (nowMs - this.#lastFlushMs >= this.#parts.config.accessLogFlushMs) {
       this.#lastFlushMs = nowMs;
       accessLog?.flush();
+      syslog?.flush();
     }
     if (this.#isQuiet) this.#onQuiet?.();
   }

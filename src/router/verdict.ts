@@ -145,7 +145,7 @@ const CLOSERS: Readonly<Record<string, ClosedFirst>> = {
   [endpointHeadTooLarge.definition.code]: "router",
 };
 
-function closedFirst({ tunnelEndedBy, errorCode }: Exchange): ClosedFirst {
+export function closedFirst({ tunnelEndedBy, errorCode }: Exchange): ClosedFirst {
   return tunnelEndedBy ?? CLOSERS[errorCode] ?? "nobody";
 }
 
