@@ -87,6 +87,7 @@ async function deleteMetadataBelow(db: Writer, appGuids: readonly string[]): Pro
     build: "builds",
     droplet: "droplets",
     deployment: "deployments",
+    service_credential_binding: "service_credential_bindings",
   } as const;
   for (const [type, table] of Object.entries(tables)) {
     const rows = await db.selectFrom(table).select("guid").where("app_guid", "in", appGuids).execute();

@@ -185,6 +185,33 @@ applications:
   });
 });
 
+test("what was pushed, and what was on its way, goes on after the whole product was killed", async (t) => {
+  const first = await startFoundation(t);
+  const folder = folderOf(t, { "server.js": server("1") });
+  await first.ok("push", folder, "-n", "shop", "-i", "2");
+  write(folder, { "server.js": server("2") });
+  // Killed in the middle of a deployment: its first step is on disk, the rest is to be done.
+  const pushing = first.cli("push", folder, "-n", "shop", "--strategy", "rolling");
+  await until(async () =>
+    JSON.parse((await first.get("shop.localhost")).body).version === "2" ? true : null,
+  );
+  await first.signal("SIGKILL");
+  await pushing;
+  const second = await startFoundation(t, { home: first.home });
+  await until(async () => {
+    const answers = [];
+    for (let i = 0; i < 4; i++) answers.push(await second.get("shop.localhost"));
+    return answers.every(({ status, body }) => status === 200 && JSON.parse(body).version === "2")
+      ? true
+      : null;
+  });
+  const { instances } = JSON.parse(await second.ok("app", "shop", "--json"));
+  assert.deepEqual(
+    instances.map(({ state }: { state: string }) => state),
+    ["RUNNING", "RUNNING"],
+  );
+});
+
 const readFolders = (path: string) => (existsSync(path) ? readdirSync(path) : []);
 
 /** `cf push` with a manifest of three routes with different options, as `CF_TRACE=true` shows it. */

@@ -24,6 +24,7 @@ const COLLECTIONS = [
   "resource_matches",
   "roles",
   "routes",
+  "service_credential_bindings",
   "service_instances",
   "service_route_bindings",
   "space_quotas",
