@@ -247,6 +247,36 @@ test(
   },
 );
 
+test(
+  "a client that has many small answers made and reads none is not listened to any more",
+  limited,
+  async (t) => {
+    const abused = await start(t);
+    if (abused === null) return;
+    const before = await abused.report();
+    const client = await openRaw(t, abused, Buffer.from([0, 4, 0x7f, 0xff, 0xff, 0xff]));
+    client.send(frame(WINDOW_UPDATE, 0, 0, Buffer.from([0x7f, 0, 0, 0])));
+    client.socket.pause();
+    const request = fields(
+      [":method", "GET"],
+      [":scheme", "https"],
+      [":authority", "no.example.com"],
+      [":path", "/"],
+    );
+    const requests = 300_000;
+    for (let i = 0; i < requests; i += 1_000) {
+      client.send(
+        ...Array.from({ length: 1_000 }, (_, n) =>
+          frame(HEADERS, END_STREAM | END_HEADERS, 2 * (i + n) + 1, request),
+        ),
+      );
+    }
+    await abused.servesOthers();
+    const after = await abused.report();
+    assert.ok(after.heldBytes - before.heldBytes < 16 * MIB, grown(before, after));
+  },
+);
+
 test("more streams than allowed are refused, and those that are open go on", limited, async (t) => {
   const abused = await start(t);
   if (abused === null) return;

@@ -20,6 +20,11 @@ const LINGER_MS = 2_000;
 const MAX_FREE_LANES = 32;
 /** A session that has been idle for so long keeps none: each is as large as an idle connection of HTTP/1.1. */
 const FREE_LANES_MS = 1_000;
+/**
+ * Answers that the client does not take: so much of them may wait before its requests do. Streams bound it not, because
+ * one is over for the protocol when its answer is in our memory.
+ */
+const MAX_WAITING_BYTES = 1024 * 1024;
 const NEVER = -1;
 
 export interface Http2Client {
@@ -47,6 +52,8 @@ export class ClientSession extends Session implements ClientLaneOwner {
   #headSinceMs: number;
   /** We said that we will close. */
   #leavingSinceMs = NEVER;
+  /** It broke a rule, and has no claim to time. */
+  #isBroken = false;
   /** Nothing more is read; what is in the output still goes. */
   #overSinceMs = NEVER;
 
@@ -93,8 +100,10 @@ export class ClientSession extends Session implements ClientLaneOwner {
     for (const lane of this.#lanes) lane.client.check(nowMs);
     const idleLimitMs = config.frontendIdleTimeoutMs;
     if (this.#overSinceMs !== NEVER) {
-      const quietMs = nowMs - Math.max(this.#overSinceMs, this.#movedAtMs);
-      if (quietMs >= (this.isStalled ? Math.max(LINGER_MS, idleLimitMs) : LINGER_MS)) this.destroy();
+      const quietMs =
+        nowMs - (this.#isBroken ? this.#overSinceMs : Math.max(this.#overSinceMs, this.#movedAtMs));
+      const isReading = this.isStalled && !this.#isBroken;
+      if (quietMs >= (isReading ? Math.max(LINGER_MS, idleLimitMs) : LINGER_MS)) this.destroy();
       return;
     }
     if (isDraining || isLeaving) this.linger();
@@ -160,6 +169,7 @@ export class ClientSession extends Session implements ClientLaneOwner {
   }
 
   failed(error: ViaductError): void {
+    this.#isBroken = true;
     this.router.log.info(
       { client: `${this.address}:${this.port}`, error: error.message },
       "http2-session-failed",
@@ -222,12 +232,15 @@ export class ClientSession extends Session implements ClientLaneOwner {
 
   readonly #onData = (chunk: Buffer) => {
     this.#movedAtMs = this.router.ticker.nowMs;
-    if (this.#overSinceMs === NEVER) this.read(chunk, chunk.length);
+    if (this.#overSinceMs !== NEVER) return;
+    this.read(chunk, chunk.length);
+    if (this.isStalled && this.connection.pendingOutputBytes > MAX_WAITING_BYTES) this.socket.pause();
   };
 
   readonly #onDrain = () => {
     this.#movedAtMs = this.router.ticker.nowMs;
     this.flush();
+    this.socket.resume();
     for (const lane of this.#streams.values()) lane.sessionDrained();
   };
 
