@@ -46,9 +46,15 @@ backends: {max_attempts: 3}
       await until(router.port, OLD, ({ outcome }) => outcome === "404 unknown_route");
     }
 
+    // What it says while it is still away itself is lost.
+    const registrarIsBack = new Promise<void>((resolve) => {
+      registrar.bus.onStatus((status) => {
+        if (status === "connected") resolve();
+      });
+    });
     await nats.restart();
     const healedAtMs = performance.now();
-    await router.log.line("nats-connection-reconnected");
+    await Promise.all([router.log.line("nats-connection-reconnected"), registrarIsBack]);
     registrar.unregister(other, OLD);
     registrar.register(other, NEW);
     await until(router.port, NEW, ({ body }) => body === "two two");
