@@ -192,6 +192,10 @@ export class ClientSession extends Session implements ClientLaneOwner {
     this.#idleSinceMs = this.router.ticker.nowMs;
   }
 
+  protected override lanesDrained(): void {
+    for (const lane of this.#streams.values()) lane.sessionDrained();
+  }
+
   #take(streamId: number): ClientLane {
     this.router.counters.http2Requests++;
     let lane = this.#free.pop();
@@ -234,14 +238,15 @@ export class ClientSession extends Session implements ClientLaneOwner {
     this.#movedAtMs = this.router.ticker.nowMs;
     if (this.#overSinceMs !== NEVER) return;
     this.read(chunk, chunk.length);
-    if (this.isStalled && this.connection.pendingOutputBytes > MAX_WAITING_BYTES) this.socket.pause();
+    const { writableNeedDrain } = this.socket;
+    if (writableNeedDrain && this.connection.pendingOutputBytes > MAX_WAITING_BYTES) this.socket.pause();
   };
 
   readonly #onDrain = () => {
     this.#movedAtMs = this.router.ticker.nowMs;
     this.flush();
     this.socket.resume();
-    for (const lane of this.#streams.values()) lane.sessionDrained();
+    this.lanesDrained();
   };
 
   /** Whoever sends nothing more cannot open windows either: there is no half-closed session. */

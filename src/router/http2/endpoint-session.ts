@@ -207,6 +207,10 @@ export class EndpointSession extends Session implements EndpointLaneOwner {
 
   protected override turnEnds(): void {}
 
+  protected override lanesDrained(): void {
+    for (const lane of this.#lanes.values()) lane.sessionDrained();
+  }
+
   // === dialing ===
 
   #opened(): void {
@@ -304,7 +308,7 @@ export class EndpointSession extends Session implements EndpointLaneOwner {
 
   readonly #onDrain = () => {
     this.flush();
-    for (const lane of this.#lanes.values()) lane.sessionDrained();
+    this.lanesDrained();
   };
 
   readonly #onEnd = () => this.#fail(this.#error);

@@ -11,6 +11,12 @@ import {
 import type { RouterContext } from "../context.ts";
 import type { LaneOwner } from "./lane.ts";
 
+/**
+ * Output of one turn. A socket is read up to 32 times in one, so that without a limit each stream could bring megabytes
+ * before the session's own socket was asked once whether it takes them.
+ */
+const MAX_TURN_BYTES = 256 * 1024;
+
 export abstract class Session implements LaneOwner, Http2Handler {
   readonly router: RouterContext;
   readonly connection: Http2Connection;
@@ -25,7 +31,7 @@ export abstract class Session implements LaneOwner, Http2Handler {
   }
 
   get isStalled(): boolean {
-    return this.socket.writableNeedDrain;
+    return this.socket.writableNeedDrain || this.connection.pendingOutputBytes > MAX_TURN_BYTES;
   }
 
   get localAddress(): string | undefined {
@@ -53,6 +59,8 @@ export abstract class Session implements LaneOwner, Http2Handler {
   abstract failed(error: ViaductError): void;
   /** Everything that happened in this turn has happened. */
   protected abstract turnEnds(): void;
+  /** More can be sent. */
+  protected abstract lanesDrained(): void;
 
   protected read(bytes: Buffer, size: number): void {
     this.connection.receive(bytes, size, this.router.ticker.nowMs);
@@ -76,6 +84,9 @@ export abstract class Session implements LaneOwner, Http2Handler {
   readonly #endTurn = () => {
     this.#willFlush = false;
     this.turnEnds();
+    const wasFull = this.connection.pendingOutputBytes > MAX_TURN_BYTES;
     this.flush();
+    // Otherwise `drain` comes.
+    if (wasFull && !this.isStalled) this.lanesDrained();
   };
 }
