@@ -51,6 +51,8 @@ export interface Endpoint {
   readonly access: Access;
   /** The JSON body; without one, a body is ignored. */
   readonly body?: TSchema;
+  /** What the body is when it is no JSON, for the OpenAPI document; the handler reads `payload`. */
+  readonly takes?: { readonly type: string; readonly schema: object };
   /** Rules of the body that a schema cannot say; runs when the schema is content. One sentence per problem. */
   readonly check?: (body: never, context: Context) => readonly string[];
   /** Every query parameter there is; others are refused when reading. `[…]` after a name is allowed. */

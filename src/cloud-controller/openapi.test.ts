@@ -42,6 +42,25 @@ test("every endpoint is in the document, once, with its path's parameters", asyn
   }
 });
 
+test("what an endpoint takes is said: JSON, YAML or a form, and whose options it means", () => {
+  const { paths } = describeApi(endpoints, "http://localhost") as {
+    paths: Record<string, Record<string, { requestBody?: { content: Record<string, { schema: object }> } }>>;
+  };
+  const contentOf = (path: string, method = "post") => paths[path]?.[method]?.requestBody?.content ?? {};
+  assert.deepEqual(Object.keys(contentOf("/v3/spaces/{guid}/actions/apply_manifest")), [
+    "application/x-yaml",
+  ]);
+  assert.deepEqual(Object.keys(contentOf("/v3/packages/{guid}/upload")), ["multipart/form-data"]);
+  const optionsOf = (path: string) => {
+    const { schema } = contentOf(path)["application/json"] ?? assert.fail(path);
+    return JSON.stringify(
+      (schema as { readonly properties: { readonly options: object } }).properties.options,
+    );
+  };
+  assert.match(optionsOf("/v3/routes"), /RouteOptions/);
+  assert.match(optionsOf("/v3/deployments"), /max_in_flight/);
+});
+
 test("the page for people names every endpoint and loads nothing", async (t) => {
   const api = await startApi(t);
   const { body, headers } = await api.page("/v3/docs");

@@ -99,6 +99,9 @@ function describe(endpoint: Endpoint): object {
     ...(endpoint.body !== undefined && {
       requestBody: { content: { "application/json": { schema: withOptions(endpoint.body) } } },
     }),
+    ...(endpoint.takes !== undefined && {
+      requestBody: { content: { [endpoint.takes.type]: { schema: endpoint.takes.schema } } },
+    }),
     ...(endpoint.access !== "public" && { security: [{ token: [] }] }),
     responses: {
       "2XX": answer("What was asked for; empty for 204, and for 202, whose Location names a job.", shape),
@@ -108,10 +111,11 @@ function describe(endpoint: Endpoint): object {
   };
 }
 
-/** The only `options` that a body may have are a route's. */
+/** Options that the body's own schema leaves open are a route's. */
 function withOptions(body: TSchema): object {
   const { properties } = body as { readonly properties?: Readonly<Record<string, object>> };
-  if (properties === undefined || !Object.hasOwn(properties, "options")) return body;
+  const options = properties?.["options"];
+  if (options === undefined || Object.hasOwn(options, "type")) return body;
   return { ...body, properties: { ...properties, options: ROUTE_OPTIONS } };
 }
 

@@ -117,12 +117,15 @@ async function show(call: Call<unknown>): Promise<Answer> {
   };
 }
 
+const YAML = { type: "application/x-yaml", schema: { type: "string" } };
+
 export const manifests: readonly Endpoint[] = [
   defineEndpoint({
     method: "POST",
     path: "/v3/spaces/:guid/actions/apply_manifest",
     summary: "Makes a space's apps what a manifest (YAML) says.",
     access: "write",
+    takes: YAML,
     handle: apply,
   }),
   defineEndpoint({
@@ -130,6 +133,7 @@ export const manifests: readonly Endpoint[] = [
     path: "/v3/spaces/:guid/manifest_diff",
     summary: "Says what applying a manifest (YAML) would change.",
     access: "write",
+    takes: YAML,
     handle: diff,
   }),
   defineEndpoint({

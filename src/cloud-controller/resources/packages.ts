@@ -231,6 +231,17 @@ export const packages: readonly Endpoint[] = [
     path: "/v3/packages/:guid/upload",
     summary: "Uploads the files of a package: a form with the zip file `bits`.",
     access: "write",
+    takes: {
+      type: "multipart/form-data",
+      schema: {
+        type: "object",
+        required: ["bits"],
+        properties: {
+          bits: { type: "string", contentMediaType: "application/zip" },
+          resources: { type: "string", const: "[]" },
+        },
+      },
+    },
     handle: async (call) => {
       const row = await findPackage(call);
       await upload(call, row);
