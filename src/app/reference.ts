@@ -39,6 +39,9 @@ function renderOption(option: AnyOption, set: OptionSet): readonly string[] {
     `Protocols: ${option.protocols.join(", ")}`,
     `Since: ${option.since}`,
     ...(option.bond === null ? [] : [`Only with: ${code(`${option.bond.option}=${option.bond.value}`)}`]),
+    ...(option.refusesWith.length === 0
+      ? []
+      : [`Refuses with: ${option.refusesWith.map(refusal).join(", ")}`]),
     ...(option.aliases.length === 0 ? [] : [`Routers also accept: ${option.aliases.map(code).join(", ")}`]),
   ];
   return [
@@ -55,6 +58,9 @@ function renderOption(option: AnyOption, set: OptionSet): readonly string[] {
       : [usage(option, first.value, set.companionsOf(option.name, first.value as OptionValue))]),
   ];
 }
+
+const refusal = ({ definition: { status, code: name } }: AnyOption["refusesWith"][number]) =>
+  `${status} ${code(name)}`;
 
 /** @param companions  What has to be set with it. */
 function usage(

@@ -3,7 +3,7 @@
  * the generated reference and the router read the same object. See `README.md` for how to add one.
  */
 import type { TSchema, Static } from "typebox";
-import type { ConfigOf, Section, Setting, ViaductError } from "../kernel/index.ts";
+import type { ConfigOf, ErrorDefinition, Section, Setting, ViaductError } from "../kernel/index.ts";
 import type { Balancer, BalancerSettings } from "../balancing/index.ts";
 import type { EndpointProtocol, RouteOptions } from "../table/index.ts";
 
@@ -23,6 +23,10 @@ export interface ExchangeView {
   readonly contextPath: string;
   /** Peer address, or what the PROXY protocol announced. */
   readonly clientAddress: string;
+  /** As the app is told by `X-Forwarded-Proto`: by the connection, or by who is trusted to say it. */
+  readonly isHttps: boolean;
+  /** Monotonic and precise, for what is counted over time. */
+  clockMs(): number;
   /** First value of a request header; the name in lower case. Undefined when absent. */
   requestHeader(name: string): string | undefined;
   /**
@@ -98,6 +102,11 @@ export interface RouteFacts {
   readonly host: string;
   /** "" or `/v2`. */
   readonly path: string;
+  /**
+   * What the option keeps of this route while the route changes (each endpoint that comes or goes changes it): counts,
+   * queues. Made once; the same object each time.
+   */
+  readonly keep: <T>(create: () => T) => T;
 }
 
 /** Plain functions named after the phases of an exchange. What is left out costs nothing. */
@@ -119,6 +128,11 @@ export interface OptionHooks {
   readonly responseTimeoutMs?: number;
   /** Ends an exchange or tunnel in which no byte has moved for so long, in either direction. Asked for likewise. */
   readonly idleTimeoutMs?: number;
+  /**
+   * Longest body of a request that does not say its length beforehand; who has longer ones gets 413, or is cut off
+   * from an answer that has begun. Asked for likewise.
+   */
+  readonly maxChunkedBodyBytes?: number;
   /** Asked for likewise; what several options say is put together. */
   readonly retry?: RetryRules;
   /** For requests on their way to an endpoint, not to a route service. Asked for likewise, put together likewise. */
@@ -131,7 +145,7 @@ export interface OptionHooks {
    */
   readonly rewriteResponse?: Readonly<Record<string, (value: string, exchange: ExchangeView) => string>>;
   /**
-   * The route is matched; no endpoint is chosen yet. Null lets it go on; throwing a catalogued error answers the
+   * The route is matched; no endpoint is chosen yet, and there may be none. Null lets it go on; throwing a catalogued error answers the
    * client. Not asked again when a request comes back from its route service.
    */
   readonly admit?: (exchange: ExchangeView) => Admission | null;
@@ -203,6 +217,8 @@ export interface RouteOption<S extends TSchema = TSchema, O extends OperatorSett
     value: Static<S>,
     context: { readonly operator: ConfigOf<Section<{ [K in keyof O]: O[K] }>> },
   ) => true | string;
+  /** How it refuses traffic: for the reference, and counted together by the metric `refused_requests`. */
+  readonly refusesWith: readonly { readonly definition: Omit<ErrorDefinition<never>, "explain"> }[];
   /** Settings of the router whose place it takes on its route, by the names that `viaduct explain` has for them. */
   readonly replaces: readonly string[];
   /** What this value means on a route, for `viaduct explain`: a sentence without full stop, "" where the value says all. */
@@ -220,7 +236,16 @@ export type AnyOption = Omit<RouteOption, "check" | "stored" | "hooks" | "exampl
   readonly hooks: (value: never, route: RouteFacts) => OptionHooks;
 };
 
-type Optional = "aliases" | "bond" | "stored" | "operator" | "check" | "replaces" | "explain" | "hooks";
+type Optional =
+  | "aliases"
+  | "bond"
+  | "stored"
+  | "operator"
+  | "check"
+  | "refusesWith"
+  | "replaces"
+  | "explain"
+  | "hooks";
 type Given<S extends TSchema, O extends OperatorSettings> = Omit<RouteOption<S, O>, Optional> &
   Partial<Pick<RouteOption<S, O>, Optional>>;
 
@@ -235,6 +260,7 @@ export function defineOption<S extends TSchema, O extends OperatorSettings = Rec
     stored: (value: Static<S>) => value as OptionValue,
     operator: {} as O,
     check: () => true as const,
+    refusesWith: [],
     replaces: [],
     explain: () => "",
     hooks: () => ({}),

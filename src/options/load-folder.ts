@@ -43,6 +43,7 @@ const KEYS: readonly string[] = [
   "stored",
   "operator",
   "check",
+  "refusesWith",
   "replaces",
   "explain",
   "hooks",

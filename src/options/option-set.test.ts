@@ -218,3 +218,30 @@ test("takes no text longer than a number can be exact for a number", () => {
     "Options Limit must be a whole number of at least 1",
   ]);
 });
+
+test("an option keeps what it has made for a route, and no other option or route sees it", () => {
+  const counting = (name: string) =>
+    defineOption({
+      name,
+      summary: "",
+      details: "",
+      schema: Type.Integer(),
+      protocols: ["http1"],
+      since: "0.1",
+      examples: [],
+      refusal: "",
+      hooks: (step, { keep }) => {
+        const counter = keep(() => ({ count: 0 }));
+        counter.count += step;
+        return { maxInFlightPerEndpoint: counter.count };
+      },
+    });
+  const { compileHooks } = createOptionSet([counting("one"), counting("two")]);
+  const [mine, others] = [new Map<string, unknown>(), new Map<string, unknown>()];
+  const counts = (kept: Map<string, unknown>, options: Record<string, number>) =>
+    compileHooks(options, ROUTE, kept).map((hooks) => hooks.maxInFlightPerEndpoint);
+  assert.deepEqual(counts(mine, { one: 1, two: 10 }), [1, 10]);
+  assert.deepEqual(counts(mine, { one: 2 }), [3]);
+  assert.deepEqual(counts(others, { one: 2 }), [2]);
+  assert.deepEqual(counts(mine, { one: 1, two: 1 }), [4, 11]);
+});

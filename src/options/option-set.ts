@@ -64,8 +64,15 @@ export interface OptionSet {
   ): RouteOptions;
   /** What has to be set with this pair, taken from examples: `loadbalancing` for `hash_header`, and the other way round. */
   companionsOf(name: string, value: OptionValue): RouteOptions;
-  /** The hooks of honoured options, in the order of the list. */
-  compileHooks(options: RouteOptions, route: RouteFacts): readonly OptionHooks[];
+  /**
+   * The hooks of honoured options, in the order of the list.
+   * @param kept  By option, what it has kept of this route before; what it keeps is put there.
+   */
+  compileHooks(
+    options: RouteOptions,
+    route: Omit<RouteFacts, "keep">,
+    kept?: Map<string, unknown>,
+  ): readonly OptionHooks[];
   /** What the operator may set about options, as settings of one section. */
   readonly operatorSettings: OperatorSettings;
   /** By name, or by an alias that only the data plane takes. */
@@ -233,11 +240,18 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
       return map;
     },
 
-    compileHooks(given, route) {
+    compileHooks(given, { host, path }, kept = new Map()) {
       const hooks: OptionHooks[] = [];
       for (const option of options) {
-        const value = given[option.name];
-        if (value !== undefined) hooks.push(option.hooks(value as never, route));
+        const { name } = option;
+        const value = given[name];
+        if (value === undefined) continue;
+        const keep = <T>(create: () => T): T => {
+          if (!kept.has(name)) kept.set(name, create());
+          // Put there by the same line, for the same option.
+          return kept.get(name) as T;
+        };
+        hooks.push(option.hooks(value as never, { host, path, keep }));
       }
       return hooks;
     },

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import type { AnyOption, ExchangeView, OperatorLimits, RouteFacts } from "./define.ts";
 import { createOptionSet } from "./option-set.ts";
 
-export const ROUTE: RouteFacts = { host: "shop.example.com", path: "" };
+export const ROUTE: RouteFacts = { host: "shop.example.com", path: "", keep: (create) => create() };
 
 export function exchangeView(given: Partial<ExchangeView> = {}): ExchangeView {
   return {
@@ -14,6 +14,8 @@ export function exchangeView(given: Partial<ExchangeView> = {}): ExchangeView {
     target: "/",
     contextPath: "",
     clientAddress: "192.0.2.1",
+    isHttps: false,
+    clockMs: () => 0,
     requestHeader: () => undefined,
     addResponseHeader() {},
     atEnd() {},

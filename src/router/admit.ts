@@ -20,7 +20,7 @@ const BYTES_PER_LINE = 4;
 
 /**
  * Phase admit: may this request go to this route, and to which of its endpoints? Limits first, because they
- * protect everything after them; options last, because they may assume a route that can serve.
+ * protect everything after them; then options, because what a route refuses is nobody's to know more about.
  * @returns false when it goes no further now: an option has answered it, or holds it and leads it on itself
  * @throws requestHeadTooLarge, requestHeadersTooMany, noEndpoints, the two instance headers' errors, those of
  * `kernel/errors/route-services.ts`, and whatever an option throws.
@@ -39,7 +39,8 @@ export function admit(exchange: Exchange): boolean {
     });
   }
   if (router.routeServices?.isStrict === true) checkStraySignature(exchange, router.routeServices);
-  if (program.candidates.length === 0) throw noEndpoints({ host: exchange.rawHost });
+  if (program.candidates.length === 0)
+    return askOptions(exchange, program.admit, 0, () => refuseEmpty(exchange));
   exchange.candidates = restrict(exchange, program.candidates);
   const retry = program.rules?.retry ?? null;
   if (retry !== null) exchange.atEnd(retry.budget.enter());
@@ -49,6 +50,11 @@ export function admit(exchange: Exchange): boolean {
 }
 
 const goOn = () => true;
+
+/** Only after the options: a route that lets a client not in does so whether or not its app runs. */
+function refuseEmpty({ rawHost }: Exchange): never {
+  throw noEndpoints({ host: rawHost });
+}
 
 /** One after the other, from the `from`th; after one that holds the exchange, the rest when it goes on. */
 function askOptions(

@@ -31,6 +31,7 @@ import {
   isRefused,
   systemErrorText,
 } from "./endpoint-connect-error.ts";
+import { forwardedProtoOf } from "./forwarded-proto.ts";
 import { USER_AGENT } from "./header-names.ts";
 import { ExchangeRecord } from "./record.ts";
 import { newRequestId } from "./request-ids.ts";
@@ -174,8 +175,14 @@ export class Exchange implements ExchangeView, PickContext {
   get clientAddress(): string {
     return this.client.address;
   }
+  get isHttps(): boolean {
+    return /^https(?:,|$)/i.test(forwardedProtoOf(this, this.requestHeader("x-forwarded-proto") ?? ""));
+  }
   get authority(): string {
     return this.rawHost;
+  }
+  clockMs(): number {
+    return this.router.ticker.monotonicMs();
   }
   requestHeader(name: string): string | undefined {
     return this.client.head.get(name);

@@ -10,6 +10,7 @@ import {
 } from "../kernel/errors/router.ts";
 import { contentLengthEmpty } from "../kernel/errors/wire.ts";
 import type { Clock } from "../kernel/index.ts";
+import { knownOptions } from "../options/index.ts";
 import type { Table } from "../table/index.ts";
 import type { RouterCounters, StatusCounts } from "./counters.ts";
 import type { ExchangeMetrics } from "./exchange-metrics.ts";
@@ -146,6 +147,16 @@ function addExchanges(
     "failed_requests",
     "Requests that failed, by code of the error.",
     [...failures].map(([code, count]) => `failed_requests{code="${code}"} ${count}`),
+  );
+  const refusedBy = knownOptions().filter(({ refusesWith }) => refusesWith.length > 0);
+  add(
+    "counter",
+    "refused_requests",
+    "Requests that an option of their route refused.",
+    refusedBy.map(({ name, refusesWith }) => {
+      const counts = refusesWith.map(({ definition }) => failures.get(definition.code) ?? 0);
+      return `refused_requests{option="${name}"} ${counts.reduce((sum, count) => sum + count, 0)}`;
+    }),
   );
 }
 

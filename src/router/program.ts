@@ -51,6 +51,8 @@ export interface RouteProgram {
   readonly service: BoundService | null;
   /** What is wrong with its options, as it was logged; "" when nothing is. */
   readonly ignored: string;
+  /** By option, what it keeps of the route; null for most routes. */
+  readonly kept: Map<string, unknown> | null;
   /** Limits, retries and header rules; null for most routes. */
   readonly rules: RouteRules | null;
   readonly admit: readonly Hook<"admit">[];
@@ -100,7 +102,8 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
         log.warn({ route: route.key, problems, inForce }, "route options ignored");
     };
     const honoured = honourOptions(route.options, report, { operator: config.optionLimits });
-    const hooks = compileHooks(honoured, route);
+    const kept = previous?.kept ?? new Map<string, unknown>();
+    const hooks = compileHooks(honoured, route, kept);
     const wanted = factOf(hooks, "balancer");
     const balancer = (wanted === undefined ? undefined : byName.get(wanted)) ?? fallback;
     const balancing = hooks.reduce((told, hook) => ({ ...told, ...hook.balancing }), NO_SETTINGS);
@@ -130,6 +133,7 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
       readsSession: sessionCookies.length > 0 || config.stickyForAuthNegotiate,
       service,
       ignored,
+      kept: kept.size === 0 ? null : kept,
       rules: hooks.length === 0 ? null : compileRules(hooks, previous?.rules ?? null),
       admit: hooksOf(hooks, "admit"),
       prepareRequest: hooksOf(hooks, "prepareRequest"),

@@ -8,8 +8,11 @@ import type { Exchange } from "./exchange.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  403: "Forbidden",
   404: "Not Found",
   408: "Request Timeout",
+  413: "Content Too Large",
+  429: "Too Many Requests",
   431: "Request Header Fields Too Large",
   496: "SSL Certificate Required",
   499: "Request Cancelled",

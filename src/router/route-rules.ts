@@ -18,6 +18,8 @@ export interface RouteRules {
   /** 0 is none; the same of the next. */
   readonly responseTimeoutMs: number;
   readonly idleTimeoutMs: number;
+  /** -1 is no limit: 0 is no body. */
+  readonly maxChunkedBodyBytes: number;
   readonly retry: RetryPolicy | null;
   readonly requestHeaders: HeaderRules | null;
   readonly responseHeaders: HeaderRules | null;
@@ -40,12 +42,14 @@ export function compileRules(hooks: readonly OptionHooks[], previous: RouteRules
     connectTimeoutMs: hooks.find((hook) => hook.connectTimeoutMs !== undefined)?.connectTimeoutMs ?? 0,
     responseTimeoutMs: hooks.find((hook) => hook.responseTimeoutMs !== undefined)?.responseTimeoutMs ?? 0,
     idleTimeoutMs: hooks.find((hook) => hook.idleTimeoutMs !== undefined)?.idleTimeoutMs ?? 0,
+    maxChunkedBodyBytes:
+      hooks.find((hook) => hook.maxChunkedBodyBytes !== undefined)?.maxChunkedBodyBytes ?? -1,
     retry: retryPolicy(hooks, previous?.retry ?? null),
     requestHeaders: joinHeaderRules(hooks.flatMap((hook) => hook.requestHeaders ?? [])),
     responseHeaders: joinHeaderRules(hooks.flatMap((hook) => hook.responseHeaders ?? [])),
     rewriteResponse: joinRewrites(hooks),
   };
-  return Object.values(rules).every((rule) => rule === null || rule === 0) ? null : rules;
+  return Object.values(rules).every((rule) => rule === null || rule === 0 || rule === -1) ? null : rules;
 }
 
 /** Most that an exchange may take from being handed over to its last byte; 0 is for ever. */

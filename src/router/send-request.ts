@@ -1,4 +1,6 @@
+import { requestBodyTooLarge } from "../kernel/errors/options.ts";
 import type { Exchange } from "./exchange.ts";
+import { forwardedProtoOf } from "./forwarded-proto.ts";
 import { type Trace, TRACING_NAMES } from "./tracing.ts";
 import { certHeaderAfterService } from "./xfcc.ts";
 import {
@@ -105,6 +107,8 @@ export function sendRequestBody(exchange: Exchange): void {
   if (chunk === null || body.done) return;
 
   const isChunked = body.isChunked;
+  // The others have said their length, and were judged by it.
+  const limitBytes = isChunked ? (route.attachment.rules?.maxChunkedBodyBytes ?? -1) : -1;
   let at = 0;
   let mayWrite = true;
   let out = "";
@@ -116,6 +120,8 @@ export function sendRequestBody(exchange: Exchange): void {
       if (size === 0) continue;
       exchange.requestBodyBytes += size;
       exchange.hasSentBody = true;
+      if (limitBytes !== -1 && exchange.requestBodyBytes > limitBytes)
+        throw requestBodyTooLarge({ limitBytes });
       if (isChunked) out += `${size.toString(16)}\r\n`;
       if (size <= SMALL_PIECE_BYTES) out += chunk.toString("latin1", body.dataStart, body.dataEnd);
       else {
@@ -217,13 +223,7 @@ function buildRequestHead(exchange: Exchange): string {
   }
   if (keptFrom < head.end - 2) out += text.slice(keptFrom, head.end - 2);
 
-  // The router that sent it to its service has said it already, and the service may have come by another scheme.
-  if (cameFromRouteService && forwardedProto !== "") {
-    // kept
-  } else if (config.forceForwardedProtoHttps) forwardedProto = "https";
-  else if (config.sanitizeForwardedProto || forwardedProto === "") {
-    forwardedProto = client.usesTls ? "https" : "http";
-  }
+  forwardedProto = forwardedProtoOf(exchange, forwardedProto);
   forwardedFor = forwardedFor === "" ? client.address : `${forwardedFor}, ${client.address}`;
   exchange.forwardedFor = forwardedFor;
   exchange.forwardedProto = forwardedProto;

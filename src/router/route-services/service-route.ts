@@ -63,6 +63,7 @@ export function bindService(
     readsSession: false,
     service: null,
     ignored: "",
+    kept: null,
     rules: null,
     admit: [],
     prepareRequest: [],
