@@ -160,6 +160,14 @@ applications:
     const silent = await cli("push", folderOf(t, { "index.html": "hello" }), "-n", "silent");
     assert.equal(silent.code, 1);
     assert.match(silent.stderr, /silent cannot be staged: NoAppDetectedError.*Procfile/);
+    const many = await cli(
+      "push",
+      folderOf(t, { "manifest.yml": "applications: [{name: a}, {name: b}]" }),
+      "-i",
+      "2",
+    );
+    assert.equal(many.code, 2);
+    assert.match(many.stderr, /has 2 apps, and flags are about one; name it with -n NAME/);
     const odd = folderOf(t, {
       "server.js": "",
       "manifest.yml":

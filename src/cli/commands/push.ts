@@ -75,7 +75,14 @@ export default defineCommand({
     const { readManifestFile } = await import("../manifest-file.ts");
     const file = flags.file === undefined ? null : resolve(host.cwd, flags.file);
     const folder = resolve(host.cwd, directory);
-    const manifest = await readManifestFile(folder, file, flags.name ?? null, changesOf(flags));
+    const changes = changesOf(flags);
+    const manifest = await readManifestFile(folder, file, flags.name ?? null, changes);
+    if (manifest.apps.length > 1 && Object.keys(changes).length > 0) {
+      throw usageInvalid({
+        problem: `the manifest has ${manifest.apps.length} apps, and flags are about one`,
+        remedy: "name it with -n NAME",
+      });
+    }
     const api = await client();
     const { space } = await targetOf(api);
     // Looked at before anything is changed: an empty folder leaves nothing half done.
