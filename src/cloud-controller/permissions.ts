@@ -5,7 +5,8 @@
 import { sql } from "kysely";
 import { notAuthorized } from "../kernel/errors/cloud-controller.ts";
 import type { Database } from "./context.ts";
-import { type Condition, everything, nothing } from "./condition.ts";
+import type { Store } from "../store/index.ts";
+import { type Condition, everything, isFoundBy, nothing } from "./condition.ts";
 
 export const ORGANIZATION_ROLES = [
   "organization_user",
@@ -153,13 +154,13 @@ const visibleSpaces = (user: string) => sql`
   where roles.user_guid = ${user} and roles.type = 'organization_manager'`;
 
 /** Routes of visible spaces, and those shared with one. */
-export function routeVisible(caller: Caller): Condition {
+export function routeVisible(caller: Caller, store: Store): Condition {
   if (caller.seesEverything) return everything;
-  return sql<boolean>`(${spaceVisible(caller, "routes.space_guid")} or ${visibleBy(
-    caller,
-    "routes.guid",
-    (user) => sql`select route_guid from route_shares where space_guid in (${visibleSpaces(user)})`,
-  )})`;
+  if (caller.userGuid === "") return nothing;
+  const spaces = visibleSpaces(caller.userGuid);
+  const shared = sql`select route_guid from route_shares where space_guid in (${spaces})`;
+  return sql<boolean>`(${isFoundBy(store, "routes.space_guid", spaces)}
+    or ${isFoundBy(store, "routes.guid", shared)})`;
 }
 
 /** Shared domains, and private ones of (or shared with) organizations where the caller is more than a billing manager. */

@@ -7,6 +7,7 @@ import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { findOption, mergeOptions, validateOptions, validatePatch } from "../../options/index.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import type { RouteOptions } from "../../table/index.ts";
+import { isFoundBy } from "../condition.ts";
 import type { Context, Database, Writer } from "../context.ts";
 import { deleteRoutes, processesOfRoutes } from "../deletions.ts";
 import { type Answer, type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
@@ -491,8 +492,11 @@ export const routeListing: Listing<"routes"> = {
     app_guids: (values) =>
       sql<boolean>`routes.guid in (select route_guid from destinations where app_guid in (${sql.join(values)}))`,
     // A route is also «in» the spaces it is shared with.
-    space_guids: (values) => sql<boolean>`(routes.space_guid in (${sql.join(values)})
-      or routes.guid in (select route_guid from route_shares where space_guid in (${sql.join(values)})))`,
+    space_guids: (values, { context }) => {
+      const shared = sql`select route_guid from route_shares where space_guid in (${sql.join(values)})`;
+      return sql<boolean>`(routes.space_guid in (${sql.join(values)})
+        or ${isFoundBy(context.store, "routes.guid", shared)})`;
+    },
     organization_guids: spaceInOrganizations("routes.space_guid"),
     domain_guids: narrowing("routes.domain_guid"),
     service_instance_guids: (values) => sql<boolean>`routes.guid in (
@@ -517,7 +521,7 @@ export const routeListing: Listing<"routes"> = {
     route_policies: { key: "route_policies", load: async () => [] },
   },
   tag: ({ context }, guid) => routeRevision(context.store.db, guid),
-  visible: ({ caller }) => routeVisible(caller),
+  visible: ({ caller, context }) => routeVisible(caller, context.store),
   present: ({ context }, rows) => presentRoutes(context, rows),
 };
 

@@ -38,7 +38,7 @@ async function createBinding(call: Call<Static<typeof CreateBinding>>): Promise<
     .executeTakeFirst();
   if (instance === undefined) refuse(`The service instance could not be found: ${instanceData.data.guid}`);
   await demandInstance(call, "service-route-binding.write", instance);
-  const route = await findRoute(db, call, routeData.data.guid);
+  const route = await findRoute(call, routeData.data.guid);
   if (body.parameters !== undefined) {
     refuse("Binding parameters are not supported for user-provided service instances");
   }
@@ -68,14 +68,14 @@ async function createBinding(call: Call<Static<typeof CreateBinding>>): Promise<
 
 const BOUND_ELSEWHERE = "A route may only be bound to a single service instance";
 
-async function findRoute(db: Database, { caller }: Call<unknown>, guid: string) {
-  const route = await db
+async function findRoute({ caller, context: { store } }: Call<unknown>, guid: string) {
+  const route = await store.db
     .selectFrom("routes")
     .innerJoin("domains", "domains.guid", "routes.domain_guid")
     .selectAll("routes")
     .select("domains.internal")
     .where("routes.guid", "=", guid)
-    .where(routeVisible(caller))
+    .where(routeVisible(caller, store))
     .executeTakeFirst();
   return route ?? refuse(`The route could not be found: ${guid}`);
 }
