@@ -18,7 +18,6 @@ const WEB: Partial<DesiredLrp> = { command: `exec "${process.execPath}" server.j
 
 async function startCell(t: TestContext, flags: Record<string, string> = {}) {
   const folder = await mkdtemp(join(tmpdir(), "viaduct-cell-"));
-  t.after(() => rm(folder, { recursive: true, maxRetries: 5 }));
   const clock = systemClock;
   const store = await openStore({ kind: "sqlite", path: ":memory:" }, { log: silentLogger, clock });
   t.after(() => store.close());
@@ -31,6 +30,8 @@ async function startCell(t: TestContext, flags: Record<string, string> = {}) {
   t.after(async () => {
     await cell.stop();
     await bbs.stop();
+    // Last: what is stopped still writes its log.
+    await rm(folder, { recursive: true, maxRetries: 5 });
   });
   return { bbs, cell, folder, ...events };
 }
