@@ -18,6 +18,12 @@ const WEB: Partial<DesiredLrp> = { command: `exec "${process.execPath}" server.j
 
 async function startCell(t: TestContext, flags: Record<string, string> = {}) {
   const folder = await mkdtemp(join(tmpdir(), "viaduct-cell-"));
+  let stop = async () => {};
+  t.after(async () => {
+    await stop();
+    // Last: what is stopped still writes its log.
+    await rm(folder, { recursive: true, maxRetries: 5 });
+  });
   const clock = systemClock;
   const store = await openStore({ kind: "sqlite", path: ":memory:" }, { log: silentLogger, clock });
   t.after(() => store.close());
@@ -27,12 +33,10 @@ async function startCell(t: TestContext, flags: Record<string, string> = {}) {
   const events = watchEvents(bbs);
   await bbs.start();
   await cell.start();
-  t.after(async () => {
+  stop = async () => {
     await cell.stop();
     await bbs.stop();
-    // Last: what is stopped still writes its log.
-    await rm(folder, { recursive: true, maxRetries: 5 });
-  });
+  };
   return { bbs, cell, folder, ...events };
 }
 
