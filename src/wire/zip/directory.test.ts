@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { zipInvalid } from "../../kernel/errors/bits.ts";
 import { findEnd, isInside, MAX_END_BYTES, readDirectory } from "./directory.ts";
 
