@@ -16,6 +16,7 @@ import {
 import { addOptionFolder } from "../options/index.ts";
 import {
   type BoundSockets,
+  createActiveApps,
   createClassicFeed,
   createHealth,
   createHttpRouter,
@@ -25,6 +26,8 @@ import {
   createRoutesPage,
   createRoutingApiFeed,
   createStatusServer,
+  createVarz,
+  createVarzPage,
   FeedCounts,
   type GorouterConfig,
   type GorouterLogger,
@@ -121,12 +124,24 @@ class Process implements RouterProcess {
             clock,
             counts: feeds,
           });
+    const activeApps =
+      bus === null || loaded.publishActiveAppsIntervalMs === 0
+        ? null
+        : createActiveApps({
+            bus,
+            everyMs: loaded.publishActiveAppsIntervalMs,
+            clock,
+            log: log.session("active-apps"),
+          });
+    const varz = loaded.status.isOldComponent ? createVarz({ table, clock, logCounts: log.counts }) : null;
+    const counting = [activeApps, varz].filter((part) => part !== null);
     this.router = createHttpRouter({
       config,
       table,
       log: log.session("router"),
       clock,
       accessLog: null,
+      observers: counting.map(({ observe }) => observe),
       boundSockets: options.boundSockets,
       ticketKeys: options.ticketKeys,
       health: this.#health,
@@ -137,13 +152,19 @@ class Process implements RouterProcess {
       table,
       feeds,
       clock,
+      varz,
     });
+    const metrics = async () => {
+      await varz?.refresh();
+      return this.metrics();
+    };
     this.status = createStatusServer({
       config: loaded.status,
       health: this.#health,
       routes: createRoutesPage(table, feedConfig.dropletStaleThresholdMs),
       inspect: createInspection(this.router),
-      metrics: this.metrics,
+      metrics,
+      varz: createVarzPage({ index: feedConfig.index, status: loaded.status, clock, metrics }),
       log: log.session("status"),
     });
     const preload = waitPart("preload", async () => {
@@ -167,6 +188,7 @@ class Process implements RouterProcess {
           });
     const parts = [
       this.status,
+      ...counting,
       ...(routingApi === null ? [] : [breakable(routingApi, options.unlessStopped)]),
       ...(feed === null ? [] : [feed, preload]),
       this.router,

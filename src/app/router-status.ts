@@ -43,6 +43,7 @@ export function createRouterStatus(given: {
       routesPort: 0,
       user: USERNAME,
       pass: password,
+      isOldComponent: false,
       metricsPort: null,
       metricsTls: null,
     },

@@ -7,6 +7,7 @@ import type { ExplainedLogRecord } from "./access-record.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterCounters } from "./counters.ts";
+import type { ExchangeObserver } from "./ended-exchange.ts";
 import type { ExchangeMetrics } from "./exchange-metrics.ts";
 import type { Health } from "./health.ts";
 import type { ClientSession } from "./http2/client-session.ts";
@@ -29,6 +30,8 @@ export interface RouterContext {
   readonly ticker: Ticker;
   readonly counters: RouterCounters;
   readonly metrics: ExchangeMetrics;
+  /** Null when nobody counts but us. */
+  readonly observe: ExchangeObserver | null;
   accessLog: AccessLogWriter | null;
   readonly formatAccessLog: (record: ExplainedLogRecord) => string;
   /** Null when nobody gets the lines as a stream. */

@@ -57,7 +57,8 @@ export function createCounters(): RouterCounters {
   };
 }
 
-const noResponses = (): StatusCounts => ({
+/** All 0. */
+export const noResponses = (): StatusCounts => ({
   responses1xx: 0,
   responses2xx: 0,
   responses3xx: 0,

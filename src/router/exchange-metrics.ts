@@ -4,7 +4,7 @@ import { createHistogram, type Histogram } from "./histogram.ts";
 import { METRICS_DEFAULTS, type MetricsConfig } from "./metrics-config.ts";
 
 /** Names of components and apps come from registrations, which anybody on the bus may send: so many are told apart. */
-const MAX_COMPONENTS = 256;
+export const MAX_COMPONENTS = 256;
 const MAX_APPS = 10_000;
 const OTHERS = "(others)";
 /** Whose latency it is when no endpoint was asked; gorouter's name. */
@@ -69,7 +69,7 @@ export class ExchangeMetrics {
 }
 
 /** The value under `name`; beyond `limit` names the one that all others share. */
-function oneOfMany<V>(map: Map<string, V>, name: string, limit: number, create: () => V): V {
+export function oneOfMany<V>(map: Map<string, V>, name: string, limit: number, create: () => V): V {
   let value = map.get(name);
   if (value === undefined) {
     if (map.size >= limit && name !== OTHERS) return oneOfMany(map, OTHERS, limit, create);

@@ -59,6 +59,7 @@ test("an empty file is gorouter's defaults", () => {
     routesPort: 8082,
     user: "",
     pass: "",
+    isOldComponent: false,
     metricsPort: null,
     metricsTls: null,
   });
@@ -203,6 +204,7 @@ test("a deployed file is taken as it is", () => {
     drainTimeoutMs: 900_000,
     pidFile: "/var/vcap/data/gorouter/gorouter.pid",
     optionFolder: "",
+    publishActiveAppsIntervalMs: 0,
     routingApi: null,
     workers: 1,
   });
@@ -598,4 +600,14 @@ viaduct: {access_log_format: json, access_log_max_bytes: 1000000, access_log_old
     'logging.syslog_addr: "localhost" is no address; write one like "127.0.0.1:514" (gorouter.yml, line 1)',
     "logging.syslog_network: unixgram is not one of udp, tcp (gorouter.yml, line 1)",
   ]);
+});
+
+test("only a plain health listener is that of an old component", (t) => {
+  const pair = selfSigned(t);
+  if (pair === null) return;
+  const deprecated = "enable_deprecated_varz_healthz_endpoints: true";
+  assert.equal(load(`status: {${deprecated}}`).status.isOldComponent, true);
+  const tls = JSON.stringify({ certificate: pair.certificate, key: pair.key });
+  const withoutPlain = `status: {${deprecated}, enable_nontls_health_checks: false, tls: ${tls}}`;
+  assert.equal(load(withoutPlain).status.isOldComponent, false);
 });

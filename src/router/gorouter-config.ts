@@ -47,6 +47,8 @@ export interface StatusConfig {
   readonly routesPort: number;
   readonly user: string;
   readonly pass: string;
+  /** The plain health listener answers as that of old components: `/varz`, `/healthz` and `/routes` too. */
+  readonly isOldComponent: boolean;
   /** Null without a metrics listener. */
   readonly metricsPort: number | null;
   /** PEM texts; clients of the metrics listener need a certificate under `ca`. Null is plain. */
@@ -84,6 +86,8 @@ export interface GorouterConfig {
   readonly drainTimeoutMs: number;
   /** "" writes none. */
   readonly pidFile: string;
+  /** Between two lists of the apps that had requests; 0 publishes none. */
+  readonly publishActiveAppsIntervalMs: number;
   /** Folder with options of the operator's own; "" for none. */
   readonly optionFolder: string;
   /** Processes that serve; 1 is this one alone. */
@@ -229,6 +233,7 @@ function mapConfig(file: GorouterFile): GorouterConfig {
     drainWaitMs: get("drain_wait"),
     drainTimeoutMs: get("drain_timeout") || endpointTimeoutMs,
     pidFile: get("pid_file"),
+    publishActiveAppsIntervalMs: get("publish_active_apps_interval"),
     optionFolder: get("viaduct.options").folder ?? "",
     workers: get("viaduct.workers") || Math.max(1, get("go_max_procs")),
     warnings: file.warnings,
@@ -409,6 +414,7 @@ function mapStatus(file: GorouterFile): StatusConfig {
     routesPort: get("status.routes.port"),
     user: get("status.user"),
     pass: get("status.pass"),
+    isOldComponent: isPlain && get("status.enable_deprecated_varz_healthz_endpoints"),
     metricsTls: mapMetricsTls(file),
     metricsPort: get("prometheus.enabled") || get("prometheus.port") !== 0 ? get("prometheus.port") : null,
   };

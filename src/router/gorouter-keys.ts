@@ -293,7 +293,11 @@ export const GOROUTER_KEYS = {
     false,
     "Nothing is removed for its age while NATS is away.",
   ),
-  publish_active_apps_interval: accepted(0, "Publishes `router.active_apps`.", duration),
+  publish_active_apps_interval: honoured(
+    duration,
+    0,
+    "How often `router.active_apps` tells which apps had requests since the last time; 0 never. Each worker tells its own.",
+  ),
 
   // === route services ===
   route_services_secret: honoured(
@@ -391,7 +395,11 @@ export const GOROUTER_KEYS = {
   "status.user": honoured(text, "", "User of `/routes`."),
   "status.pass": honoured(text, "", "Password of `/routes`."),
   "status.enable_nontls_health_checks": honoured(boolean, true, "Whether there is a plain health listener."),
-  "status.enable_deprecated_varz_healthz_endpoints": accepted(false, "`/varz` and `/healthz`."),
+  "status.enable_deprecated_varz_healthz_endpoints": honoured(
+    boolean,
+    false,
+    "The plain health listener also has `/healthz`, and `/varz` and `/routes` under `status.user`; any other path is answered as `/health`. The metrics then show what `/varz` is made of.",
+  ),
   "status.routes.port": honoured(port, 8082, "Listener of `/routes`, on the loopback address."),
   "status.tls.port": honoured(port, 8443, "Health listener with TLS, when it has a certificate."),
   "status.tls.certificate": honoured(text, "", "Certificate of the health listener."),

@@ -8,7 +8,12 @@ import type { GorouterValue } from "./gorouter-keys.ts";
 
 export type GorouterLogLevel = GorouterValue<"logging.level">;
 
+/** Lines written so far. */
+export type LogCounts = Readonly<Record<GorouterLogLevel, number>>;
+
 export interface GorouterLogger extends Logger {
+  /** Of this log and all its sessions. */
+  readonly counts: LogCounts;
   /** The last line of a process that cannot go on. */
   fatal(fields: object, message: string): void;
   /** The same log, of one part: `.name` is added to `source`. */
@@ -34,9 +39,11 @@ export function createGorouterLogger(options: GorouterLogOptions): GorouterLogge
   const least = LEVELS[options.level];
   const isNumeric = options.timestampFormat === "unix-epoch";
 
+  const counts = { debug: 0, info: 0, error: 0, fatal: 0 };
   const logger = (source: string, common: object): GorouterLogger => {
     const at = (level: keyof typeof LEVELS) => (fields: object, message: string) => {
       if (LEVELS[level] < least) return;
+      counts[level === "warn" ? "info" : level]++;
       const nowMs = clock.nowMs();
       const line = {
         log_level: isNumeric ? LEVELS[level] : level,
@@ -48,6 +55,7 @@ export function createGorouterLogger(options: GorouterLogOptions): GorouterLogge
       sink.write(`${JSON.stringify(line)}\n`);
     };
     return {
+      counts,
       debug: at("debug"),
       info: at("info"),
       warn: at("warn"),

@@ -15,6 +15,8 @@ import type { Table } from "../table/index.ts";
 import type { RouterCounters, StatusCounts } from "./counters.ts";
 import type { ExchangeMetrics } from "./exchange-metrics.ts";
 import type { FeedCounts } from "./feeds/feed-counts.ts";
+import { type AddFamily, label, statusGroups } from "./metrics-text.ts";
+import type { Varz } from "./varz.ts";
 
 export interface MetricsSources {
   readonly counters: Readonly<RouterCounters>;
@@ -22,6 +24,8 @@ export interface MetricsSources {
   readonly table: Pick<Table, "size">;
   readonly feeds: FeedCounts;
   readonly clock: Clock;
+  /** Null or left out while nobody may ask for `/varz`. */
+  readonly varz?: Varz | null;
 }
 
 /** @returns what `/metrics` answers, made when it is asked for. */
@@ -29,8 +33,10 @@ export function createMetricsPage(sources: MetricsSources): () => string {
   return () => {
     const { counters } = sources;
     const page: string[] = [];
-    const add = (type: string, name: string, help: string, lines: readonly string[]) =>
-      page.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines);
+    const add: AddFamily = (type, name, help, lines) => {
+      page.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+      for (const line of lines) page.push(line);
+    };
     const counter = (name: string, value: number, help: string) =>
       add("counter", name, help, [`${name} ${value}`]);
     const gauge = (name: string, value: number, help: string) =>
@@ -44,14 +50,7 @@ export function createMetricsPage(sources: MetricsSources): () => string {
     );
     counter("bad_gateways", counters.badGateways, "Requests that the router answered with 502.");
     const byStatus = (name: string, counts: StatusCounts, help: string) =>
-      add("counter", name, help, [
-        `${name}{status_group="1xx"} ${counts.responses1xx}`,
-        `${name}{status_group="2xx"} ${counts.responses2xx}`,
-        `${name}{status_group="3xx"} ${counts.responses3xx}`,
-        `${name}{status_group="4xx"} ${counts.responses4xx}`,
-        `${name}{status_group="5xx"} ${counts.responses5xx}`,
-        `${name}{status_group="xxx"} ${counts.responsesNone}`,
-      ]);
+      add("counter", name, help, statusGroups(name, counts));
     byStatus("responses", counters, "Responses by group of status; xxx had none.");
     byStatus("responses_route_services", counters.fromRouteServices, "Those that route services gave.");
     counter(
@@ -79,6 +78,7 @@ export function createMetricsPage(sources: MetricsSources): () => string {
     );
     gauge("total_routes", sources.table.size, "Routes in the table.");
     addFeeds(sources, add);
+    sources.varz?.addTo(add);
     const files = openFiles();
     if (files !== null) gauge("file_descriptors", files, "Open files and sockets.");
     return `${page.join("\n")}\n`;
@@ -104,7 +104,7 @@ const NAMED_FAILURES = [
 
 function addExchanges(
   { components, routerTime, lookupTime, failures, apps }: ExchangeMetrics,
-  add: (type: string, name: string, help: string, lines: readonly string[]) => void,
+  add: AddFamily,
 ): void {
   const byComponent = [...components].map(([name, of]) => ({ labels: `component="${label(name)}"`, of }));
   add(
@@ -160,10 +160,7 @@ function addExchanges(
   );
 }
 
-function addFeeds(
-  { feeds, clock }: MetricsSources,
-  add: (type: string, name: string, help: string, lines: readonly string[]) => void,
-): void {
+function addFeeds({ feeds, clock }: MetricsSources, add: AddFamily): void {
   const registered = [...feeds.registered].flatMap(([component, outcomes]) => {
     const labels = `component="${label(component)}"`;
     return [
@@ -218,8 +215,6 @@ function addFeeds(
     feeds.registrationLatency.lines(latency),
   );
 }
-
-const label = (text: string) => text.replaceAll("\\", "\\\\").replaceAll('"', '\\"').replaceAll("\n", "\\n");
 
 /** Null where the system does not say. */
 function openFiles(): number | null {

@@ -12,6 +12,7 @@ export function record(exchange: Exchange): void {
   const { router, candidate, route } = exchange;
   countResponse(router.counters, exchange.status === 499 ? 0 : exchange.status);
   router.metrics.ended(exchange);
+  if (router.observe !== null) router.observe(exchange);
 
   const verdict = router.verdicts.take(verdictDetails(exchange));
   verdict.endedAtMs = router.ticker.wallMs(router.ticker.nowMs);

@@ -12,6 +12,7 @@ import { AccessLogWriter, fileBatchSink, lineBatchSink, rotatingBatchSink } from
 import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
 import { createCounters, type RouterCounters } from "./counters.ts";
+import type { ExchangeObserver } from "./ended-exchange.ts";
 import { ExchangeMetrics } from "./exchange-metrics.ts";
 import { explain, type Explanation, type Question } from "./explain.ts";
 import type { Health } from "./health.ts";
@@ -37,6 +38,8 @@ export interface HttpRouterParts {
   readonly clock: Clock;
   /** Gets batches of access-log lines; null leaves it to `config.accessLogFile`. */
   readonly accessLog: LineSink | null;
+  /** Others who count exchanges. */
+  readonly observers?: readonly ExchangeObserver[];
   /** Sockets that somebody else has bound, instead of `config`'s host and ports. */
   readonly boundSockets?: BoundSockets;
   /** Of {@link HttpRouter.setTicketKeys}; random ones when left out. */
@@ -118,6 +121,7 @@ class RouterPart implements HttpRouter {
       ticker: new Ticker(parts.clock),
       counters: this.counters,
       metrics: this.metrics,
+      observe: together(parts.observers ?? []),
       accessLog: null,
       formatAccessLog: createFormatter(parts.config),
       syslog: null,
@@ -315,4 +319,11 @@ class RouterPart implements HttpRouter {
     }
     if (this.#isQuiet) this.#onQuiet?.();
   }
+}
+
+function together(observers: readonly ExchangeObserver[]): ExchangeObserver | null {
+  if (observers.length === 0) return null;
+  return (exchange) => {
+    for (const observe of observers) observe(exchange);
+  };
 }

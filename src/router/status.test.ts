@@ -24,6 +24,7 @@ const CONFIG: StatusConfig = {
   routesPort: 0,
   user: "router-status",
   pass: "se:cret",
+  isOldComponent: false,
   metricsPort: 0,
   metricsTls: null,
 };
@@ -61,6 +62,7 @@ async function startStatus(t: TestContext, changes: Partial<StatusConfig> = {}) 
       clock,
       feeds: createCounts(clock.nowMs()),
     }),
+    varz: async () => ({ type: "Router" }),
     log: silentLogger,
   });
   await status.start();
@@ -102,6 +104,31 @@ test("the health listener answers nothing else", async (t) => {
   for (const path of ["/", "/routes", "/metrics", "/healthz"]) {
     assert.equal((await get(status.ports.health, path)).status, 404);
   }
+});
+
+test("as an old component the health listener has /varz, /routes, /healthz, and health at any other path", async (t) => {
+  const { status, health, get, basic } = await startStatus(t, { isOldComponent: true });
+  const { health: port } = status.ports;
+  const ask = async (path: string, credentials?: string) => {
+    const answer = await get(port, path, credentials === undefined ? undefined : basic(credentials));
+    return [answer.status, await answer.text()];
+  };
+  assert.deepEqual(await ask("/health"), [503, ""]);
+  assert.deepEqual(await ask("/anything"), [503, ""]);
+  assert.deepEqual(await ask("/healthz"), [200, "ok"]);
+  assert.deepEqual(await ask("/is-process-alive-do-not-use-for-loadbalancing"), [200, "ok\n"]);
+  health.set("healthy");
+  for (const path of ["/health", "/", "/anything"]) assert.deepEqual(await ask(path), [200, "ok\n"], path);
+  const login = "router-status:se:cret";
+  assert.deepEqual(await ask("/varz", login), [200, '{"type":"Router"}\n']);
+  assert.deepEqual(await ask("/routes", login), [200, "{}\n"]);
+  for (const path of ["/varz", "/routes"]) {
+    assert.deepEqual(await ask(path), [401, "Unauthorized\n"], path);
+    assert.deepEqual(await ask(path, "router-status:wrong"), [401, "Unauthorized\n"], path);
+  }
+  const varz = await get(port, "/varz", basic(login));
+  assert.equal(varz.headers.get("content-type"), "application/json");
+  assert.equal(varz.headers.get("connection"), "close");
 });
 
 test("routes are shown with the endpoint's fields, the empty ones left out", async (t) => {

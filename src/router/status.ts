@@ -38,6 +38,8 @@ export function createStatusServer(given: {
   readonly inspect?: Inspect;
   /** What `/metrics` answers. */
   readonly metrics: () => string | Promise<string>;
+  /** What `/varz` answers; asked only for when the configuration says so. */
+  readonly varz?: () => Promise<object>;
   readonly log: Logger;
 }): StatusServer {
   const { config, log } = given;
@@ -59,12 +61,15 @@ export function createStatusServer(given: {
     const { host, port, tls } = config;
     const health = (request: IncomingMessage, response: ServerResponse) =>
       answerHealth(given.health, request, response);
+    const oldComponent = (request: IncomingMessage, response: ServerResponse) =>
+      void answerAsOldComponent(request, response);
     ports.routes = await open(
       createServer((request, response) => void answerRoutes(request, response)),
       { host: LOOPBACK, port: config.routesPort, setting: "status.routes.port" },
     );
     if (port !== null) {
-      ports.health = await open(createServer(health), { host, port, setting: "status.port" });
+      const plain = createServer(config.isOldComponent ? oldComponent : health);
+      ports.health = await open(plain, { host, port, setting: "status.port" });
     }
     if (tls !== null) {
       const server = createTlsServer({ cert: tls.certificate, key: tls.key }, health);
@@ -111,11 +116,36 @@ export function createStatusServer(given: {
     response.end(await given.metrics());
   }
 
-  async function answerRoutes(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!isAuthorized(request, config)) {
-      response.setHeader("WWW-Authenticate", 'Basic realm="Restricted"');
-      return answer(response, 401, "Unauthorized\n");
+  /** The listener that every component of Cloud Foundry once had. */
+  async function answerAsOldComponent(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    switch (pathOf(request)) {
+      case "/routes":
+        return answerRoutes(request, response);
+      case "/varz":
+        return isAuthorized(request, config) ? answerVarz(response) : refuse(response);
+      case "/healthz":
+        return answer(response, 200, "ok");
+      case "/is-process-alive-do-not-use-for-loadbalancing":
+        return answer(response, 200, "ok\n");
+      default:
+        return answerHealthState(given.health, response);
     }
+  }
+
+  async function answerVarz(response: ServerResponse): Promise<void> {
+    try {
+      const page = JSON.stringify(await given.varz?.());
+      response.setHeader("Content-Type", "application/json");
+      return answer(response, 200, `${page}\n`);
+    } catch (error) {
+      // Our mistake; traffic must not suffer for a question.
+      log.error({ err: error, path: "/varz" }, "question-not-answered");
+      return answer(response, 500);
+    }
+  }
+
+  async function answerRoutes(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!isAuthorized(request, config)) return refuse(response);
     if (pathOf(request) === "/metrics") return answerMetrics(request, response);
     if (pathOf(request) !== "/routes") return answerQuestion(request, response);
     response.setHeader("Content-Type", "application/json");
@@ -150,9 +180,17 @@ function answerHealth(
 ): void {
   const path = pathOf(request);
   if (path === "/is-process-alive-do-not-use-for-loadbalancing") return answer(response, 200, "ok\n");
-  if (path !== "/health") return answer(response, 404);
+  return path === "/health" ? answerHealthState(health, response) : answer(response, 404);
+}
+
+function answerHealthState(health: Pick<Health, "state">, response: ServerResponse): void {
   const isHealthy = health.state === "healthy";
   return answer(response, isHealthy ? 200 : 503, isHealthy ? "ok\n" : "");
+}
+
+function refuse(response: ServerResponse): void {
+  response.setHeader("WWW-Authenticate", 'Basic realm="Restricted"');
+  return answer(response, 401, "Unauthorized\n");
 }
 
 /** A short answer, never cached, on a connection that ends with it. */

@@ -12,6 +12,7 @@ import type { Clock, Timer } from "../../kernel/index.ts";
 import {
   type BoundSockets,
   createStatusServer,
+  createVarzPage,
   type GorouterConfig,
   type GorouterLogger,
   type HealthState,
@@ -76,6 +77,7 @@ class Primary implements RouterUnit {
     });
     this.#front = createFront(log.session("workers"));
     const health = (): HealthState => this.#health;
+    const metrics = () => this.#front.metrics();
     this.#status = createStatusServer({
       config: loaded.status,
       health: {
@@ -85,7 +87,8 @@ class Primary implements RouterUnit {
       },
       routes: () => this.#front.routes(),
       inspect: this.#front.inspect,
-      metrics: () => this.#front.metrics(),
+      metrics,
+      varz: createVarzPage({ index: loaded.feed.index, status: loaded.status, clock, metrics }),
       log: log.session("status"),
     });
   }

@@ -14,6 +14,7 @@ const SAME_IN_ALL: ReadonlySet<string> = new Set([
   "routes_pruned",
   "route_registration_latency",
   "ms_since_last_registry_update",
+  "varz_droplets",
   "token_fetch_errors",
   "subscribe_events_errors",
 ]);

@@ -7,6 +7,8 @@ export const SUBJECTS = {
   routerStart: "router.start",
   /** A request for what `router.start` says. */
   routerGreet: "router.greet",
+  /** A router, now and then: which apps had requests. */
+  routerActiveApps: "router.active_apps",
   serviceDiscoveryRegister: "service-discovery.register",
   serviceDiscoveryUnregister: "service-discovery.unregister",
   serviceDiscoveryStart: "service-discovery.start",

@@ -1,0 +1,153 @@
+/**
+ * What an operator sees of a router of two processes besides its traffic: /varz, the apps that are active, and its access
+ * log as JSON, in a file and as a stream. All of it is that of one router.
+ */
+import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { readFileSync, renameSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { inflateSync } from "node:zlib";
+import { connectNats, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
+import { silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { startNats } from "../support/nats.ts";
+import { ask, HOST, spawnRouter } from "./router-processes.ts";
+
+const APP = "11111111-2222-3333-4444-555555555555";
+const REQUESTS = 40;
+
+interface VarzFacts {
+  readonly requests: number;
+  readonly responses_2xx: number;
+  readonly droplets: number;
+  readonly urls: number;
+  readonly top10_app_requests: readonly { readonly application_id: string; readonly rpm: number }[];
+  readonly tags: { readonly component: Readonly<Record<string, VarzFacts>> };
+}
+
+/** An app of a component that registers whenever a router asks, and a list of the active apps that routers told of. */
+async function startApp(t: TestContext, natsPort: number) {
+  const server = createServer((_request, response) => response.end("hello")).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  const bus = await connectNats({
+    servers: [`127.0.0.1:${natsPort}`],
+    user: "",
+    pass: "",
+    name: "registrar",
+    pingIntervalMs: 20_000,
+    log: silentLogger,
+    clock: systemClock,
+  });
+  t.after(() => bus.close());
+  const { port } = server.address() as AddressInfo;
+  const message = encodeRegister({
+    host: "127.0.0.1",
+    port,
+    uris: [HOST],
+    app: APP,
+    tags: { component: "shop" },
+  });
+  bus.subscribe(SUBJECTS.routerStart, () => bus.publish(SUBJECTS.routerRegister, message));
+  const seen = Promise.withResolvers<readonly string[]>();
+  bus.subscribe(SUBJECTS.routerActiveApps, ({ data }) => {
+    const apps = JSON.parse(inflateSync(data).toString()) as readonly string[];
+    if (apps.length > 0) seen.resolve(apps);
+  });
+  await bus.flush();
+  return { activeApps: seen.promise };
+}
+
+async function startSyslog(t: TestContext) {
+  const socket = createSocket("udp4");
+  const lines: string[] = [];
+  let wake = () => {};
+  socket.on("message", (bytes) => {
+    lines.push(bytes.toString());
+    wake();
+  });
+  socket.bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  t.after(() => socket.close());
+  return {
+    port: socket.address().port,
+    async lines(count: number) {
+      while (lines.length < count) await new Promise<void>((resolve) => (wake = resolve));
+      return lines;
+    },
+  };
+}
+
+test("two workers have one /varz, one access log and one stream", { timeout: 120_000 }, async (t) => {
+  const nats = await startNats(t);
+  if (nats === null) return;
+  const app = await startApp(t, nats.port);
+  const syslog = await startSyslog(t);
+  const router = spawnRouter(t, (folder) => ({
+    index: 3,
+    viaduct: { host: "127.0.0.1", workers: 2, access_log_format: "json" },
+    start_response_delay_interval: "1s",
+    nats: { hosts: [{ hostname: "127.0.0.1", port: nats.port }] },
+    status: {
+      host: "127.0.0.1",
+      port: 0,
+      user: "ops",
+      pass: "secret",
+      routes: { port: 0 },
+      enable_deprecated_varz_healthz_endpoints: true,
+    },
+    publish_active_apps_interval: "200ms",
+    access_log: { file: join(folder, "access.log"), enable_streaming: true },
+    logging: {
+      syslog: "vcap.gorouter",
+      level: "info",
+      syslog_addr: `127.0.0.1:${syslog.port}`,
+      syslog_network: "udp",
+    },
+  }));
+  const { port, health } = await router.ports();
+  const requestIds = new Set<string>();
+  for (let i = 0; i < REQUESTS; i++) requestIds.add((await ask(port)).requestId);
+
+  const varz = async () => JSON.parse((await ask(health, { path: "/varz", login: true })).body) as VarzFacts;
+  const facts = (of: VarzFacts) => [of.requests, of.responses_2xx];
+  const before = await varz();
+  assert.deepEqual(facts(before), [REQUESTS, REQUESTS]);
+  assert.deepEqual(facts(before.tags.component["shop"] as VarzFacts), [REQUESTS, REQUESTS]);
+  assert.deepEqual([before.urls, before.droplets], [1, 1]);
+  assert.deepEqual(before.top10_app_requests, [{ application_id: APP, rps: 0, rpm: REQUESTS }]);
+  assert.equal((await ask(health, { path: "/varz" })).status, 401);
+  assert.equal((await ask(health, { path: "/healthz" })).body, "ok");
+  assert.equal((await ask(health, { path: "/whatever" })).body, "ok\n");
+  assert.deepEqual(await app.activeApps, [APP]);
+
+  const streamed = await syslog.lines(REQUESTS);
+  const message = /^<14>1 \S+Z \S+ vcap\.gorouter \d+ - - (\{.*\})$/;
+  const idOf = (json: string) => (JSON.parse(json) as Record<string, string>)["vcap_request_id"];
+  assert.deepEqual(new Set(streamed.map((line) => idOf(message.exec(line)?.[1] ?? "{}"))), requestIds);
+
+  // Rotated from outside.
+  const file = (name: string) => readFileSync(join(router.folder, name), "utf8").split("\n").slice(0, -1);
+  renameSync(join(router.folder, "access.log"), join(router.folder, "access.log.1"));
+  router.child.kill("SIGHUP");
+  await router.log.line("tls-reload-skipped", 2);
+
+  router.child.kill("SIGUSR2");
+  await router.log.line("workers-restart-ended");
+  await router.log.line("worker-replaced", 2);
+  const after = await varz();
+  assert.deepEqual(facts(after), [REQUESTS, REQUESTS], "what ended workers have counted is not lost");
+
+  router.child.kill("SIGTERM");
+  await router.exit;
+  // What was not written yet is in the new file.
+  const logged = ["access.log.1", "access.log"].flatMap((name) => file(name).map(idOf));
+  assert.equal(logged.length, REQUESTS);
+  assert.deepEqual(new Set(logged), requestIds);
+});
