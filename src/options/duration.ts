@@ -4,6 +4,9 @@ import { parseDurationMs } from "../kernel/index.ts";
 /** The router looks at its clock ten times a second: a shorter wait cannot be told from none. */
 const MIN_MS = 100;
 
+/** Of a pattern: where a time stands among other words. */
+export const DURATION = String.raw`(?:\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h))+`;
+
 /**
  * Schema and refusal of an option whose value is a time with a unit: `1m30s`.
  * @param words  The option's name in words: `Response timeout`.
@@ -13,7 +16,7 @@ export function durationOf(words: string) {
     schema: Type.String({
       description: "a time with a unit, like `500ms`, `30s` or `1m30s`",
       maxLength: 24,
-      pattern: String.raw`^(?:\d{1,9}(?:\.\d{1,3})?(?:ms|s|m|h))+$`,
+      pattern: `^${DURATION}$`,
     }),
     refusal: (given: unknown) =>
       /^\d+$/.test(String(given))

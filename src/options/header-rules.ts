@@ -7,12 +7,12 @@
  */
 import { Type } from "typebox";
 import type { HeaderRules } from "./define.ts";
+import { TOKEN } from "./token.ts";
 
 /** Less than all options of a route may have together. */
 const MAX_TEXT_CHARACTERS = 960;
 const MAX_VALUE_CHARACTERS = 512;
 
-const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 /** One rule and what separates it from the next; sticky, so that nothing is skipped. */
 const RULE = new RegExp(
   `\\s*(?:(set|append)\\s+(${TOKEN})\\s*:\\s*(?:"((?:[^"\\\\]|\\\\["\\\\])*)"|([^";]*?))|(remove)\\s+(${TOKEN}))\\s*(;|$)`,

@@ -22,6 +22,13 @@ test("runs the options in this order, and no other", () => {
   assert.deepEqual(
     options.map((option) => option.name),
     [
+      "hsts",
+      "allowed-ranges",
+      "https-redirect",
+      "maintenance",
+      "rate-limit",
+      "max-body",
+      "concurrency-limit",
       "session-cookie",
       "connection-limit",
       "loadbalancing",

@@ -2,16 +2,23 @@
  * Per-route options: the ordered list, and everything that is derived from it. The API, the manifest, the CLI, the
  * generated reference and the router read this list; adding an option is a file, its test, and a line here.
  */
+import allowedRanges from "./allowed-ranges.ts";
+import concurrencyLimit from "./concurrency-limit.ts";
 import { createOptionsSection } from "./config.ts";
 import connectTimeout from "./connect-timeout.ts";
 import connectionLimit from "./connection-limit.ts";
 import type { AnyOption } from "./define.ts";
 import hashBalance from "./hash_balance.ts";
 import hashHeader from "./hash_header.ts";
+import hsts from "./hsts.ts";
+import httpsRedirect from "./https-redirect.ts";
 import idleTimeout from "./idle-timeout.ts";
 import { loadOptionFolder } from "./load-folder.ts";
 import loadbalancing from "./loadbalancing.ts";
+import maintenance from "./maintenance.ts";
+import maxBody from "./max-body.ts";
 import { describeOptionMap } from "./option-map-schema.ts";
+import rateLimit from "./rate-limit.ts";
 import requestHeaders from "./request-headers.ts";
 import responseHeaders from "./response-headers.ts";
 import responseTimeout from "./response-timeout.ts";
@@ -24,6 +31,13 @@ import { createVocabulary } from "./vocabulary.ts";
 
 /** In order of execution: an option feels everything below it. */
 export const options = [
+  hsts, // whatever is answered, and whoever answers
+  allowedRanges, // refuse first what costs nothing to tell
+  httpsRedirect, // what follows may hold secrets that should not come by http
+  maintenance, // closed is closed, however seldom or little is asked
+  rateLimit, // before anything that takes time
+  maxBody, // and before a place is taken for what is refused anyway
+  concurrencyLimit, // may hold the request, so nothing below has begun
   sessionCookie, // a session goes where it began: the balancer is not asked
   connectionLimit, // whom the balancer may pick
   loadbalancing, // picks an endpoint; what is below may know it
