@@ -9,6 +9,7 @@ import type { RowOf } from "../store/index.ts";
 import type { Writer } from "./context.ts";
 import { deleteMetadata } from "./metadata.ts";
 import type { News } from "./news.ts";
+import { uncountRoutes } from "./route-counts.ts";
 
 /** Rows per statement; below the parameter limits of both engines. */
 const CHUNK = 500;
@@ -24,6 +25,7 @@ export async function deleteRoutes(db: Writer, news: News, guids: readonly strin
       .where("route_guid", "in", chunk)
       .execute();
     await deleteMetadata(db, "service_route_binding", guidsOf(bindings));
+    await uncountRoutes(db, chunk);
     await db.deleteFrom("routes").where("guid", "in", chunk).execute();
     for (const guid of chunk) news.route(guid);
   }

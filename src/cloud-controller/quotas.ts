@@ -4,9 +4,9 @@
  */
 import { sql } from "kysely";
 import { decodeJson, type QuotaLimitsDocument, type RowOf } from "../store/index.ts";
-import type { Condition } from "./condition.ts";
 import type { Writer } from "./context.ts";
 import { refuse } from "./refuse.ts";
+import { totalRoutes } from "./route-counts.ts";
 
 /** Name of the quota that organizations have until an administrator applies another. */
 export const DEFAULT_QUOTA = "default";
@@ -35,14 +35,11 @@ export async function defaultQuota(db: Writer): Promise<string | null> {
   return quota?.guid ?? null;
 }
 
-/**
- * Lets pass when the space and its organization may have this route besides the ones they have.
- * @param route  Not counted, for a route that moves within its organization.
- */
+/** Lets pass when the space and its organization may have one route more than {@link totalRoutes} says. */
 export async function demandRoomForRoute(
   db: Writer,
   space: Pick<RowOf<"spaces">, "guid" | "name" | "organization_guid" | "quota_guid">,
-  route: { readonly guid: string; readonly protocol: RowOf<"routes">["protocol"] },
+  protocol: RowOf<"routes">["protocol"],
 ): Promise<void> {
   const organization = await db
     .selectFrom("organizations")
@@ -60,26 +57,16 @@ export async function demandRoomForRoute(
       limits: await limitsOf(db, organization.quota_guid),
     },
   ];
-  const count = async (condition: Condition, isTcp: boolean) => {
-    const { total } = await db
-      .selectFrom("routes")
-      .select((eb) => eb.fn.countAll<number | string>().as("total"))
-      .where(condition)
-      .where("guid", "<>", route.guid)
-      .$if(isTcp, (query) => query.where("protocol", "=", "tcp"))
-      .executeTakeFirstOrThrow();
-    return Number(total);
-  };
   for (const { name, condition, limits } of places) {
     const limit = limits.routes.total_routes;
-    if (limit !== null && (await count(condition, false)) >= limit) {
+    if (limit !== null && (await totalRoutes(db, condition)) >= limit) {
       refuse(`Routes quota exceeded for ${name}.`);
     }
   }
-  if (route.protocol !== "tcp") return;
+  if (protocol !== "tcp") return;
   for (const { name, condition, limits } of places) {
     const limit = limits.routes.total_reserved_ports;
-    if (limit !== null && (await count(condition, true)) >= limit) {
+    if (limit !== null && (await totalRoutes(db, condition, "tcp")) >= limit) {
       refuse(`Reserved route ports quota exceeded for ${name}.`);
     }
   }

@@ -4,6 +4,7 @@ import { type Clock, newGuid } from "../kernel/index.ts";
 import { encodeJson, type Store, toTimestamp } from "../store/index.ts";
 import type { CloudControllerConfig } from "./config.ts";
 import { SHARED_SEGMENT } from "./isolation-segments.ts";
+import { recountRoutes } from "./route-counts.ts";
 import { DEFAULT_QUOTA, defaultQuota, UNLIMITED } from "./quotas.ts";
 
 /**
@@ -24,6 +25,7 @@ export async function seed(
   }
   const { store, clock } = about;
   await seedDefaults(about);
+  await store.transaction(recountRoutes);
   await store.transaction(async (db) => {
     const domain = await db.selectFrom("domains").select("guid").limit(1).executeTakeFirst();
     if (domain !== undefined) return;

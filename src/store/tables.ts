@@ -145,6 +145,13 @@ export interface RoutesTable extends Row {
   options: JsonText<Readonly<Record<string, string | number | boolean>>>;
 }
 
+/** Of each space and protocol, how many routes there are; a space without any may have no row. */
+export interface RouteCountsTable {
+  space_guid: string;
+  protocol: "http" | "tcp";
+  total: number;
+}
+
 export interface RouteSharesTable {
   route_guid: string;
   space_guid: string;
@@ -391,6 +398,7 @@ export interface Tables {
   domains: DomainsTable;
   domain_shares: DomainSharesTable;
   routes: RoutesTable;
+  route_counts: RouteCountsTable;
   route_shares: RouteSharesTable;
   destinations: DestinationsTable;
   apps: AppsTable;

@@ -988,6 +988,7 @@ const FULL_ROWS = {
     credentials: encodeJson({}),
     tags: encodeJson([]),
   },
+  route_counts: { space_guid: "space", protocol: "http", total: 1 },
   service_credential_bindings: {
     ...row("credentials"),
     name: null,

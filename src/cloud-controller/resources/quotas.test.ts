@@ -93,6 +93,15 @@ test("a route that moves needs room where it goes", async (t) => {
   assert.deepEqual(moved.details, ["Routes quota exceeded for space 'second'."]);
 });
 
+test("a route that moves within its organization takes the place it had", async (t) => {
+  const { api, second, newRoute, ofOrganization } = await foundation(t);
+  await api.patch("/v3/feature_flags/route_sharing", { enabled: true });
+  const route = (await newRoute("a")).body.guid;
+  await ofOrganization({ routes: { total_routes: 1 } });
+  const moved = await api.patch(`/v3/routes/${route}/relationships/space`, { data: { guid: second } });
+  assert.equal(moved.status, 200);
+});
+
 test("reserved ports have limits of their own, for organizations and for spaces", async (t) => {
   const { api, ofOrganization, ofSpace } = await foundation(t);
   const group = newGuid();

@@ -11,6 +11,7 @@ import { findRow } from "../list.ts";
 import { may, spaceVisible } from "../permissions.ts";
 import { link, toManyData } from "../present.ts";
 import { demandRoomForRoute } from "../quotas.ts";
+import { countRoutes } from "../route-counts.ts";
 import { refuse } from "../refuse.ts";
 import { routeUrl } from "../route-address.ts";
 import { message, toMany } from "../schema.ts";
@@ -137,7 +138,10 @@ async function transferRoute(
   }
   if (target.guid === route.space_guid) return;
   await context.write(async (db, news) => {
-    await demandRoomForRoute(db, target, route);
+    // It leaves first: within one organization it takes the place it had.
+    await countRoutes(db, route, -1);
+    await demandRoomForRoute(db, target, route.protocol);
+    await countRoutes(db, { space_guid: target.guid, protocol: route.protocol }, 1);
     await db
       .updateTable("routes")
       .set({ space_guid: target.guid, updated_at: context.now() })

@@ -26,6 +26,7 @@ import { Metadata, writeMetadata } from "../metadata.ts";
 import type { News } from "../news.ts";
 import { type Caller, demand, domainVisible, may, routeVisible } from "../permissions.ts";
 import { demandRoomForRoute } from "../quotas.ts";
+import { countRoutes } from "../route-counts.ts";
 import { demandRouteRevision, routeRevision } from "../route-revision.ts";
 import { groupBy, head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
@@ -166,7 +167,8 @@ export async function insertRoute(
   { guid, address, options }: { guid: string; address: Address; options: RouteOptions },
 ): Promise<void> {
   const protocol = domain.router_group_guid === null ? "http" : "tcp";
-  await demandRoomForRoute(db, space, { guid, protocol });
+  await demandRoomForRoute(db, space, protocol);
+  await countRoutes(db, { space_guid: space.guid, protocol }, 1);
   const now = context.now();
   await db
     .insertInto("routes")

@@ -3,6 +3,7 @@ import { foundation } from "./0001-foundation.ts";
 import { isolationSegments } from "./0002-isolation-segments.ts";
 import { deployments } from "./0003-deployments.ts";
 import { serviceCredentialBindings } from "./0004-service-credential-bindings.ts";
+import { routeCounts } from "./0005-route-counts.ts";
 import type { Migration } from "./define.ts";
 
 export const migrations: readonly Migration[] = [
@@ -10,4 +11,5 @@ export const migrations: readonly Migration[] = [
   isolationSegments,
   deployments,
   serviceCredentialBindings,
+  routeCounts,
 ];
