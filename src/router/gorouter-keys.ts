@@ -119,8 +119,6 @@ const buckets: Kind<readonly number[]> = {
 const LOG_LEVELS = ["debug", "info", "error", "fatal"] as const;
 const TIMESTAMP_FORMATS = ["unix-epoch", "rfc3339"] as const;
 
-const NO_LOGGREGATOR = "As `logging.loggregator_enabled`.";
-
 export const GOROUTER_KEYS = {
   // === listeners ===
   port: honoured(port, 8081, "HTTP listener, on all addresses."),
@@ -423,7 +421,11 @@ export const GOROUTER_KEYS = {
   drain_timeout: honoured(duration, 0, "Longest wait for requests in flight; 0 is `endpoint_timeout`."),
 
   // === logs, metrics ===
-  "access_log.file": honoured(text, "", "File of the access log, begun anew on SIGHUP; empty writes none."),
+  "access_log.file": honoured(
+    text,
+    "",
+    "File of the access log, begun anew on SIGHUP, for logrotate; empty writes none.",
+  ),
   "access_log.enable_streaming": honoured(
     boolean,
     false,
@@ -448,9 +450,9 @@ export const GOROUTER_KEYS = {
   ),
   "logging.loggregator_enabled": accepted(
     false,
-    "Nothing is sent to Loggregator; `prometheus` has the metrics, the access log every request.",
+    "No envelopes are sent to an agent of Loggregator: agents scrape the metrics of `prometheus`, and `access_log.enable_streaming` has every request.",
   ),
-  "logging.metron_address": accepted("localhost:3457", NO_LOGGREGATOR),
+  "logging.metron_address": accepted("localhost:3457", "Address of that agent."),
   "logging.disable_log_forwarded_for": honoured(
     boolean,
     false,
@@ -518,15 +520,24 @@ export const GOROUTER_KEYS = {
     HISTOGRAM_BUCKETS.httpLatency,
     "Of `http_latency_seconds`, seconds.",
   ),
-  per_request_metrics_reporting: accepted(true, NO_LOGGREGATOR),
+  per_request_metrics_reporting: accepted(
+    true,
+    "Metrics of each request for Loggregator; `/metrics` counts every request in any case.",
+  ),
   per_app_prometheus_http_metrics_reporting: honoured(
     boolean,
     false,
     "Metrics have `http_latency_seconds` for each app.",
   ),
-  enable_envelope_v1_metrics: accepted(true, NO_LOGGREGATOR),
-  send_http_start_stop_server_event: accepted(true, NO_LOGGREGATOR),
-  send_http_start_stop_client_event: accepted(true, NO_LOGGREGATOR),
+  enable_envelope_v1_metrics: accepted(true, "The older form of metrics for Loggregator, which gets none."),
+  send_http_start_stop_server_event: accepted(
+    true,
+    "An envelope for Loggregator of each request; a line of the access log says the same.",
+  ),
+  send_http_start_stop_client_event: accepted(
+    true,
+    "An envelope for Loggregator of each attempt; the JSON access log has those that failed.",
+  ),
   route_latency_metric_muzzle_duration: honoured(
     duration,
     20_000,

@@ -5,14 +5,15 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readFileSync, renameSync } from "node:fs";
+import { existsSync, readFileSync, renameSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { inflateSync } from "node:zlib";
 import { connectNats, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
-import { silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { createManualClock, silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { startGorouter } from "../support/gorouter.ts";
 import { startNats } from "../support/nats.ts";
 import { ask, HOST, spawnRouter } from "./router-processes.ts";
 
@@ -84,12 +85,16 @@ async function startSyslog(t: TestContext) {
   };
 }
 
+async function waitUntil(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await new Promise((resolve) => setImmediate(resolve));
+}
+
 test("two workers have one /varz, one access log and one stream", { timeout: 120_000 }, async (t) => {
   const nats = await startNats(t);
   if (nats === null) return;
   const app = await startApp(t, nats.port);
   const syslog = await startSyslog(t);
-  const router = spawnRouter(t, (folder) => ({
+  const settings = (folder: string) => ({
     index: 3,
     viaduct: { host: "127.0.0.1", workers: 2, access_log_format: "json" },
     start_response_delay_interval: "1s",
@@ -110,7 +115,8 @@ test("two workers have one /varz, one access log and one stream", { timeout: 120
       syslog_addr: `127.0.0.1:${syslog.port}`,
       syslog_network: "udp",
     },
-  }));
+  });
+  const router = spawnRouter(t, settings);
   const { port, health } = await router.ports();
   const requestIds = new Set<string>();
   for (let i = 0; i < REQUESTS; i++) requestIds.add((await ask(port)).requestId);
@@ -132,11 +138,14 @@ test("two workers have one /varz, one access log and one stream", { timeout: 120
   const idOf = (json: string) => (JSON.parse(json) as Record<string, string>)["vcap_request_id"];
   assert.deepEqual(new Set(streamed.map((line) => idOf(message.exec(line)?.[1] ?? "{}"))), requestIds);
 
-  // Rotated from outside.
+  // Rotated from outside, while the configuration file is broken: that is no reason to write to the old file for ever.
   const file = (name: string) => readFileSync(join(router.folder, name), "utf8").split("\n").slice(0, -1);
   renameSync(join(router.folder, "access.log"), join(router.folder, "access.log.1"));
+  router.writeConfig({ ...settings(router.folder), port: "none" });
   router.child.kill("SIGHUP");
-  await router.log.line("tls-reload-skipped", 2);
+  await router.log.line("tls-reload-failed");
+  router.writeConfig(settings(router.folder));
+  await waitUntil(() => existsSync(join(router.folder, "access.log")));
 
   router.child.kill("SIGUSR2");
   await router.log.line("workers-restart-ended");
@@ -150,4 +159,34 @@ test("two workers have one /varz, one access log and one stream", { timeout: 120
   const logged = ["access.log.1", "access.log"].flatMap((name) => file(name).map(idOf));
   assert.equal(logged.length, REQUESTS);
   assert.deepEqual(new Set(logged), requestIds);
+});
+
+test("the pid file comes when load balancers have had time to see that the router is healthy", async (t) => {
+  const clock = createManualClock();
+  const router = startGorouter(
+    t,
+    (folder) => `
+port: 0
+viaduct: {host: 127.0.0.1}
+status: {host: 127.0.0.1, port: 0, routes: {port: 0}}
+nats: {hosts: []}
+load_balancer_healthy_threshold: 20s
+pid_file: ${folder}/router.pid
+logging: {level: info}
+`,
+    { clock },
+  );
+  await router.started();
+  const { data } = await router.log.line("status-listeners-started");
+  const isUp = async () => (await ask(Number(data["health"]), { path: "/health" })).status;
+  assert.equal(await isUp(), 200);
+  const pidFile = join(router.folder, "router.pid");
+  clock.advance(19_999);
+  assert.equal(await isUp(), 200);
+  assert.equal(existsSync(pidFile), false);
+  clock.advance(1);
+  await waitUntil(() => existsSync(pidFile));
+  router.signals.emit("SIGTERM");
+  assert.equal(await router.exit, 0);
+  assert.equal(existsSync(pidFile), false);
 });

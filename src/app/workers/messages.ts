@@ -23,6 +23,8 @@ export type ToWorker =
     }
   | { readonly kind: "reload"; readonly configText: string; readonly ticketKeys: string }
   | { readonly kind: "ticket-keys"; readonly ticketKeys: string }
+  /** The access log's file has been moved away. */
+  | { readonly kind: "reopen-log" }
   /** A successor accepts from the same sockets: end without losing a request. */
   | { readonly kind: "hand-over" }
   /** The whole router drains. */

@@ -137,7 +137,11 @@ class Primary implements RouterUnit {
 
   reload(configText: string): void {
     const log = this.#options.log.session("router");
-    if (this.#load(configText, (error) => log.error({ error }, "tls-reload-failed")) === null) return;
+    if (this.#load(configText, (error) => log.error({ error }, "tls-reload-failed")) === null) {
+      // A log that was moved away is begun anew all the same.
+      this.#supervisor.tell({ kind: "reopen-log" });
+      return;
+    }
     // By the rules of before a session may be good that is not any more.
     const ticketKeys = newTicketKeys();
     this.#generation = { ...this.#generation, tlsConfigText: configText, ticketKeys };

@@ -32,6 +32,8 @@ async function obey(message: ToWorker): Promise<void> {
       return (await started.promise).reload(message.configText, Buffer.from(message.ticketKeys, "base64"));
     case "ticket-keys":
       return (await started.promise).router.setTicketKeys(Buffer.from(message.ticketKeys, "base64"));
+    case "reopen-log":
+      return (await started.promise).router.reopenAccessLog();
     case "hand-over":
       await serving?.handOver();
       return end();
