@@ -7,6 +7,7 @@ import type { RowOf, Tables } from "../store/index.ts";
 import { toTimestamp } from "../store/index.ts";
 import { badQueryParameter, resourceNotFound } from "../kernel/errors/cloud-controller.ts";
 import { type Condition, everything } from "./condition.ts";
+import type { Writer } from "./context.ts";
 import { type Call, defineEndpoint, type Endpoint, ok, type Query } from "./endpoint.ts";
 import { type LabelConditions, labelConditions } from "./metadata.ts";
 
@@ -119,6 +120,22 @@ export async function findRow<T extends ListedTable>(
   );
   const row = found.rows[0];
   if (row === undefined) throw resourceNotFound({ resource: listing.resource });
+  return row;
+}
+
+/**
+ * The row as it is inside the transaction: since it was found, somebody else may have changed or deleted it, here or
+ * at another replica.
+ * @throws resourceNotFound
+ */
+export async function findAgain<T extends ListedTable>(
+  db: Writer,
+  { table, resource }: Pick<Listing<T>, "table" | "resource">,
+  guid: string,
+): Promise<RowOf<T>> {
+  const found = await sql<RowOf<T>>`select * from ${sql.table(table)} where guid = ${guid}`.execute(db);
+  const row = found.rows[0];
+  if (row === undefined) throw resourceNotFound({ resource });
   return row;
 }
 

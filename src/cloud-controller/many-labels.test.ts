@@ -32,8 +32,15 @@ async function fill(api: TestApi, spaces: readonly [string, string]): Promise<re
   const now = "2026-01-01T00:00:00.000Z";
   const times = { created_at: now, updated_at: now };
   const rows = all.map(({ host, space }) => ({
-    ...{ guid: host, ...times, host, path: "", port: null, protocol: "http" as const },
-    ...{ space_guid: space, domain_guid: api.domain, options: encodeJson({}) },
+    ...times,
+    guid: host,
+    space_guid: space,
+    domain_guid: api.domain,
+    host,
+    path: "",
+    port: null,
+    protocol: "http" as const,
+    options: encodeJson({}),
   }));
   const labels = all.flatMap(({ host, labels }) =>
     Object.entries(labels).map(([key, value]) => {

@@ -17,7 +17,7 @@ import { endDeployments, renewVersion } from "../deployment-steps.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { asJob } from "../jobs.ts";
 import { checkLifecycle, currentDroplet, DEFAULT_LIFECYCLE, whyNotRunnable } from "../lifecycle.ts";
-import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, may, type Operation, spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
@@ -111,20 +111,14 @@ async function createApp(call: Call<Static<typeof CreateApp>>): Promise<string> 
 async function updateApp(call: Call<Static<typeof UpdateApp>>, app: RowOf<"apps">): Promise<void> {
   const { context, body } = call;
   await demandApp(call, "app.write", app);
-  const { name = app.name } = body;
-  const current = decodeJson(app.lifecycle);
-  const lifecycle =
-    body.lifecycle === undefined
-      ? current
-      : { type: body.lifecycle.type ?? current.type, data: { ...current.data, ...body.lifecycle.data } };
-  if (lifecycle.type !== current.type) {
-    refuse("Lifecycle type cannot be changed");
-  }
-  const problems = checkLifecycle(lifecycle, context.config);
-  if (problems.length > 0) throw unprocessable({ problems });
   await unlessNameTaken(
-    name,
+    body.name ?? app.name,
     context.write(async (db, news) => {
+      const current = await findAgain(db, appListing, app.guid);
+      const { name = current.name } = body;
+      const lifecycle = mergeLifecycle(decodeJson(current.lifecycle), body.lifecycle);
+      const problems = checkLifecycle(lifecycle, context.config);
+      if (problems.length > 0) throw unprocessable({ problems });
       await db
         .updateTable("apps")
         .set({ name, lifecycle: encodeJson(lifecycle), updated_at: context.now() })
@@ -132,9 +126,19 @@ async function updateApp(call: Call<Static<typeof UpdateApp>>, app: RowOf<"apps"
         .execute();
       await writeMetadata(db, "app", app.guid, body.metadata);
       // Its name is in the tags of everything it logs and serves.
-      if (name !== app.name) for (const process of await processesOf(db, app.guid)) news.process(process);
+      if (name !== current.name) for (const process of await processesOf(db, app.guid)) news.process(process);
     }),
   );
+}
+
+function mergeLifecycle(
+  current: Static<typeof Lifecycle>,
+  change: Static<typeof UpdateApp>["lifecycle"],
+): Static<typeof Lifecycle> {
+  if (change === undefined) return current;
+  const { type = current.type } = change;
+  if (type !== current.type) refuse("Lifecycle type cannot be changed");
+  return { type, data: { ...current.data, ...change.data } };
 }
 
 /**
@@ -145,7 +149,7 @@ async function startApp(call: Call<unknown>, app: RowOf<"apps">, isRestart: bool
   const { context } = call;
   await demandApp(call, "app.operate", app);
   await context.write(async (db, news) => {
-    const current = await findAgain(db, app.guid);
+    const current = await findAgain(db, appListing, app.guid);
     const processes = await processesOf(db, app.guid);
     const problem = whyNotRunnable(current, processes, await currentDroplet(db, current), context.config);
     if (problem !== null) refuse(problem);
@@ -172,13 +176,6 @@ async function setState(context: Context, db: Writer, guid: string, state: "STAR
   await db.updateTable("apps").set({ state, updated_at: context.now() }).where("guid", "=", guid).execute();
 }
 
-/** The row as it is inside the transaction; somebody may have deleted it meanwhile. */
-async function findAgain(db: Writer, guid: string): Promise<RowOf<"apps">> {
-  const app = await db.selectFrom("apps").selectAll().where("guid", "=", guid).executeTakeFirst();
-  if (app === undefined) throw resourceNotFound({ resource: "App" });
-  return app;
-}
-
 const processesOf = (db: Writer, appGuid: string) =>
   db.selectFrom("processes").selectAll().where("app_guid", "=", appGuid).execute();
 
@@ -189,7 +186,7 @@ async function updateVariables(
   const { context, body } = call;
   await demandApp(call, "app.write", app);
   await context.write(async (db) => {
-    const current = await findAgain(db, app.guid);
+    const current = await findAgain(db, appListing, app.guid);
     const merged = Object.entries({ ...decodeJson(current.environment), ...body.var });
     const environment = Object.fromEntries(merged.filter(([, value]) => value !== null));
     await db

@@ -11,7 +11,7 @@ import { type Condition, everything } from "../condition.ts";
 import type { Context, Database, Writer } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { isShared } from "../isolation-segments.ts";
-import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
 import type { News } from "../news.ts";
 import { type Caller, demand, demandAdmin, organizationVisible, spaceVisible } from "../permissions.ts";
@@ -56,17 +56,20 @@ async function updateSegment(
   { context, body }: Call<Static<typeof UpdateSegment>>,
   segment: RowOf<"isolation_segments">,
 ): Promise<void> {
-  const { name = segment.name } = body;
-  if (isShared(segment) && name !== segment.name) refuse("Cannot update the shared Isolation Segment");
+  if (isShared(segment) && (body.name ?? segment.name) !== segment.name) {
+    refuse("Cannot update the shared Isolation Segment");
+  }
   await unlessNameTaken(
     context.write(async (db, news) => {
+      const current = await findAgain(db, segmentListing, segment.guid);
+      const { name = current.name } = body;
       await db
         .updateTable("isolation_segments")
         .set({ name, updated_at: context.now() })
         .where("guid", "=", segment.guid)
         .execute();
       await writeMetadata(db, "isolation_segment", segment.guid, body.metadata);
-      if (name !== segment.name) await tellOfSpaces(db, news, inSegment(segment.guid));
+      if (name !== current.name) await tellOfSpaces(db, news, inSegment(segment.guid));
     }),
   );
 }

@@ -1,7 +1,7 @@
 /** Manifests: a space's apps in one document; applied, compared, and written down. */
 import { stringify } from "yaml";
 import { newGuid, ViaductError } from "../../kernel/index.ts";
-import { encodeJson, type RowOf } from "../../store/index.ts";
+import { encodeJson, isUniqueViolation, type RowOf } from "../../store/index.ts";
 import type { Context, Writer } from "../context.ts";
 import { type Answer, type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
 import { findRow } from "../list.ts";
@@ -49,11 +49,14 @@ async function apply(call: Call<unknown>): Promise<Answer> {
   const place = await findPlace(call);
   const { applications, warnings } = await readChecked(call, place);
   const job = { guid: newGuid(), space: place.space.guid, warnings };
-  try {
-    await context.write(async (db, news) => {
+  const tryIt = () =>
+    context.write(async (db, news) => {
       await applyManifest(db, news, place, applications);
       await insertJob(db, context, { ...job, state: "COMPLETE", errors: [] });
     });
+  try {
+    // What another manifest made at the same time is not in the way: the second look finds it, as if it had come later.
+    await tryIt().catch((error: unknown) => (isTaken(error) ? tryIt() : Promise.reject(error)));
   } catch (error) {
     // What the rows refuse is the job's failure, as clients expect; a fault of ours is the call's.
     if (!(error instanceof ViaductError) || errorAnswer(error).isOurFault) throw error;
@@ -61,6 +64,12 @@ async function apply(call: Call<unknown>): Promise<Answer> {
     await context.write((db) => insertJob(db, context, { ...job, state: "FAILED", errors }));
   }
   return { status: 202, headers: { location: context.url(`/v3/jobs/${job.guid}`) } };
+}
+
+/** A unique index refused a row, whoever has said so in other words since. */
+function isTaken(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return isUniqueViolation(error) || isTaken(error.cause);
 }
 
 async function insertJob(

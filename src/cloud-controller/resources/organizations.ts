@@ -8,7 +8,7 @@ import { deleteOrganization } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { isEnabled } from "../feature-flags.ts";
 import { asJob } from "../jobs.ts";
-import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, demandAdmin, organizationVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
@@ -79,10 +79,11 @@ async function updateOrganization(
   const { context, caller, body } = call;
   await demand(context.store.db, caller, "organization.update", { organizationGuid: organization.guid });
   if (body.suspended !== undefined) demandAdmin(caller);
-  const { name = organization.name, suspended = organization.suspended === 1 } = body;
   await unlessNameTaken(
-    name,
+    body.name ?? organization.name,
     context.write(async (db) => {
+      const current = await findAgain(db, organizationListing, organization.guid);
+      const { name = current.name, suspended = current.suspended === 1 } = body;
       await db
         .updateTable("organizations")
         .set({ name, suspended: suspended ? 1 : 0, updated_at: context.now() })

@@ -12,6 +12,7 @@ import { commandOf } from "../lifecycle.ts";
 import { segmentOfSpace } from "../isolation-segments.ts";
 import {
   column,
+  findAgain,
   findRow,
   type Listing,
   listEndpoint,
@@ -114,12 +115,13 @@ async function updateProcess(
   const { context, body } = call;
   await demandProcess(call, "app.write", process);
   await context.write(async (db) => {
+    const current = await findAgain(db, processListing, process.guid);
     await db
       .updateTable("processes")
       .set({
-        command: body.command === undefined ? process.command : body.command,
-        health_check: mergeHealthCheck(process.health_check, body.health_check),
-        readiness_health_check: mergeHealthCheck(process.readiness_health_check, body.readiness_health_check),
+        command: body.command === undefined ? current.command : body.command,
+        health_check: mergeHealthCheck(current.health_check, body.health_check),
+        readiness_health_check: mergeHealthCheck(current.readiness_health_check, body.readiness_health_check),
         updated_at: context.now(),
       })
       .where("guid", "=", process.guid)

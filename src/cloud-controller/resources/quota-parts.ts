@@ -5,6 +5,7 @@ import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type QuotaLimitsDocument, type RowOf } from "../../store/index.ts";
 import type { Context, Writer } from "../context.ts";
 import type { Call } from "../endpoint.ts";
+import { findAgain } from "../list.ts";
 import { organizationVisible, spaceVisible } from "../permissions.ts";
 import { groupBy, head } from "../present.ts";
 import { UNLIMITED } from "../quotas.ts";
@@ -83,13 +84,15 @@ export async function insertQuota(
 export async function changeQuota(
   context: Context,
   quota: RowOf<"quotas">,
-  { name = quota.name, ...given }: LimitsGiven & { readonly name?: string },
+  { name: newName, ...given }: LimitsGiven & { readonly name?: string },
 ): Promise<void> {
   await unlessNameTaken(
     quota.kind,
-    name,
+    newName ?? quota.name,
     context.write(async (db) => {
-      const limits = encodeJson(mergeLimits(given, decodeJson(quota.limits)));
+      const current = await findAgain(db, { table: "quotas", resource: "Quota" }, quota.guid);
+      const name = newName ?? current.name;
+      const limits = encodeJson(mergeLimits(given, decodeJson(current.limits)));
       await db
         .updateTable("quotas")
         .set({ name, limits, updated_at: context.now() })

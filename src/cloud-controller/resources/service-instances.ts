@@ -12,7 +12,7 @@ import type { Context, Writer } from "../context.ts";
 import { deleteServiceInstances, processesOfRoutes } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { demandFeature } from "../feature-flags.ts";
-import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import type { News } from "../news.ts";
 import { demand, may, type Operation, spaceVisible } from "../permissions.ts";
@@ -104,14 +104,15 @@ async function createInstance(call: Call<Static<typeof CreateInstance>>): Promis
 async function updateInstance(call: Call<Changes>, instance: RowOf<"service_instances">): Promise<void> {
   const { context, body } = call;
   await demandInstance(call, "service-instance.write", instance);
-  const { name = instance.name, credentials, tags } = body;
-  const routeServiceUrl =
-    body.route_service_url === undefined ? instance.route_service_url : body.route_service_url || null;
-  const drainUrl =
-    body.syslog_drain_url === undefined ? instance.syslog_drain_url : body.syslog_drain_url || null;
   await unlessNameTaken(
-    name,
+    body.name ?? instance.name,
     context.write(async (db, news) => {
+      const current = await findAgain(db, serviceInstanceListing, instance.guid);
+      const { name = current.name, credentials, tags } = body;
+      const routeServiceUrl =
+        body.route_service_url === undefined ? current.route_service_url : body.route_service_url || null;
+      const drainUrl =
+        body.syslog_drain_url === undefined ? current.syslog_drain_url : body.syslog_drain_url || null;
       const routes = await boundRoutes(db, instance.guid);
       // Requests would go past a service that may be there to check them.
       if (routeServiceUrl === null && routes.length > 0) {
@@ -132,7 +133,7 @@ async function updateInstance(call: Call<Changes>, instance: RowOf<"service_inst
         .where("guid", "=", instance.guid)
         .execute();
       await writeMetadata(db, "service_instance", instance.guid, body.metadata);
-      if (routeServiceUrl !== instance.route_service_url) await tellOfRoutes(db, news, routes);
+      if (routeServiceUrl !== current.route_service_url) await tellOfRoutes(db, news, routes);
     }),
   );
 }

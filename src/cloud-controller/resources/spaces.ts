@@ -11,6 +11,7 @@ import { asJob } from "../jobs.ts";
 import {
   column,
   type Filter,
+  findAgain,
   findRow,
   type Listing,
   listEndpoint,
@@ -74,9 +75,10 @@ async function updateSpace(call: Call<Static<typeof UpdateSpace>>, space: RowOf<
   await demand(context.store.db, caller, "space.update", placeOf(space));
   await unlessNameTaken(
     context.write(async (db) => {
+      const current = await findAgain(db, spaceListing, space.guid);
       await db
         .updateTable("spaces")
-        .set({ name: body.name ?? space.name, updated_at: context.now() })
+        .set({ name: body.name ?? current.name, updated_at: context.now() })
         .where("guid", "=", space.guid)
         .execute();
       await writeMetadata(db, "space", space.guid, body.metadata);
