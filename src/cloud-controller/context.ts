@@ -39,8 +39,11 @@ export interface Context extends ContextOptions {
   readonly appLog: AppLog;
   /** A link: `url("/v3/routes")`. */
   url(path: string): string;
-  /** For new rows: never the same twice, so that rows sort in the order they were made. */
-  now(): string;
+  /**
+   * For new rows: never the same twice, so that rows sort in the order they were made. And later than `after`, which
+   * another replica may have written whose clock is ahead.
+   */
+  now(after?: string): string;
   /**
    * One transaction for rows and their news; answers after the change has been handed over, or after
    * {@link HAND_OVER_LIMIT_MS}: it is durable then and arrives on its own.
@@ -58,8 +61,9 @@ export function createContext(options: ContextOptions): Context {
     ...options,
     appLog: createAppLog(options),
     url: (path) => `${options.externalUrl()}${path}`,
-    now() {
-      newestMs = Math.max(Math.floor(clock.nowMs()), newestMs + 1);
+    now(after) {
+      const afterMs = after === undefined ? 0 : Date.parse(after);
+      newestMs = Math.max(Math.floor(clock.nowMs()), newestMs + 1, afterMs + 1);
       return toTimestamp(newestMs);
     },
     async write(run) {

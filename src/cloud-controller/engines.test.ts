@@ -222,6 +222,17 @@ test("PostgreSQL", async (t) => {
     }
   });
 
+  await t.test("a replica whose clock is behind gives what it changes another tag, too", async (t) => {
+    const location: StoreLocation = { kind: "postgres", url: await postgres.newDatabase() };
+    const ahead = await startApi(t, { location });
+    const behind = await startApi(t, { location });
+    const made = await ahead.post("/v3/routes", route(ahead, "shop"));
+    const path = `/v3/routes/${String(made.body.guid)}`;
+    // The same millisecond, by both clocks.
+    const changed = await behind.patch(path, { options: { "trim-path": true } });
+    assert.notEqual(changed.headers["etag"], made.headers["etag"]);
+  });
+
   await t.test("of two replicas that create the same route at once, exactly one gets it", async (t) => {
     const location: StoreLocation = { kind: "postgres", url: await postgres.newDatabase() };
     const one = await startApi(t, { location });

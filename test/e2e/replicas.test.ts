@@ -8,7 +8,6 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { Client } from "pg";
-import type { StoreLocation } from "../../src/store/index.ts";
 import { startPostgres } from "../support/postgres.ts";
 import type { ReplicaMessage } from "../support/replica-process.ts";
 
@@ -41,10 +40,10 @@ interface Replica {
   ): Promise<Reply>;
 }
 
-async function startReplica(t: TestContext, location: StoreLocation): Promise<Replica> {
+async function startReplica(t: TestContext, url: string): Promise<Replica> {
   const child = fork(
     join(import.meta.dirname, "../support/replica-process.ts"),
-    [JSON.stringify(location), PASSWORD],
+    [JSON.stringify({ kind: "postgres", url }), PASSWORD],
     { stdio: ["ignore", "ignore", "inherit", "ipc"] },
   );
   t.after(async () => {
@@ -61,12 +60,11 @@ async function startReplica(t: TestContext, location: StoreLocation): Promise<Re
       else told.push(message);
     });
   });
-  const url = `http://127.0.0.1:${port}`;
   return {
     process: child,
     told,
     async call(method, path, body, headers = {}) {
-      const answer = await fetch(`${url}${path}`, {
+      const answer = await fetch(`http://127.0.0.1:${port}${path}`, {
         method,
         headers: { "content-type": "application/json", ...headers },
         ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
@@ -88,7 +86,8 @@ async function startReplica(t: TestContext, location: StoreLocation): Promise<Re
 interface Pair {
   readonly one: Replica;
   readonly two: Replica;
-  readonly location: StoreLocation;
+  /** Of the database. */
+  readonly url: string;
   /** The same call at both at once. */
   both(method: string, path: string, body?: object | string): Promise<readonly [Reply, Reply]>;
   /** What a list holds. */
@@ -101,8 +100,8 @@ interface Pair {
 }
 
 /** Both start at once on an empty database; a token of the first one is used at both. */
-async function startPair(t: TestContext, location: StoreLocation): Promise<Pair> {
-  const replicas = await Promise.all([startReplica(t, location), startReplica(t, location)]);
+async function startPair(t: TestContext, url: string): Promise<Pair> {
+  const replicas = await Promise.all([startReplica(t, url), startReplica(t, url)]);
   const form = new URLSearchParams({ grant_type: "password", username: "admin", password: PASSWORD });
   const login = await replicas[0].call("POST", "/uaa/oauth/token", form.toString(), {
     authorization: `Basic ${btoa("cf:")}`,
@@ -128,7 +127,7 @@ async function startPair(t: TestContext, location: StoreLocation): Promise<Pair>
   return {
     one,
     two,
-    location,
+    url,
     both: (method, path, body) => Promise.all([one.call(method, path, body), two.call(method, path, body)]),
     list,
     async create(path, body) {
@@ -156,6 +155,13 @@ function assertOneOwner(replies: readonly [Reply, Reply], sentence: string): voi
   const [made, refused] = replies.toSorted((a, b) => a.status - b.status);
   assert.deepEqual([made?.status, refused?.status], [201, 422], replies.flatMap((r) => r.details).join());
   assert.deepEqual(refused?.details, [sentence]);
+}
+
+async function withDatabase({ url }: Pair, work: (database: Client) => Promise<unknown>): Promise<void> {
+  const database = new Client(url);
+  await database.connect();
+  await work(database);
+  await database.end();
 }
 
 /** The names that the route table was told of. */
@@ -238,16 +244,14 @@ const races: Readonly<Record<string, (pair: Pair) => Promise<void>>> = {
     }
   },
 
-  async "a port of a router group is given once, and never more than there are"({ location, ...pair }) {
-    assert(location.kind === "postgres");
-    const admin = new Client(location.url);
-    await admin.connect();
+  async "a port of a router group is given once, and never more than there are"(pair) {
     const now = "2026-01-01T00:00:00.000Z";
-    await admin.query(
-      "insert into router_groups (guid, created_at, updated_at, name, type, reservable_ports) values ($1, $2, $2, $3, $4, $5)",
-      ["tcp-group", now, "default-tcp", "tcp", `2000-${1999 + RACES}`],
+    await withDatabase(pair, (database) =>
+      database.query(
+        "insert into router_groups (guid, created_at, updated_at, name, type, reservable_ports) values ($1, $2, $2, $3, $4, $5)",
+        ["tcp-group", now, "default-tcp", "tcp", `2000-${1999 + RACES}`],
+      ),
     );
-    await admin.end();
     const domains = [
       await pair.create("/v3/domains", { name: "tcp.example.net", router_group: { guid: "tcp-group" } }),
       await pair.create("/v3/domains", { name: "tcp2.example.net", router_group: { guid: "tcp-group" } }),
@@ -388,6 +392,30 @@ const races: Readonly<Record<string, (pair: Pair) => Promise<void>>> = {
     assert(told.length > 0 && told.every(({ options }) => options === null));
   },
 
+  async "totals of routes are what there is, whoever moved them"(pair) {
+    await pair.one.call("PATCH", "/v3/feature_flags/route_sharing", { enabled: true });
+    const target = await pair.create("/v3/spaces", {
+      name: "target",
+      relationships: { organization: to(pair.organization) },
+    });
+    const moved = await Promise.all(
+      times(RACES, (i) => pair.create("/v3/routes", routeAt(pair, `moved-${i}`))),
+    );
+    await Promise.all(
+      moved.map((guid) => pair.both("PATCH", `/v3/routes/${guid}/relationships/space`, to(target))),
+    );
+    await Promise.all(moved.slice(1).map((guid) => pair.both("DELETE", `/v3/routes/${guid}`)));
+    assert.equal((await pair.list(`/v3/routes?space_guids=${target}`)).length, 1);
+    await withDatabase(pair, async (database) => {
+      const { rows } = await database.query<{ difference: string }>(`select total - (
+        select count(*) from routes
+        where routes.space_guid = route_counts.space_guid and routes.protocol = route_counts.protocol
+      ) as difference from route_counts`);
+      assert(rows.length > 1);
+      assert.deepEqual(new Set(rows.map(({ difference }) => Number(difference))), new Set([0]));
+    });
+  },
+
   async "all that was made has reached the route table"(pair) {
     const told = namesToldBy(pair);
     for (const { url, port } of await pair.list(`/v3/routes?per_page=5000&space_guids=${pair.space}`)) {
@@ -418,6 +446,6 @@ const races: Readonly<Record<string, (pair: Pair) => Promise<void>>> = {
 test("two replicas of the API on one PostgreSQL", async (t) => {
   const postgres = await startPostgres(t);
   if (postgres === null) return;
-  const pair = await startPair(t, { kind: "postgres", url: await postgres.newDatabase() });
+  const pair = await startPair(t, await postgres.newDatabase());
   for (const [name, race] of Object.entries(races)) await t.test(name, () => race(pair));
 });

@@ -174,7 +174,7 @@ async function updateOptions(
   if (options === route.options) return;
   await db
     .updateTable("routes")
-    .set({ options, updated_at: context.now() })
+    .set({ options, updated_at: context.now(route.updated_at) })
     .where("guid", "=", route.guid)
     .execute();
   news.route(route.guid);

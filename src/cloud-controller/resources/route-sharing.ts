@@ -7,7 +7,7 @@ import type { RowOf } from "../../store/index.ts";
 import type { Context } from "../context.ts";
 import { type Call, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { demandEnabled } from "../feature-flags.ts";
-import { findRow } from "../list.ts";
+import { findAgain, findRow } from "../list.ts";
 import { may, spaceVisible } from "../permissions.ts";
 import { link, toManyData } from "../present.ts";
 import { demandRoomForRoute } from "../quotas.ts";
@@ -136,15 +136,16 @@ async function transferRoute(
       `Unable to transfer owner of route '${await urlOf(context, route)}' to space '${target.guid}'. Target space does not have access to route's domain`,
     );
   }
-  if (target.guid === route.space_guid) return;
   await context.write(async (db, news) => {
+    const current = await findAgain(db, routeListing, route.guid);
+    if (target.guid === current.space_guid) return;
     // It leaves first: within one organization it takes the place it had.
-    await countRoutes(db, route, -1);
+    await countRoutes(db, current, -1);
     await demandRoomForRoute(db, target, route.protocol);
     await countRoutes(db, { space_guid: target.guid, protocol: route.protocol }, 1);
     await db
       .updateTable("routes")
-      .set({ space_guid: target.guid, updated_at: context.now() })
+      .set({ space_guid: target.guid, updated_at: context.now(current.updated_at) })
       .where("guid", "=", route.guid)
       .execute();
     await db

@@ -10,7 +10,15 @@ import type { RouteOptions } from "../../table/index.ts";
 import { isFoundBy } from "../condition.ts";
 import type { Context, Database, Writer } from "../context.ts";
 import { deleteRoutes, processesOfRoutes } from "../deletions.ts";
-import { type Answer, type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import {
+  type Answer,
+  type Call,
+  defineEndpoint,
+  type Endpoint,
+  ok,
+  type OpenBody,
+  type Problem,
+} from "../endpoint.ts";
 import { demandFeature, isEnabled } from "../feature-flags.ts";
 import { asJob } from "../jobs.ts";
 import {
@@ -24,6 +32,7 @@ import {
 } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import type { News } from "../news.ts";
+import { refusedOptions, validOptions } from "../option-problems.ts";
 import { type Caller, demand, domainVisible, may, routeVisible } from "../permissions.ts";
 import { demandRoomForRoute } from "../quotas.ts";
 import { countRoutes } from "../route-counts.ts";
@@ -71,28 +80,17 @@ const UpdateRoute = message({
 /** Characters a request line can carry in a path (RFC 3986 §3.3). */
 const URI_PATH = /^\/(?:[\w\-.~!$&'()*+,;=:@/]|%[\da-f]{2})*$/i;
 
-function pathProblems(path: string): string[] {
-  if (path === "") return [];
+/** The schema says what else is wrong. */
+function pathProblems(path: unknown): string[] {
+  if (typeof path !== "string" || !path.startsWith("/")) return [];
   if (path.includes("?")) return ["Path cannot contain ?"];
   if (path === "/") return ["Path cannot be exactly /"];
   return URI_PATH.test(path) ? [] : ["Path is invalid."];
 }
 
-function createProblems(body: CreateRouteBody, context: Context): string[] {
-  return [...pathProblems(body.path ?? ""), ...optionProblems(body.options, context)];
-}
-
-function optionProblems(options: unknown, context: Context, validate = validateOptions): string[] {
-  if (options === undefined) return [];
-  const verdict = validate(options, context);
-  return verdict.ok ? [] : verdict.problems.map((problem) => problem.text);
-}
-
-/** For options that were checked. */
-function validOptions(options: unknown, context: Context): RouteOptions {
-  const verdict = validateOptions(options ?? {}, context);
-  if (verdict.ok) return verdict.options;
-  throw unprocessable({ problems: verdict.problems.map((problem) => problem.text) });
+function createProblems({ host, path, options }: OpenBody, context: Context): Problem[] {
+  const route = [host, path].filter((part) => typeof part === "string").join("");
+  return [...pathProblems(path), ...refusedOptions(route, options, context, validateOptions)];
 }
 
 /** Upstream's: without the flag there is no balancer `hash`, and nothing that goes with it. */
@@ -131,7 +129,7 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
   await demandHashFeature(db, body.options);
   const guid = newGuid();
   const wanted = { host, path: body.path ?? "", port: body.port };
-  const options = validOptions(body.options, context);
+  const options = validOptions(host + (body.path ?? ""), body.options, context);
   let address: Address = { ...wanted, port: wanted.port ?? null };
   await unlessTaken(
     context.write(async (db, news) => {
@@ -340,7 +338,7 @@ async function updateRoute(call: Call<Static<typeof UpdateRoute>>, route: RowOf<
     // The row again, inside the transaction: two updates of different options at once must both stay.
     const current = await db
       .selectFrom("routes")
-      .select("options")
+      .select(["options", "updated_at"])
       .where("guid", "=", route.guid)
       .executeTakeFirst();
     if (current === undefined) return;
@@ -348,11 +346,15 @@ async function updateRoute(call: Call<Static<typeof UpdateRoute>>, route: RowOf<
       body.options === undefined
         ? current.options
         : encodeJson(
-            validOptions(mergeOptions(decodeJson(current.options), body.options as RouteOptions), context),
+            validOptions(
+              route.guid,
+              mergeOptions(decodeJson(current.options), body.options as RouteOptions),
+              context,
+            ),
           );
     await db
       .updateTable("routes")
-      .set({ options, updated_at: context.now() })
+      .set({ options, updated_at: context.now(current.updated_at) })
       .where("guid", "=", route.guid)
       .execute();
     await writeMetadata(db, "route", route.guid, body.metadata);
@@ -571,7 +573,7 @@ export const routes: readonly Endpoint[] = [
     summary: "Creates a route.",
     access: "write",
     body: CreateRoute,
-    check: createProblems,
+    checkOpen: createProblems,
     handle: async (call) => answerWith(201, call, await createRoute(call)),
   }),
   defineEndpoint({
@@ -580,7 +582,7 @@ export const routes: readonly Endpoint[] = [
     summary: "Changes a route's options or metadata.",
     access: "write",
     body: UpdateRoute,
-    check: (body, context) => optionProblems(body.options, context, validatePatch),
+    checkOpen: ({ options }, context, { guid = "" }) => refusedOptions(guid, options, context, validatePatch),
     handle: async (call) => {
       const route = await findRow(call, routeListing, guidOf(call));
       await updateRoute(call, route);
