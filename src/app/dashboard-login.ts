@@ -1,7 +1,8 @@
 /** Who may see the dashboard of `viaduct up`, and whether anybody has to log in for it. */
 import { isIP } from "node:net";
 import { CF_CLIENT, type TokenIssuer } from "../auth/index.ts";
-import type { CheckLogin, DashboardConfig } from "../dashboard/index.ts";
+import type { CheckLogin, DashboardConfig, LogIn } from "../dashboard/index.ts";
+import type { Clock } from "../kernel/index.ts";
 
 /** Scopes that see every route of the API too. */
 const SEES_EVERYTHING = [
@@ -28,5 +29,32 @@ export function loginWith(issuer: TokenIssuer): CheckLogin {
     await issuer.revoke(`${jti}-r`);
     const scopes = scope.split(" ");
     return SEES_EVERYTHING.some((each) => scopes.includes(each));
+  };
+}
+
+/** A token is renewed this long before it ends, so that it lasts for the call it is for. */
+const RENEW_BEFORE_MS = 30_000;
+
+/** Logs in for changes: tokens as the command line gets them, renewed while the dashboard needs them. */
+export function logInWith(issuer: TokenIssuer, clock: Clock): LogIn {
+  return async (username, password) => {
+    let granted = await issuer.grantPassword({ client: CF_CLIENT, username, password });
+    const { jti: firstJti, refresh_token: refreshToken } = granted;
+    const renewAt = () => clock.monotonicMs() + granted.expires_in * 1_000 - RENEW_BEFORE_MS;
+    let renewAtMs = renewAt();
+    return {
+      username,
+      async token() {
+        if (refreshToken !== undefined && clock.monotonicMs() >= renewAtMs) {
+          granted = await issuer.grantRefreshToken({ client: CF_CLIENT, refreshToken });
+          renewAtMs = renewAt();
+        }
+        return granted.access_token;
+      },
+      async end() {
+        await issuer.revoke(granted.jti);
+        await issuer.revoke(`${firstJti}-r`);
+      },
+    };
   };
 }

@@ -40,7 +40,7 @@ import { createRouteTable, createRoutingApi, routingApiSection } from "../routin
 import { openStore, type Store } from "../store/index.ts";
 import { createTable } from "../table/index.ts";
 import { appSection } from "./app-config.ts";
-import { loginWith, needsLogin } from "./dashboard-login.ts";
+import { loginWith, logInWith, needsLogin } from "./dashboard-login.ts";
 import type { DataDir } from "./data-dir.ts";
 import { type LogFiles, openLogFiles } from "./log-files.ts";
 import { RecentAccess } from "./recent-access.ts";
@@ -250,6 +250,14 @@ async function composeRoles(
   const dashboard = createDashboard({
     config: dashboardConfig,
     checkLogin: needsLogin(dashboardConfig, routerConfig.host) ? loginWith(issuer) : null,
+    // The tokens of an external UAA are asked for there, which the page cannot.
+    changes: hasOwnUaa
+      ? {
+          logIn: logInWith(issuer, clock),
+          apiUrl: () => `http://${LOOPBACK}:${cloudController.port}`,
+          hosts: [systemHost],
+        }
+      : null,
     reader: routeTable,
     table,
     stats: () => router.counters,

@@ -39,6 +39,8 @@ export interface Call extends Target {
   readonly form?: Readonly<Record<string, string>>;
   /** Instead of a token. */
   readonly client?: { readonly name: string; readonly secret: string };
+  /** The tag of what the caller has seen: the call is refused where it has changed since. */
+  readonly ifMatch?: string | undefined;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
 }
@@ -66,7 +68,7 @@ export class StreamRefused extends Error {
 
 /** Rejects when no answer comes; every status is an answer. */
 export async function call(given: Call): Promise<CallAnswer> {
-  const { method, url, tls, signal, timeoutMs } = given;
+  const { method, url, tls, signal, timeoutMs, ifMatch } = given;
   const limit = AbortSignal.timeout(timeoutMs);
   const [type, body] = bodyOf(given);
   const request = open(url, {
@@ -76,6 +78,7 @@ export async function call(given: Call): Promise<CallAnswer> {
     headers: {
       ...authorizationOf(given),
       accept: "application/json",
+      ...(ifMatch !== undefined && { "if-match": ifMatch }),
       ...(body !== "" && { "content-type": type, "content-length": Buffer.byteLength(body) }),
     },
   });

@@ -293,7 +293,17 @@ test("what only we have lies below /v3/viaduct", async (t) => {
     { timestamp: "2", stream: "out", source: "APP/PROC/WEB", instance_index: 0, text: "two" },
   ]);
   const options = await api.list("/v3/viaduct/options");
-  assert(options.some((option) => String(option.name) === "loadbalancing"));
+  const option = (name: string) => options.find((each) => String(each.name) === name) as object;
+  assert.deepEqual(Reflect.get(option("hash_header"), "goes_with"), {
+    option: "loadbalancing",
+    value: "hash",
+  });
+  const [limit] = Reflect.get(option("response-timeout"), "operator_limits") as object[];
+  assert.deepEqual(limit, {
+    key: "max_response_timeout",
+    description: "Longest `response-timeout` a route may have.",
+    value: "15m",
+  });
 });
 
 test("without acknowledgements, liveness is an unknown request", async (t) => {

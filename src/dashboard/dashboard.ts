@@ -1,5 +1,5 @@
 /**
- * The dashboard role: serves one page and the stream that keeps it live, read-only.
+ * The dashboard role: serves one page, the stream that keeps it live, and where it may change routes, the way to the API.
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { RouteTableReader, RouteTableSubscription } from "../contracts/index.ts";
@@ -7,6 +7,7 @@ import { createHttpApi, type HttpApi, type HttpListener, listen } from "../http/
 import type { Clock, Logger, Part } from "../kernel/index.ts";
 import { type Cursor, createTable } from "../table/index.ts";
 import { type Asset, loadAssets } from "./assets.ts";
+import { type Changes, type ChangesOptions, createChanges } from "./changes.ts";
 import type { DashboardConfig } from "./config.ts";
 import { createEvents, type Events, type TrafficStats } from "./events.ts";
 import { type CheckLogin, createGate, type Gate } from "./login.ts";
@@ -25,6 +26,8 @@ export interface DashboardOptions {
   readonly stats?: () => TrafficStats | null;
   /** Asked before anything is shown; null lets everybody in. */
   readonly checkLogin?: CheckLogin | null;
+  /** How routes are changed; null for a page that only looks. */
+  readonly changes?: ChangesOptions | null;
   readonly log: Logger;
   readonly clock: Clock;
 }
@@ -44,6 +47,7 @@ const SECURITY_HEADERS = {
 export function createDashboard(options: DashboardOptions): Dashboard {
   const { config, reader, stats = () => null, checkLogin = null, log, clock } = options;
   const gate = checkLogin === null ? null : createGate(checkLogin, clock);
+  const changes = options.changes == null ? null : createChanges(options.changes, clock, log);
   const own = createTable<null>({ attach: () => null });
   const events = createEvents({ routes: createLiveRoutes(options.table ?? own), clock, stats });
   let listener: HttpListener | null = null;
@@ -67,7 +71,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       return listener?.port ?? 0;
     },
     async start() {
-      const api = buildPageServer(events, gate);
+      const api = buildPageServer(events, gate, changes);
       listener = await listen(api, { ...config, role: "dashboard", setting: "dashboard.port" });
       subscription = reader.subscribe("dashboard/0", {
         onImage(image) {
@@ -88,11 +92,12 @@ export function createDashboard(options: DashboardOptions): Dashboard {
       events.close();
       await listener?.close();
       listener = null;
+      await changes?.close();
     },
   };
 }
 
-function buildPageServer(events: Events, gate: Gate | null): HttpApi {
+function buildPageServer(events: Events, gate: Gate | null, changes: Changes | null): HttpApi {
   const { page, files, contentSecurityPolicy } = loadAssets();
   const api = createHttpApi();
   api.addHook("onSend", async (_request, reply) => {
@@ -106,6 +111,9 @@ function buildPageServer(events: Events, gate: Gate | null): HttpApi {
       await reply.code(401).type("text/plain; charset=utf-8").send(`${refusal}\n`);
     });
   }
+
+  /** Told to the page: whether it can change routes, and whether the browser's login will do for that. */
+  const howToChange = changes === null ? "not" : gate === null ? "after login" : "as logged in";
 
   api.get(DASHBOARD_PREFIX, (request, reply) => {
     // Without the slash every relative address of the page would miss the prefix.
@@ -125,8 +133,9 @@ function buildPageServer(events: Events, gate: Gate | null): HttpApi {
       "content-type": "text/event-stream; charset=utf-8",
       "cache-control": "no-store",
     });
-    events.connect(reply.raw, { routerOrigin: routerOrigin(request) });
+    events.connect(reply.raw, { routerOrigin: routerOrigin(request), changes: howToChange });
   });
+  changes?.register(api, DASHBOARD_PREFIX);
   return api;
 }
 

@@ -19,15 +19,16 @@ export function createGate(checkLogin: CheckLogin, clock: Clock): Gate {
   /** Digests of headers that were right, with when they have to be checked again. */
   const remembered = new Map<string, number>();
   return async (authorization) => {
-    const [, encoded] = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(authorization ?? "") ?? [];
-    if (encoded === undefined) return "log in with a user of the API that may see everything";
-    const key = createHash("sha256").update(encoded).digest("base64");
+    const given = readBasic(authorization);
+    if (given === null) return "log in with a user of the API that may see everything";
+    const { username, password } = given;
+    const key = createHash("sha256")
+      .update(JSON.stringify([username, password]))
+      .digest("base64");
     if ((remembered.get(key) ?? 0) > clock.monotonicMs()) return null;
 
-    const text = Buffer.from(encoded, "base64").toString("utf8");
-    const colon = text.indexOf(":");
     try {
-      const isAllowed = colon > 0 && (await checkLogin(text.slice(0, colon), text.slice(colon + 1)));
+      const isAllowed = username !== "" && (await checkLogin(username, password));
       if (!isAllowed) return "this user may not see every route";
     } catch (error) {
       if (error instanceof ViaductError) return error.message;
@@ -39,4 +40,15 @@ export function createGate(checkLogin: CheckLogin, clock: Clock): Gate {
     remembered.set(key, clock.monotonicMs() + REMEMBER_MS);
     return null;
   };
+}
+
+/** Null when there is none; without a colon all of it is the password. */
+export function readBasic(
+  authorization: string | undefined,
+): { readonly username: string; readonly password: string } | null {
+  const [, encoded] = /^Basic +([A-Za-z0-9+/]+=*)$/i.exec(authorization ?? "") ?? [];
+  if (encoded === undefined) return null;
+  const text = Buffer.from(encoded, "base64").toString("utf8");
+  const colon = text.indexOf(":");
+  return { username: text.slice(0, Math.max(0, colon)), password: text.slice(colon + 1) };
 }

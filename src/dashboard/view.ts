@@ -6,14 +6,14 @@ import { endpointAddress, type Route } from "../table/index.ts";
 export interface RouteView {
   /** Unique over all protocols. */
   readonly id: string;
+  /** What the API calls the route; null when only `router.register` messages keep it. */
+  readonly guid: string | null;
   readonly protocol: "http" | "tcp" | "internal";
   /** Host of a route, port of a TCP route. */
   readonly host: string;
   readonly path: string;
   /** `reserved`: somebody holds it and nothing serves it. */
   readonly state: "active" | "reserved";
-  /** Only `router.register` messages keep it. */
-  readonly isClassic: boolean;
   readonly options: Readonly<Record<string, string | number | boolean>>;
   readonly routeServiceUrl: string | null;
   /** Names where the feed tells them, else process GUIDs. */
@@ -45,11 +45,11 @@ export function viewOf(protocol: RouteView["protocol"], route: Route): RouteView
   const ownName = route.reservation?.tags["app_name"];
   return {
     id: routeId(protocol, route),
+    guid: route.reservation?.guid ?? null,
     protocol,
     host: route.host,
     path: route.path,
     state: endpoints.length > 0 ? "active" : "reserved",
-    isClassic: route.reservation === null,
     options: route.options,
     routeServiceUrl: route.routeServiceUrl,
     apps: [...new Set(named.length > 0 ? named : ownName === undefined ? destinations : [ownName])].filter(

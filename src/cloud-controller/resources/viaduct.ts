@@ -1,6 +1,6 @@
 /** What upstream has no call for, all below `/v3/viaduct`: recent logs, liveness of routes, the list of options. */
 import { badQueryParameter, unknownRequest } from "../../kernel/errors/cloud-controller.ts";
-import { knownOptions } from "../../options/index.ts";
+import { type AnyOption, knownOptions, type OperatorLimits } from "../../options/index.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { findRow } from "../list.ts";
 import { appListing } from "./apps.ts";
@@ -9,6 +9,11 @@ import { routeListing } from "./routes.ts";
 const DEFAULT_LOG_LINES = 100;
 const MAX_LOG_LINES = 1_000;
 const MAX_WAIT_MS = 60_000;
+const UNITS = [
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1_000],
+] as const;
 
 /** @throws badQueryParameter */
 function wholeNumber(call: Call, name: string, otherwise: number, maximum: number): number {
@@ -61,19 +66,36 @@ export const viaduct: readonly Endpoint[] = [
   defineEndpoint({
     method: "GET",
     path: "/v3/viaduct/options",
-    summary: "Lists the options a route can have.",
+    summary: "Lists the options a route can have, and how the operator bounds them.",
     access: "public",
-    handle: async () =>
+    handle: async ({ context }) =>
       ok({
-        resources: knownOptions().map(({ name, summary, details, schema, protocols, since, examples }) => ({
-          name,
-          summary,
-          details,
-          schema,
-          protocols,
-          since,
-          examples,
+        resources: knownOptions().map((option) => ({
+          name: option.name,
+          summary: option.summary,
+          details: option.details,
+          schema: option.schema,
+          protocols: option.protocols,
+          since: option.since,
+          examples: option.examples,
+          goes_with: option.bond === null ? null : { option: option.bond.option, value: option.bond.value },
+          operator_limits: limitsOf(option, context.operator),
         })),
       }),
   }),
 ];
+
+/** In the form that an operator writes them in. */
+function limitsOf({ operator: settings }: AnyOption, limits: OperatorLimits): object[] {
+  return Object.entries(settings).map(([name, { key, describe, kind, default: byDefault }]) => ({
+    key,
+    description: describe,
+    value: name in limits ? written(limits[name], kind) : String(byDefault),
+  }));
+}
+
+function written(value: unknown, kind: string): string {
+  if (kind !== "duration" || typeof value !== "number") return String(value);
+  const [unit, ms] = UNITS.find(([, each]) => value % each === 0) ?? ["ms", 1];
+  return `${value / ms}${unit}`;
+}

@@ -190,7 +190,7 @@ function RouteRows({ route }) {
 function RouteName({ route }) {
   const link = linkOf(route);
   const name = html`<span class="host">${route.host}</span><span class="path">${route.path}</span>`;
-  const badge = route.protocol !== "http" ? route.protocol : route.isClassic ? "classic" : "";
+  const badge = route.protocol !== "http" ? route.protocol : route.guid === null ? "classic" : "";
   return html`
     ${link === null ? name : html`<a href=${link} rel="noreferrer">${name}</a>`}
     ${badge !== "" && html` <span class="badge">${badge}</span>`}

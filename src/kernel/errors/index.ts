@@ -18,5 +18,6 @@ export * as routerErrors from "./router.ts";
 export * as routeServicesErrors from "./route-services.ts";
 export * as authErrors from "./auth.ts";
 export * as cloudControllerErrors from "./cloud-controller.ts";
+export * as dashboardErrors from "./dashboard.ts";
 export * as dnsErrors from "./dns.ts";
 export * as registrarErrors from "./registrar.ts";
