@@ -67,6 +67,8 @@ export interface AccessLogRecord {
 export interface ExplainedLogRecord extends AccessLogRecord {
   /** `host/path` of the route that matched. */
   readonly routeKey: string;
+  /** Of the endpoint that was tried last. */
+  readonly endpointTags: Readonly<Record<string, string>>;
   /** In force for it; null without a route. */
   readonly routeOptions: RouteOptions | null;
   readonly balancer: string;

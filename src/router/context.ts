@@ -2,6 +2,7 @@
 import type { SecureContext } from "node:tls";
 import type { Clock, Logger } from "../kernel/index.ts";
 import type { Table } from "../table/index.ts";
+import type { AccessLogStream } from "./access-log-stream.ts";
 import type { AccessLogWriter } from "./access-log-writer.ts";
 import type { ExplainedLogRecord } from "./access-record.ts";
 import type { ClientConnection } from "./client-connection.ts";
@@ -15,7 +16,6 @@ import type { EndpointSession } from "./http2/endpoint-session.ts";
 import type { RouteProgram } from "./program.ts";
 import type { RouteServices } from "./route-services/route-services.ts";
 import type { Opening } from "./opening.ts";
-import type { SyslogAccessLog } from "./access-log-syslog.ts";
 import type { Ticker } from "./ticker.ts";
 import type { Tracing } from "./tracing.ts";
 import type { TlsHandshakes } from "./tls/tls-handshakes.ts";
@@ -34,8 +34,8 @@ export interface RouterContext {
   readonly observe: ExchangeObserver | null;
   accessLog: AccessLogWriter | null;
   readonly formatAccessLog: (record: ExplainedLogRecord) => string;
-  /** Null when nobody gets the lines as a stream. */
-  syslog: SyslogAccessLog | null;
+  /** Null when the lines go nowhere else. */
+  logStreams: readonly AccessLogStream[] | null;
   readonly verdicts: VerdictRing;
   /** Null when it is off. */
   readonly tracing: Tracing | null;

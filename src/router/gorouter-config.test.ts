@@ -211,7 +211,6 @@ test("a deployed file is taken as it is", () => {
   assert.deepEqual(warnings, [
     "logging.file: is unknown; did you mean logging.level? (gorouter.yml, line 18)",
     "enabel_http2: is unknown; did you mean enable_http2? (gorouter.yml, line 67)",
-    "accepted, without effect here: logging.loggregator_enabled",
   ]);
 });
 
@@ -600,6 +599,15 @@ viaduct: {access_log_format: json, access_log_max_bytes: 1000000, access_log_old
     'logging.syslog_addr: "localhost" is no address; write one like "127.0.0.1:514" (gorouter.yml, line 1)',
     "logging.syslog_network: unixgram is not one of udp, tcp (gorouter.yml, line 1)",
   ]);
+});
+
+test("an agent of Loggregator is sent lines only when the file says so", () => {
+  assert.equal(load("logging: {metron_address: 10.0.0.1:3457}").config.loggregator, null);
+  assert.deepEqual(load("index: 2\nlogging: {loggregator_enabled: true}").config.loggregator, {
+    host: "localhost",
+    port: 3_457,
+    index: 2,
+  });
 });
 
 test("only a plain health listener is that of an old component", (t) => {

@@ -9,6 +9,7 @@ import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type Y
 import { configInvalid } from "../kernel/errors/config.ts";
 import { nearestName } from "../kernel/index.ts";
 import { EXTRA_ACCESS_LOG_FIELDS, type ExtraAccessLogField } from "./access-log.ts";
+import type { LoggregatorSettings } from "./app-log-stream.ts";
 import { ROUTER_DEFAULTS, type RouterConfig } from "./config.ts";
 import { compileErrorPage, type ErrorPage } from "./error-page.ts";
 import type { ClassicFeedConfig } from "./feeds/classic.ts";
@@ -305,7 +306,7 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
 
 type AccessLogConfig = Pick<
   RouterConfig,
-  "accessLogFile" | "accessLogFormat" | "accessLogOptions" | "accessLogRotation" | "syslog"
+  "accessLogFile" | "accessLogFormat" | "accessLogOptions" | "accessLogRotation" | "syslog" | "loggregator"
 >;
 
 function mapAccessLog(file: GorouterFile, tracing: TracingConfig): AccessLogConfig {
@@ -323,7 +324,13 @@ function mapAccessLog(file: GorouterFile, tracing: TracingConfig): AccessLogConf
     },
     accessLogRotation: maxBytes === 0 ? null : { maxBytes, oldFiles: get("viaduct.access_log_old_files") },
     syslog: get("access_log.enable_streaming") ? mapSyslog(file) : null,
+    loggregator: get("logging.loggregator_enabled") ? mapLoggregator(file) : null,
   };
+}
+
+function mapLoggregator({ get }: GorouterFile): LoggregatorSettings | null {
+  const address = hostAndPortOf(get("logging.metron_address"));
+  return address === null ? null : { ...address, index: get("index") };
 }
 
 function mapSyslog({ get }: GorouterFile): SyslogSettings | null {

@@ -448,11 +448,16 @@ export const GOROUTER_KEYS = {
     "debug",
     "Least level that is logged.",
   ),
-  "logging.loggregator_enabled": accepted(
+  "logging.loggregator_enabled": honoured(
+    boolean,
     false,
-    "No envelopes are sent to an agent of Loggregator: agents scrape the metrics of `prometheus`, and `access_log.enable_streaming` has every request.",
+    "Lines of the access log go to the logs of their apps too, as source `RTR`. Of Loggregator's envelopes these are the only ones that are sent.",
   ),
-  "logging.metron_address": accepted("localhost:3457", "Address of that agent."),
+  "logging.metron_address": honoured(
+    address,
+    "localhost:3457",
+    "Agent of Loggregator that takes them, over UDP.",
+  ),
   "logging.disable_log_forwarded_for": honoured(
     boolean,
     false,

@@ -7,6 +7,8 @@ import { closedFirst, verdictDetails } from "./verdict.ts";
 
 const NO_FAILURES: ExplainedLogRecord["failedEndpoints"] = [];
 
+const NO_TAGS: ExplainedLogRecord["endpointTags"] = {};
+
 /** Phase record: the exchange has ended; counters, verdict and access log learn of it. */
 export function record(exchange: Exchange): void {
   const { router, candidate, route } = exchange;
@@ -26,11 +28,11 @@ export function record(exchange: Exchange): void {
 
   // What was no request has no line upstream either.
   if (exchange.method === "") return;
-  const { accessLog, syslog } = router;
-  if (accessLog === null && syslog === null) return;
+  const { accessLog, logStreams } = router;
+  if (accessLog === null && logStreams === null) return;
   const line = router.formatAccessLog(exchange.logRecord);
   if (accessLog !== null) accessLog.add(line);
-  if (syslog !== null) syslog.add(line, exchange.logRecord);
+  if (logStreams !== null) for (const stream of logStreams) stream.add(line, exchange.logRecord);
 }
 
 /** An exchange as the access log sees it. One per exchange object; reads when asked, keeps nothing. */
@@ -126,6 +128,9 @@ export class ExchangeRecord implements ExplainedLogRecord {
   }
   get failedAttemptsTimeMs() {
     return this.#exchange.failedAttemptsTimeMs;
+  }
+  get endpointTags() {
+    return this.#exchange.candidate?.endpoint.tags ?? NO_TAGS;
   }
   get routeKey() {
     return this.#exchange.route?.key ?? "";

@@ -7,8 +7,10 @@ import { type Clock, type LineSink, listenError, type Logger, type Part } from "
 import type { Table } from "../table/index.ts";
 import { accept, acceptTls } from "./accept.ts";
 import { createFormatter } from "./access-log-format.ts";
-import { SyslogAccessLog } from "./access-log-syslog.ts";
+import type { AccessLogStream } from "./access-log-stream.ts";
+import { createSyslogStream } from "./access-log-syslog.ts";
 import { AccessLogWriter, fileBatchSink, lineBatchSink, rotatingBatchSink } from "./access-log-writer.ts";
+import { createAppLogStream } from "./app-log-stream.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
 import { createCounters, type RouterCounters } from "./counters.ts";
@@ -124,7 +126,7 @@ class RouterPart implements HttpRouter {
       observe: together(parts.observers ?? []),
       accessLog: null,
       formatAccessLog: createFormatter(parts.config),
-      syslog: null,
+      logStreams: null,
       verdicts: new VerdictRing(VERDICTS_KEPT),
       tracing: createTracing(parts.config),
       get endpointTls() {
@@ -180,7 +182,7 @@ class RouterPart implements HttpRouter {
   async start(): Promise<void> {
     const { config } = this.#parts;
     this.#router.accessLog = this.#openAccessLog();
-    this.#router.syslog = this.#openSyslog();
+    this.#router.logStreams = this.#openLogStreams();
     const { listensPlain, tls } = config;
     const bound = this.#parts.boundSockets;
     if (listensPlain) this.#port = await this.#listen(this.#server, config, bound?.plain);
@@ -236,8 +238,8 @@ class RouterPart implements HttpRouter {
     this.#router.ticker.stop();
     await this.#router.accessLog?.close();
     this.#router.accessLog = null;
-    await this.#router.syslog?.close();
-    this.#router.syslog = null;
+    await Promise.all((this.#router.logStreams ?? []).map((stream) => stream.close()));
+    this.#router.logStreams = null;
   }
 
   get #isQuiet(): boolean {
@@ -295,11 +297,15 @@ class RouterPart implements HttpRouter {
     }
   }
 
-  #openSyslog(): SyslogAccessLog | null {
+  #openLogStreams(): readonly AccessLogStream[] | null {
     const { config, clock, log } = this.#parts;
-    if (config.syslog === null) return null;
+    const { syslog, loggregator } = config;
     const onDrop = (lines: number) => this.#dropLogLines(lines);
-    return new SyslogAccessLog(config, { settings: config.syslog, clock, log, onDrop });
+    const streams = [
+      syslog === null ? null : createSyslogStream(config, { settings: syslog, clock, log, onDrop }),
+      loggregator === null ? null : createAppLogStream(config, { settings: loggregator, clock, log, onDrop }),
+    ].filter((stream) => stream !== null);
+    return streams.length === 0 ? null : streams;
   }
 
   #dropLogLines(lines: number): void {
@@ -307,7 +313,7 @@ class RouterPart implements HttpRouter {
   }
 
   #tick(): void {
-    const { ticker, openings, clients, upstreams, accessLog, syslog } = this.#router;
+    const { ticker, openings, clients, upstreams, accessLog, logStreams } = this.#router;
     const { nowMs } = ticker;
     for (const opening of openings) opening.check(nowMs);
     for (const client of clients) client.check(nowMs);
@@ -315,7 +321,7 @@ class RouterPart implements HttpRouter {
     if (nowMs - this.#lastFlushMs >= this.#parts.config.accessLogFlushMs) {
       this.#lastFlushMs = nowMs;
       accessLog?.flush();
-      syslog?.flush();
+      for (const stream of logStreams ?? []) stream.flush();
     }
     if (this.#isQuiet) this.#onQuiet?.();
   }

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { createManualClock, silentLogger } from "../kernel/index.ts";
 import { logRecord } from "./access-log-samples.ts";
-import { SyslogAccessLog } from "./access-log-syslog.ts";
+import { createSyslogStream } from "./access-log-syslog.ts";
 import { createSyslogSender, type SyslogSettings } from "./syslog.ts";
 
 const HEADER = /^<14>1 2026-01-01T00:00:00\.000Z [!-~]+ vcap\.gorouter \d+ - - /;
@@ -205,7 +205,7 @@ test("a line too long for a datagram is made anew of cut texts, one for a stream
     { network: "tcp", server: tcp },
   ] as const) {
     const { parts } = openSender(t, { network, port: server.port });
-    const log = new SyslogAccessLog(config, parts);
+    const log = createSyslogStream(config, parts);
     t.after(() => log.close());
     log.add(line, record);
   }

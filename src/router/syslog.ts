@@ -7,10 +7,10 @@
  *
  *   resolving / connecting ──► connected ──► broken ──► (a second later) connecting
  */
-import { createSocket, type Socket as DatagramSocket } from "node:dgram";
 import { connect, type Socket } from "node:net";
 import { hostname } from "node:os";
 import type { Clock, Logger, Timer } from "../kernel/index.ts";
+import { DatagramSender, MAX_DATAGRAM_BYTES, Trouble } from "./datagrams.ts";
 
 export const SYSLOG_NETWORKS = ["udp", "tcp"] as const;
 
@@ -36,14 +36,9 @@ const PRIORITY = 1 * 8 + 6;
 /** RFC 5424 §6.2.4 and §6.2.5; both are printable ASCII without blanks. */
 const MAX_HOSTNAME_LENGTH = 255;
 const MAX_APP_NAME_LENGTH = 48;
-/** What an IPv4 datagram holds: 65,535 less the headers of IP and UDP. */
-const MAX_DATAGRAM_BYTES = 65_507;
-/** As many lines as gorouter keeps for a log that is behind. */
-const MAX_WAITING_LINES = 1_024;
-/** The same for streams, where a moment's silence of the peer is ordinary. */
+/** Lines that wait for a peer that is away, or silent for a moment. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 const RECONNECT_AFTER_MS = 1_000;
-const REPEAT_TROUBLE_AFTER_MS = 60_000;
 /** A peer that does not read does not keep the router from stopping. */
 const CLOSE_LIMIT_MS = 1_000;
 
@@ -58,7 +53,7 @@ export interface SyslogSender {
 export function createSyslogSender(parts: SyslogParts): SyslogSender {
   const { settings, clock } = parts;
   const { maxLineBytes } = settings;
-  const transport = settings.network === "udp" ? new UdpTransport(parts) : new TcpTransport(parts);
+  const transport = settings.network === "udp" ? udpTransport(parts) : new TcpTransport(parts);
   const source = `${word(hostname(), MAX_HOSTNAME_LENGTH)} ${word(settings.appName, MAX_APP_NAME_LENGTH)} ${process.pid}`;
   return {
     add(line) {
@@ -74,94 +69,18 @@ export function createSyslogSender(parts: SyslogParts): SyslogSender {
 
 const word = (text: string, maxLength: number) => text.replace(/[^!-~]/g, "_").slice(0, maxLength) || "-";
 
-/** Said once in a while: a datagram that nobody took is told of with every second one. */
-class Trouble {
-  readonly #parts: SyslogParts;
-  #saidAtMs = Number.NEGATIVE_INFINITY;
-  constructor(parts: SyslogParts) {
-    this.#parts = parts;
-  }
-  say(error: Error): void {
-    const { log, clock, settings } = this.#parts;
-    const nowMs = clock.monotonicMs();
-    if (nowMs - this.#saidAtMs < REPEAT_TROUBLE_AFTER_MS) return;
-    this.#saidAtMs = nowMs;
-    const { network, host, port } = settings;
-    log.error({ err: error, network, address: `${host}:${port}` }, "syslog-not-reached");
-  }
+function udpTransport({ settings, clock, log, onDrop }: SyslogParts): SyslogSender {
+  const trouble = new Trouble(clock, (error) => sayNotReached(log, settings, error));
+  const sender = new DatagramSender({ ...settings, clock, trouble, onDrop });
+  return {
+    add: (message) => sender.send(Buffer.from(message, "latin1").subarray(0, MAX_DATAGRAM_BYTES)),
+    flush() {},
+    close: () => sender.close(),
+  };
 }
 
-class UdpTransport implements SyslogSender {
-  readonly #parts: SyslogParts;
-  readonly #trouble: Trouble;
-  #socket: DatagramSocket | null = null;
-  #isConnected = false;
-  /** Lines that wait for the address. */
-  #waiting: string[] = [];
-  /** Datagrams that the system has not taken yet. */
-  #sending = 0;
-  #retry: Timer | null = null;
-  #whenIdle: (() => void) | null = null;
-
-  constructor(parts: SyslogParts) {
-    this.#parts = parts;
-    this.#trouble = new Trouble(parts);
-    this.#connect();
-  }
-
-  add(message: string): void {
-    if (this.#waiting.length + this.#sending >= MAX_WAITING_LINES) return this.#parts.onDrop(1);
-    if (this.#isConnected) this.#send(message);
-    else this.#waiting.push(message);
-  }
-
-  flush(): void {}
-
-  async close(): Promise<void> {
-    this.#retry?.clear();
-    this.#parts.onDrop(this.#waiting.length);
-    this.#waiting = [];
-    if (this.#sending > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
-    this.#socket?.close();
-    this.#socket = null;
-  }
-
-  /** Once, so that no line waits for a name to be looked up. */
-  #connect(): void {
-    const { host, port } = this.#parts.settings;
-    const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
-    this.#socket = socket;
-    socket.unref();
-    socket.on("error", (error) => this.#failed(socket, error));
-    socket.connect(port, host, () => {
-      if (this.#socket !== socket) return;
-      this.#isConnected = true;
-      for (const message of this.#waiting.splice(0)) this.#send(message);
-    });
-  }
-
-  #send(message: string): void {
-    this.#sending++;
-    const bytes = Buffer.from(message, "latin1").subarray(0, MAX_DATAGRAM_BYTES);
-    this.#socket?.send(bytes, (error) => {
-      this.#sending--;
-      // Nobody listened to the one before: the system tells whoever sends next.
-      if (error !== null) {
-        this.#parts.onDrop(1);
-        this.#trouble.say(error);
-      }
-      if (this.#sending === 0) this.#whenIdle?.();
-    });
-  }
-
-  /** Its name was not found; once connected, errors come with the datagram. */
-  #failed(socket: DatagramSocket, error: Error): void {
-    this.#trouble.say(error);
-    if (this.#isConnected || this.#socket !== socket) return;
-    this.#socket = null;
-    socket.close();
-    this.#retry = this.#parts.clock.setTimeout(() => this.#connect(), RECONNECT_AFTER_MS);
-  }
+function sayNotReached(log: Logger, { network, host, port }: SyslogSettings, error: Error): void {
+  log.error({ err: error, network, address: `${host}:${port}` }, "syslog-not-reached");
 }
 
 class TcpTransport implements SyslogSender {
@@ -176,7 +95,7 @@ class TcpTransport implements SyslogSender {
 
   constructor(parts: SyslogParts) {
     this.#parts = parts;
-    this.#trouble = new Trouble(parts);
+    this.#trouble = new Trouble(parts.clock, (error) => sayNotReached(parts.log, parts.settings, error));
     this.#connect();
   }
 

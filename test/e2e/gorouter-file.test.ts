@@ -385,7 +385,6 @@ test("a deployment's file with every key of gorouter's is taken as it is, and se
 
 /** What the file above sets to something else than the default, and nothing here reads. */
 const WITHOUT_EFFECT = [
-  "logging.loggregator_enabled",
   "debug_addr",
   "enable_envelope_v1_metrics",
   "send_http_start_stop_server_event",

@@ -65,7 +65,7 @@ async function startApp(t: TestContext, natsPort: number) {
   return { activeApps: seen.promise };
 }
 
-async function startSyslog(t: TestContext) {
+async function startUdpServer(t: TestContext) {
   const socket = createSocket("udp4");
   const lines: string[] = [];
   let wake = () => {};
@@ -93,7 +93,7 @@ test("two workers have one /varz, one access log and one stream", { timeout: 120
   const nats = await startNats(t);
   if (nats === null) return;
   const app = await startApp(t, nats.port);
-  const syslog = await startSyslog(t);
+  const [syslog, agent] = [await startUdpServer(t), await startUdpServer(t)];
   const settings = (folder: string) => ({
     index: 3,
     viaduct: { host: "127.0.0.1", workers: 2, access_log_format: "json" },
@@ -114,6 +114,8 @@ test("two workers have one /varz, one access log and one stream", { timeout: 120
       level: "info",
       syslog_addr: `127.0.0.1:${syslog.port}`,
       syslog_network: "udp",
+      loggregator_enabled: true,
+      metron_address: `127.0.0.1:${agent.port}`,
     },
   });
   const router = spawnRouter(t, settings);
@@ -137,6 +139,9 @@ test("two workers have one /varz, one access log and one stream", { timeout: 120
   const message = /^<14>1 \S+Z \S+ vcap\.gorouter \d+ - - (\{.*\})$/;
   const idOf = (json: string) => (JSON.parse(json) as Record<string, string>)["vcap_request_id"];
   assert.deepEqual(new Set(streamed.map((line) => idOf(message.exec(line)?.[1] ?? "{}"))), requestIds);
+
+  const envelopes = await agent.lines(REQUESTS);
+  assert.ok(envelopes.every((envelope) => envelope.includes(APP) && envelope.includes("RTR")));
 
   // Rotated from outside, while the configuration file is broken: that is no reason to write to the old file for ever.
   const file = (name: string) => readFileSync(join(router.folder, name), "utf8").split("\n").slice(0, -1);
