@@ -18,7 +18,7 @@ import {
 import { createHttpApi, type HttpApi } from "../http/index.ts";
 import type { Logger } from "../kernel/index.ts";
 import { type ContextOptions, createContext, type Context } from "./context.ts";
-import type { Access, Call, Endpoint, Payload, Query } from "./endpoint.ts";
+import type { Access, Call, Endpoint, Payload, Problem, Query } from "./endpoint.ts";
 import { renderDocs } from "./docs-page.ts";
 import { metadataProblems } from "./metadata.ts";
 import { describeApi } from "./openapi.ts";
@@ -174,9 +174,18 @@ function readQuery(request: FastifyRequest, endpoint: Endpoint): Query {
 async function readBody(request: FastifyRequest, endpoint: Endpoint, context: Context): Promise<unknown> {
   if (endpoint.body === undefined) return undefined;
   const body = parseJson(typeof request.body === "string" ? request.body : "");
-  const problems = [...(await problemsOf(endpoint.body, body)), ...metadataProblems(body["metadata"])];
+  const problems: Problem[] = [
+    ...(await problemsOf(endpoint.body, body)),
+    ...metadataProblems(body["metadata"]),
+    ...(endpoint.checkOpen?.(body, context, readParams(request)) ?? []),
+  ];
   if (problems.length === 0) problems.push(...(endpoint.check?.(body as never, context) ?? []));
-  if (problems.length > 0) throw unprocessable({ problems });
+  if (problems.length > 0) {
+    throw unprocessable({
+      problems: problems.map((problem) => (typeof problem === "string" ? problem : problem.text)),
+      options: problems.filter((problem) => typeof problem !== "string"),
+    });
+  }
   return body;
 }
 

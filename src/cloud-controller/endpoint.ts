@@ -3,6 +3,7 @@
  * OpenAPI document read the same thing. A resource is a file with a list of these.
  */
 import type { Static, TSchema } from "typebox";
+import type { RefusedOption } from "../kernel/errors/cloud-controller.ts";
 import type { Context } from "./context.ts";
 import type { Caller } from "./permissions.ts";
 
@@ -55,10 +56,18 @@ export interface Endpoint {
   readonly takes?: { readonly type: string; readonly schema: object };
   /** Rules of the body that a schema cannot say; runs when the schema is content. One sentence per problem. */
   readonly check?: (body: never, context: Context) => readonly string[];
+  /** Rules of what the schema leaves open; asked whatever else is wrong, so that everything is said at once. */
+  readonly checkOpen?: (body: OpenBody, context: Context, params: Call["params"]) => readonly Problem[];
   /** Every query parameter there is; others are refused when reading. `[…]` after a name is allowed. */
   readonly parameters: readonly string[];
   readonly handle: (call: Call<never>) => Promise<Answer>;
 }
+
+/** A body that is an object and may be nothing more. */
+export type OpenBody = Readonly<Record<string, unknown>>;
+
+/** A sentence, or one with what it is about. */
+export type Problem = string | RefusedOption;
 
 /** What most endpoints leave out is filled in. */
 export function defineEndpoint<S extends TSchema>(

@@ -45,6 +45,17 @@ const SHAPES: Readonly<Record<string, Schema>> = {
             code: { type: "integer" },
             title: { type: "string" },
             detail: { type: "string" },
+            about: {
+              type: "object",
+              description: "Of a route option that is refused: which, where, and what it may be.",
+              required: ["route", "option", "value", "allowed"],
+              properties: {
+                route: { type: "string" },
+                option: { type: "string" },
+                value: {},
+                allowed: { type: ["array", "object"] },
+              },
+            },
           },
         },
       },

@@ -13,6 +13,7 @@ import {
   notAuthorized,
   notUnique,
   parametersNotSupported,
+  type RefusedOption,
   resourceChanged,
   resourceNotFound,
   unknownRequest,
@@ -27,6 +28,8 @@ interface V3Error {
   readonly code: number;
   readonly title: string;
   readonly detail: string;
+  /** Not upstream's: what the detail is about. */
+  readonly about?: Omit<RefusedOption, "text">;
 }
 export interface ErrorAnswer {
   readonly status: number;
@@ -74,8 +77,15 @@ export function errorAnswer(error: unknown): ErrorAnswer & { readonly isOurFault
   return {
     isOurFault: false,
     status: known.status,
-    body: { errors: details(known).map((detail) => ({ code, title, detail })) },
+    body: { errors: details(known).map((detail) => ({ code, title, detail, ...aboutOf(known, detail) })) },
   };
+}
+
+function aboutOf(error: ViaductError, detail: string): Pick<V3Error, "about"> {
+  const refused = unprocessable.is(error) && error.details.options?.find(({ text }) => text === detail);
+  if (!refused) return {};
+  const { text: _, ...about } = refused;
+  return { about };
 }
 
 /** A request that names several problems gets one error each. */

@@ -107,6 +107,30 @@ test("one destination is shown, changed and removed by its GUID", async (t) => {
   );
 });
 
+test("everything wrong with destinations is said at once", async (t) => {
+  const api = await startApi(t);
+  const { path, app } = await routeAndApps(api);
+  const malformed = await api.post(path, {
+    force: true,
+    destinations: [{ app: { guid: app }, weight: 0, port: 80, protocol: "spdy" }, { app: {} }],
+  });
+  assert.deepEqual(malformed.details, [
+    "Unknown field(s): 'force'",
+    "Destinations[0]: weight must be a positive integer between 1 and 100.",
+    "Destinations[0]: protocol must be 'http1', 'http2' or 'tcp'.",
+    "Destinations[0]: port must be a positive integer between 1024 and 65535 inclusive.",
+    'Destinations[1]: app must have the structure {"guid": "app_guid"}',
+  ]);
+  const tcp = { app: { guid: app }, protocol: "tcp" };
+  const unfitting = await api.post(path, { destinations: [tcp, tcp, { app: { guid: "ghost" } }] });
+  assert.deepEqual(unfitting.details, [
+    "Cannot use 'tcp' protocol for http routes; valid options are: [http1, http2].",
+    "Destinations cannot contain duplicate entries",
+    'App(s) with guid(s) "ghost" do not exist.',
+  ]);
+  assert.deepEqual((await api.get(path)).body.destinations, []);
+});
+
 test("what destinations cannot be is refused in upstream's words", async (t) => {
   const api = await startApi(t);
   const { path, app } = await routeAndApps(api);

@@ -1,10 +1,11 @@
 /** Destinations: which processes of which apps a route points to. */
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
+import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import type { Context, Writer } from "../context.ts";
 import { processesOfRoutes } from "../deletions.ts";
-import { type Call, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
+import { type Call, defineEndpoint, type Endpoint, noContent, ok, type OpenBody } from "../endpoint.ts";
 import { findRow } from "../list.ts";
 import type { News } from "../news.ts";
 import { spaceVisible } from "../permissions.ts";
@@ -44,7 +45,8 @@ const UpdateDestination = message({
 });
 
 /** @param minimum  Replacing by nothing is allowed, adding nothing is not. */
-function destinationProblems({ destinations }: { readonly destinations: unknown }, minimum: 0 | 1): string[] {
+function destinationProblems({ destinations }: OpenBody, minimum: 0 | 1): string[] {
+  if (destinations === undefined) return [];
   if (
     !Array.isArray(destinations) ||
     destinations.length < minimum ||
@@ -54,38 +56,41 @@ function destinationProblems({ destinations }: { readonly destinations: unknown 
       `Destinations must be an array containing between ${minimum} and ${MAX_DESTINATIONS} destination objects.`,
     ];
   }
-  const problems = destinations.flatMap((each: unknown, i) => {
-    const problem = destinationProblem(each);
-    return problem === null ? [] : [`Destinations[${i}]: ${problem}`];
-  });
+  const problems = destinations.flatMap((each: unknown, i) =>
+    problemsOfOne(each).map((problem) => `Destinations[${i}]: ${problem}`),
+  );
   return problems.length > 0 ? problems : weightProblems(destinations as DestinationInput[]);
 }
 
-function destinationProblem(given: unknown): string | null {
-  if (!isObject(given)) return "must be an object.";
+function problemsOfOne(given: unknown): string[] {
+  if (!isObject(given)) return ["must be an object."];
+  const problems: string[] = [];
   const { app, weight = null, port = null, protocol = null, ...others } = given;
   if (Object.keys(others).length > 0) {
-    return 'must have only "app" and optionally "weight", "port" or "protocol".';
+    problems.push('must have only "app" and optionally "weight", "port" or "protocol".');
   }
+  const problem = appProblem(app);
+  if (problem !== null) problems.push(problem);
+  if (weight !== null && !isIntegerBetween(weight, 1, 100)) {
+    problems.push("weight must be a positive integer between 1 and 100.");
+  }
+  if (protocol !== null && !PROTOCOLS.some((each) => each === protocol)) problems.push(WRONG_PROTOCOL);
+  if (port !== null && !isIntegerBetween(port, 1024, 65_535)) {
+    problems.push("port must be a positive integer between 1024 and 65535 inclusive.");
+  }
+  return problems;
+}
+
+function appProblem(app: unknown): string | null {
   if (app === undefined) return 'must have an "app".';
   if (!isObject(app) || typeof app["guid"] !== "string" || !hasOnly(app, ["guid", "process"])) {
     return 'app must have the structure {"guid": "app_guid"}';
   }
-  const process = app["process"];
-  if (
-    process !== undefined &&
-    !(isObject(process) && typeof process["type"] === "string" && hasOnly(process, ["type"]))
-  ) {
-    return 'process must have the structure {"type": "process_type"}';
-  }
-  if (weight !== null && !isIntegerBetween(weight, 1, 100)) {
-    return "weight must be a positive integer between 1 and 100.";
-  }
-  if (protocol !== null && !PROTOCOLS.some((each) => each === protocol)) return WRONG_PROTOCOL;
-  if (port !== null && !isIntegerBetween(port, 1024, 65_535)) {
-    return "port must be a positive integer between 1024 and 65535 inclusive.";
-  }
-  return null;
+  const { process } = app;
+  if (process === undefined) return null;
+  return isObject(process) && typeof process["type"] === "string" && hasOnly(process, ["type"])
+    ? null
+    : 'process must have the structure {"type": "process_type"}';
 }
 
 function weightProblems(destinations: readonly DestinationInput[]): string[] {
@@ -126,28 +131,33 @@ const identity = (each: NewDestination) =>
 
 async function readWanted(call: Call<DestinationsBody>, route: RowOf<"routes">): Promise<NewDestination[]> {
   const wanted = call.body.destinations.map((input) => fromInput(input, route));
-  for (const { protocol } of wanted) demandProtocol(route, protocol);
+  const problems = new Set(wanted.flatMap(({ protocol }) => protocolProblem(route, protocol) ?? []));
   if (new Set(wanted.map(identity)).size < wanted.length) {
-    refuse("Destinations cannot contain duplicate entries");
+    problems.add("Destinations cannot contain duplicate entries");
   }
-  await demandApps(call, route, [...new Set(wanted.map((each) => each.app_guid))]);
+  const apps = [...new Set(wanted.map((each) => each.app_guid))];
+  for (const problem of await appProblems(call, route, apps)) problems.add(problem);
+  if (problems.size > 0) throw unprocessable({ problems: [...problems] });
   return wanted;
 }
 
-function demandProtocol(route: RowOf<"routes">, protocol: NewDestination["protocol"]): void {
+function protocolProblem(route: RowOf<"routes">, protocol: NewDestination["protocol"]): string | null {
   const allowed = route.protocol === "tcp" ? ["tcp"] : ["http1", "http2"];
-  if (protocol === null || allowed.includes(protocol)) return;
-  refuse(
-    `Cannot use '${protocol}' protocol for ${route.protocol} routes; valid options are: [${allowed.join(", ")}].`,
-  );
+  if (protocol === null || allowed.includes(protocol)) return null;
+  return `Cannot use '${protocol}' protocol for ${route.protocol} routes; valid options are: [${allowed.join(", ")}].`;
 }
 
-async function demandApps(
+function demandProtocol(route: RowOf<"routes">, protocol: NewDestination["protocol"]): void {
+  const problem = protocolProblem(route, protocol);
+  if (problem !== null) refuse(problem);
+}
+
+async function appProblems(
   call: Call<unknown>,
   route: RowOf<"routes">,
   guids: readonly string[],
-): Promise<void> {
-  if (guids.length === 0) return;
+): Promise<readonly string[]> {
+  if (guids.length === 0) return [];
   const { db } = call.context.store;
   const apps = await db
     .selectFrom("apps")
@@ -156,24 +166,29 @@ async function demandApps(
     .execute();
   const named = (missing: readonly string[]) => missing.map((guid) => `"${guid}"`).join(", ");
   const missing = guids.filter((guid) => !apps.some((app) => app.guid === guid));
-  if (missing.length > 0) refuse(`App(s) with guid(s) ${named(missing)} do not exist.`);
+  const problems: string[] = [];
+  if (missing.length > 0) problems.push(`App(s) with guid(s) ${named(missing)} do not exist.`);
   const visible = await db
     .selectFrom("apps")
     .select("guid")
     .where("guid", "in", guids)
     .where(spaceVisible(call.caller, "apps.space_guid"))
     .execute();
-  const hidden = guids.filter((guid) => !visible.some((app) => app.guid === guid));
-  if (hidden.length > 0) refuse(`App(s) with guid(s) ${named(hidden)} you do not have access.`);
+  const hidden = apps.filter(({ guid }) => !visible.some((app) => app.guid === guid));
+  if (hidden.length > 0) {
+    problems.push(`App(s) with guid(s) ${named(hidden.map(({ guid }) => guid))} you do not have access.`);
+  }
   const shares = await db
     .selectFrom("route_shares")
     .select("space_guid")
     .where("route_guid", "=", route.guid)
     .execute();
   const spaces = [route.space_guid, ...shares.map((share) => share.space_guid)];
-  if (!apps.every((app) => spaces.includes(app.space_guid))) {
-    refuse("Routes destinations must be in either the route's space or the route's shared spaces");
+  // Whose space that is stays between those who see it.
+  if (apps.some((app) => !hidden.includes(app) && !spaces.includes(app.space_guid))) {
+    problems.push("Routes destinations must be in either the route's space or the route's shared spaces");
   }
+  return problems;
 }
 
 /** Runs `change` on the stored destinations; when it says it changed any, whoever was or is pointed to hears of it. */
@@ -390,7 +405,7 @@ export const destinations: readonly Endpoint[] = [
     summary: "Adds destinations.",
     access: "write",
     body: Destinations,
-    check: (body) => destinationProblems(body, 1),
+    checkOpen: (body) => destinationProblems(body, 1),
     handle: async (call) => {
       const route = await findWritable(call);
       await addDestinations(call, route);
@@ -403,7 +418,7 @@ export const destinations: readonly Endpoint[] = [
     summary: "Replaces all destinations.",
     access: "write",
     body: Destinations,
-    check: (body) => destinationProblems(body, 0),
+    checkOpen: (body) => destinationProblems(body, 0),
     handle: async (call) => {
       const route = await findWritable(call);
       await replaceDestinations(call, route);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newGuid } from "../../kernel/index.ts";
-import { findOption } from "../../options/index.ts";
+import { findOption, knownOptions } from "../../options/index.ts";
 import { startApi, type TestApi } from "../testing.ts";
 
 const WRONG_BALANCER = `Options ${findOption("loadbalancing")?.refusal}`;
@@ -332,6 +332,51 @@ for (const { options, details } of [
     assert.equal(api.routeTable.find("shop.localhost"), undefined);
   });
 }
+
+test("everything wrong with a route is said at once, and of options also where, what and what is allowed", async (t) => {
+  const api = await startApi(t);
+  const long = "x".repeat(129);
+  const wrong = {
+    host: "a.b",
+    path: "/x?y",
+    port: 70_000,
+    speed: 9,
+    options: { loadbalancing: "dice", colour: "red", hash_header: long },
+  };
+  const reply = await api.post("/v3/routes", body(api, wrong));
+  assert.equal(reply.status, 422);
+  assert.deepEqual(reply.details, [
+    "Unknown field(s): 'speed'",
+    'Host must be either "*" or contain only alphanumeric characters, "_", or "-"',
+    "Port must be less than or equal to 65535",
+    "Path cannot contain ?",
+    "Options Loadbalancing must be one of 'round-robin, least-connection, hash' if present",
+    "Options Unknown field(s): 'colour'",
+    "Options Hash header must be at most 128 characters",
+  ]);
+  const about = (errors: unknown) =>
+    (errors as readonly { about?: object }[]).flatMap((each) => each.about ?? []);
+  const balancers = ["round-robin", "least-connection", "hash"];
+  const schemaOf = (name: string): object => ({ ...findOption(name)?.schema });
+  const route = "a.b/x?y";
+  assert.deepEqual(about(reply.body.errors), [
+    { route, option: "loadbalancing", value: "dice", allowed: balancers },
+    { route, option: "colour", value: "red", allowed: knownOptions().map(({ name }) => name) },
+    { route, option: "hash_header", value: long, allowed: schemaOf("hash_header") },
+  ]);
+  assert.deepEqual(await api.list("/v3/routes"), []);
+
+  const guid = await api.create("/v3/routes", body(api));
+  const patched = await api.patch(`/v3/routes/${guid}`, { host: "b", options: { loadbalancing: "dice" } });
+  assert.equal(patched.details.length, 2);
+  assert.deepEqual(about(patched.body.errors), [
+    { route: guid, option: "loadbalancing", value: "dice", allowed: balancers },
+  ]);
+  const merged = await api.patch(`/v3/routes/${guid}`, { options: { loadbalancing: "hash" } });
+  assert.deepEqual(about(merged.body.errors), [
+    { route: guid, option: "loadbalancing", value: "hash", allowed: balancers },
+  ]);
+});
 
 test("hash options are set one after the other, looked at together, and dropped when another balancer is stored", async (t) => {
   const api = await startApi(t);

@@ -45,10 +45,23 @@ export const resourceNotFound = refuse<{ resource: string }>(
   (d) => `${d.resource} not found`,
 );
 
-/** One sentence per thing that is wrong with the request. */
-export const unprocessable = refuse<{ problems: readonly string[] }>("unprocessable_entity", 422, (d) =>
-  d.problems.join(", "),
-);
+/** A pair of an option map that is not taken. The text is upstream's and names neither the route nor the value. */
+export interface RefusedOption {
+  readonly text: string;
+  /** As the request names it: host and path, or the GUID. */
+  readonly route: string;
+  /** "" for the map as a whole. */
+  readonly option: string;
+  readonly value: unknown;
+  /** The values or names there are, or the JSON schema of the values. */
+  readonly allowed: readonly unknown[] | object;
+}
+
+/** One sentence per thing that is wrong with the request; `options` says more of those that are about an option. */
+export const unprocessable = refuse<{
+  problems: readonly string[];
+  options?: readonly RefusedOption[] | undefined;
+}>("unprocessable_entity", 422, (d) => d.problems.join(", "));
 
 export const notUnique = refuse<{ problem: string }>("uniqueness_error", 422, (d) => d.problem);
 
