@@ -10,7 +10,7 @@ for (const given of [0, -1, 1.5, 1_000_001, "", "many", true]) {
   test(`refuses ${JSON.stringify(given)} and says what is allowed`, () => {
     const verdict = validateOptions({ "connection-limit": given }, context);
     assert.deepEqual(verdict.ok ? [] : verdict.problems.map(({ text }) => text), [
-      "Options Connection limit must be a whole number between 1 and 1000000",
+      `Options Connection limit must be a whole number between 1 and 1000000, not ${JSON.stringify(given)}`,
     ]);
   });
 }

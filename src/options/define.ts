@@ -200,6 +200,8 @@ export interface RouteOption<S extends TSchema = TSchema, O extends OperatorSett
    * what was given.
    */
   readonly refusal: string | ((given: unknown) => string);
+  /** The value that was given stands behind that sentence; false where the sentence is upstream's. */
+  readonly namesValue: boolean;
   /**
    * Null for an option that stands alone. The control plane refuses one without its bond once a change has been merged
    * into what is there, and drops one that a change took the bond from; the data plane ignores it.
@@ -240,6 +242,7 @@ type Optional =
   | "aliases"
   | "bond"
   | "stored"
+  | "namesValue"
   | "operator"
   | "check"
   | "refusesWith"
@@ -257,6 +260,7 @@ export function defineOption<S extends TSchema, O extends OperatorSettings = Rec
     aliases: [],
     bond: null,
     // The schemas of options allow only what a map can hold.
+    namesValue: true,
     stored: (value: Static<S>) => value as OptionValue,
     operator: {} as O,
     check: () => true as const,

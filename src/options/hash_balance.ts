@@ -17,6 +17,7 @@ export default defineOption({
     { value: 1.5, effect: "no instance has more than one and a half times the average in flight" },
     { value: 0, effect: "each value has its instance, however busy that is" },
   ],
+  namesValue: false,
   refusal(given) {
     if (String(given).length > MAX_CHARACTERS)
       return `Hash balance must be at most ${MAX_CHARACTERS} characters`;

@@ -10,6 +10,7 @@ export default defineOption({
     "joins or leaves moves only the values that it gets or had. Requests without the header are spread by the " +
     "router's `balancing_algorithm`.",
   ...tokenOf("Hash header", "header"),
+  namesValue: false,
   protocols: ["http1", "http2"],
   since: "0.1",
   examples: [{ value: "X-Tenant-Id", effect: "each tenant is served by one instance" }],

@@ -49,7 +49,7 @@ test("an option from a folder is validated, honoured and compiled like any other
   });
   assert.deepEqual(set.compileHooks({ own: true }, { host: "", path: "" }), [{ idleTimeoutMs: 7 }]);
   const verdict = set.validateOptions({ own: 5, "trim-path": true }, { operator: {} });
-  assert.deepEqual(verdict.ok ? [] : verdict.problems.map(({ text }) => text), ["Options No"]);
+  assert.deepEqual(verdict.ok ? [] : verdict.problems.map(({ text }) => text), ["Options No, not 5"]);
 });
 
 const BAD: readonly {

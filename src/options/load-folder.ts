@@ -39,6 +39,7 @@ const KEYS: readonly string[] = [
   "since",
   "examples",
   "refusal",
+  "namesValue",
   "bond",
   "stored",
   "operator",

@@ -19,5 +19,6 @@ export default defineOption({
     { value: "hash", effect: "requests with the same value of `hash_header` go to the same instance" },
   ],
   refusal: `Loadbalancing must be one of '${names.join(", ")}' if present`,
+  namesValue: false,
   hooks: (balancer) => ({ balancer }),
 });

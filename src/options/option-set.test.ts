@@ -62,12 +62,12 @@ const REFUSED: readonly { readonly map: unknown; readonly want: readonly string[
   { map: { lim: 1 }, want: ["Options Unknown field(s): 'lim'"] },
   { map: JSON.parse('{"__proto__": 1}'), want: ["Options Unknown field(s): '__proto__'"] },
   { map: { speed: null }, want: ["Options Unknown field(s): 'speed'"] },
-  { map: { limit: 0 }, want: ["Options Limit must be a whole number of at least 1"] },
-  { map: { limit: "0" }, want: ["Options Limit must be a whole number of at least 1"] },
-  { map: { limit: Number.NaN }, want: ["Options Limit must be a whole number of at least 1"] },
-  { map: { limit: { of: 1 } }, want: ["Options Limit must be a whole number of at least 1"] },
+  { map: { limit: 0 }, want: ["Options Limit must be a whole number of at least 1, not 0"] },
+  { map: { limit: "0" }, want: ['Options Limit must be a whole number of at least 1, not "0"'] },
+  { map: { limit: Number.NaN }, want: ["Options Limit must be a whole number of at least 1, not null"] },
+  { map: { limit: { of: 1 } }, want: ['Options Limit must be a whole number of at least 1, not {"of":1}'] },
   { map: { limit: 101 }, want: ["Options limit: at most 100 here"] },
-  { map: { flag: "yes" }, want: ["Options Flag must be true or false"] },
+  { map: { flag: "yes" }, want: ['Options Flag must be true or false, not "yes"'] },
 ];
 for (const { map, want } of REFUSED) {
   test(`refuses ${JSON.stringify(map)} and says why`, () => assert.deepEqual(texts(map), want));
@@ -78,8 +78,8 @@ test("reports every problem at once, with key and value", () => {
     ok: false,
     problems: [
       { key: "speed", value: 1, text: "Options Unknown field(s): 'speed'" },
-      { key: "limit", value: "x", text: "Options Limit must be a whole number of at least 1" },
-      { key: "flag", value: 2, text: "Options Flag must be true or false" },
+      { key: "limit", value: "x", text: 'Options Limit must be a whole number of at least 1, not "x"' },
+      { key: "flag", value: 2, text: "Options Flag must be true or false, not 2" },
     ],
   });
 });
@@ -115,10 +115,18 @@ test("merges a patch over what is there; a null removes", () => {
 
 const TYPED: readonly { readonly name: string; readonly text: string; readonly want: unknown }[] = [
   { name: "limit", text: "12", want: { ok: true, value: 12 } },
-  { name: "limit", text: "12.5", want: { ok: false, text: "Limit must be a whole number of at least 1" } },
-  { name: "limit", text: "0x10", want: { ok: false, text: "Limit must be a whole number of at least 1" } },
+  {
+    name: "limit",
+    text: "12.5",
+    want: { ok: false, text: 'Limit must be a whole number of at least 1, not "12.5"' },
+  },
+  {
+    name: "limit",
+    text: "0x10",
+    want: { ok: false, text: 'Limit must be a whole number of at least 1, not "0x10"' },
+  },
   { name: "flag", text: "false", want: { ok: true, value: false } },
-  { name: "flag", text: "", want: { ok: false, text: "Flag must be true or false" } },
+  { name: "flag", text: "", want: { ok: false, text: 'Flag must be true or false, not ""' } },
   { name: "label", text: "true", want: { ok: true, value: "true" } },
   {
     name: "flga",
@@ -149,7 +157,7 @@ test("ignores a bad pair, honours the rest, and reports once", () => {
     inForce: { flag: true, label: "x" },
     reports: [
       [
-        "limit: Limit must be a whole number of at least 1",
+        'limit: Limit must be a whole number of at least 1, not "many"',
         "sped: there is no route option «sped»; there are limit, lim, label, flag",
       ],
     ],
@@ -215,7 +223,7 @@ test("refuses an option that goes with one that there is not", () => {
 test("takes no text longer than a number can be exact for a number", () => {
   assert.deepEqual(texts({ limit: "1".padStart(16, "0") }), []);
   assert.deepEqual(texts({ limit: "1".padStart(17, "0") }), [
-    "Options Limit must be a whole number of at least 1",
+    'Options Limit must be a whole number of at least 1, not "00000000000000001"',
   ]);
 });
 

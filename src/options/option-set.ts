@@ -19,6 +19,8 @@ export const MAX_OPTIONS_BYTES = 1024;
 
 /** A double holds no more digits; a longer text is none that means a number. */
 const MAX_NUMBER_CHARACTERS = 16;
+/** Of a value that is refused, in the sentence about it. */
+const MAX_SHOWN_CHARACTERS = 40;
 
 /** One thing that is wrong with an option map. */
 export interface OptionProblem {
@@ -278,8 +280,16 @@ function defaultsOf(settings: OperatorSettings): OperatorLimits {
   );
 }
 
-const refusalOf = ({ refusal }: AnyOption, given: unknown): string =>
-  typeof refusal === "string" ? refusal : refusal(given);
+function refusalOf({ refusal, namesValue }: AnyOption, given: unknown): string {
+  const sentence = typeof refusal === "string" ? refusal : refusal(given);
+  return namesValue ? `${sentence}, not ${shown(given)}` : sentence;
+}
+
+/** As JSON, and no more of it than somebody needs to know it again. */
+function shown(given: unknown): string {
+  const text = JSON.stringify(given);
+  return text.length <= MAX_SHOWN_CHARACTERS ? text : `${text.slice(0, MAX_SHOWN_CHARACTERS)}…`;
+}
 
 /** The value in the option's type; undefined when it is none, not even as text. */
 function readValue(option: AnyOption, raw: unknown): OptionValue | undefined {

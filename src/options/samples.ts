@@ -25,14 +25,20 @@ export function exchangeView(given: Partial<ExchangeView> = {}): ExchangeView {
   };
 }
 
-/** What the control plane says of `name=value` alone, with the operator's limits; empty when it takes it. */
+/** Behind most sentences about a value; `option-set.test.ts` looks at it. */
+const GIVEN = /, not (?:".*|true|false|[\d.e+-]+|\{.*\}|\[.*\])$/s;
+
+/**
+ * What the control plane says of `name=value` alone, with the operator's limits, as far as it is the option's own
+ * sentence; empty when it takes it.
+ */
 export function problemsOf(
   option: AnyOption,
   value: unknown,
   operator: OperatorLimits = {},
 ): readonly string[] {
   const verdict = createOptionSet([option]).validateOptions({ [option.name]: value }, { operator });
-  return verdict.ok ? [] : verdict.problems.map(({ text }) => text);
+  return verdict.ok ? [] : verdict.problems.map(({ text }) => text.replace(GIVEN, ""));
 }
 
 /** Tests of an option that holds header rules: what they may not touch, and what is said of what are none. */

@@ -7,12 +7,15 @@ import { ROUTE } from "./samples.ts";
 const context = { operator: { maxResponseTimeoutMs: 1 } };
 
 for (const { given, want } of [
-  { given: "", want: "Options Session cookie must be the name of a cookie" },
-  { given: "a b", want: "Options Session cookie must be the name of a cookie" },
-  { given: "a=b", want: "Options Session cookie must be the name of a cookie" },
-  { given: "a;b", want: "Options Session cookie must be the name of a cookie" },
-  { given: 7, want: "Options Session cookie must be the name of a cookie" },
-  { given: "x".repeat(129), want: "Options Session cookie must be at most 128 characters" },
+  { given: "", want: 'Options Session cookie must be the name of a cookie, not ""' },
+  { given: "a b", want: 'Options Session cookie must be the name of a cookie, not "a b"' },
+  { given: "a=b", want: 'Options Session cookie must be the name of a cookie, not "a=b"' },
+  { given: "a;b", want: 'Options Session cookie must be the name of a cookie, not "a;b"' },
+  { given: 7, want: "Options Session cookie must be the name of a cookie, not 7" },
+  {
+    given: "x".repeat(129),
+    want: `Options Session cookie must be at most 128 characters, not "${"x".repeat(39)}…`,
+  },
 ]) {
   test(`refuses ${JSON.stringify(given).slice(0, 20)}: ${want}`, () => {
     const verdict = validateOptions({ "session-cookie": given }, context);
