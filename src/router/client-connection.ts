@@ -17,12 +17,18 @@ import type { RouterContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
 import { OWN_MEMORY, type ReadMemory } from "./receive-buffer.ts";
 import { readHead, readHeadText } from "./read-head.ts";
+import { waitForTurn } from "./turn-queue.ts";
 import { type ClientCertHeader, clientCertHeader } from "./xfcc.ts";
 
 /** Reading stops while more than this waits to be used. */
 const MAX_HELD_BYTES = 64 * 1024;
 /** What a client still sends of a body after its answer is read and thrown away, up to so much. */
 const MAX_SKIPPED_BYTES = 256 * 1024;
+/**
+ * Requests that came together and are answered at once (errors, redirects) are answered so many at a time; then others
+ * have their turn. A read of 64 KiB holds 2,400 of them, and took 40 ms.
+ */
+export const MAX_ANSWERED_AT_ONCE = 16;
 /**
  * After our last byte we wait this long for the client's end: closing at once while it still sends would reset the
  * connection, and the reset can overtake the answer (RFC 9112 §9.6).
@@ -65,6 +71,8 @@ export class ClientConnection {
   #memory: ReadMemory = OWN_MEMORY;
   #borrowsHeld = false;
   #isReading = false;
+  /** More requests are held than are answered at once. */
+  #waitsForTurn = false;
   #isPaused = false;
 
   constructor(router: RouterContext, transport: ClientTransport) {
@@ -87,7 +95,7 @@ export class ClientConnection {
   }
 
   get isIdle(): boolean {
-    return this.#state === "head" && this.text === "";
+    return this.#state === "head" && this.text === "" && this.held === null;
   }
 
   /** Written bytes wait in our memory because the client does not take them. */
@@ -100,6 +108,11 @@ export class ClientConnection {
     if (this.router.isLeaving) return false;
     if (this.body.done) return true;
     return !this.head.expectsContinue && !this.body.isChunked && this.body.remaining <= MAX_SKIPPED_BYTES;
+  }
+
+  /** Between exchanges. */
+  get #takesRequests(): boolean {
+    return this.#state === "head" || this.#state === "skipping";
   }
 
   /** Since when an exchange of a client that ended its side has had the time to be answered. */
@@ -155,6 +168,12 @@ export class ClientConnection {
     this.headStartedAtMs = this.router.ticker.monotonicMs();
     this.#state = "exchange";
     this.exchange.refuse(error);
+  }
+
+  /** Answers some more of the requests that came together. */
+  takeTurn(): void {
+    this.#waitsForTurn = false;
+    if (this.#takesRequests) this.#readOn(null, 0);
   }
 
   /** Bytes of {@link held} for longer than the present read lasts. */
@@ -240,8 +259,9 @@ export class ClientConnection {
     switch (this.#state) {
       case "head":
       case "skipping":
-        // Answers that the client does not take must not pile up: no further request until it does.
-        if (this.isFull) this.#hold(bytes, size);
+        // Answers that the client does not take must not pile up: no further request until it does. And what came
+        // before goes first.
+        if (this.isFull || this.held !== null) this.#hold(bytes, size);
         else this.#readOn(bytes, size);
         break;
       case "exchange":
@@ -265,16 +285,24 @@ export class ClientConnection {
   #readOn(bytes: Buffer | null, size: number): void {
     if (this.#isReading) return;
     this.#isReading = true;
-    if (bytes !== null) this.#use(bytes, size);
-    while (this.held !== null && !this.isFull && (this.#state === "head" || this.#state === "skipping")) {
+    let left = MAX_ANSWERED_AT_ONCE;
+    if (bytes !== null) {
+      this.#use(bytes, size);
+      left--;
+    }
+    while (this.held !== null && !this.isFull && this.#takesRequests && left > 0) {
       const { held } = this;
       this.held = null;
       this.#use(held, held.length);
+      left--;
     }
     this.#isReading = false;
     if (this.held === null) {
       if (this.#isPaused) this.resume();
-      if (this.endedAtMs !== -1 && (this.#state === "head" || this.#state === "skipping")) this.linger();
+      if (this.endedAtMs !== -1 && this.#takesRequests) this.linger();
+    } else if (left === 0 && !this.#waitsForTurn) {
+      this.#waitsForTurn = true;
+      waitForTurn(this);
     }
     if (this.router.isDraining && this.isIdle) this.linger();
   }
@@ -345,7 +373,8 @@ export class ClientConnection {
         this.exchange.tunnelEndUp();
         return;
       default:
-        this.linger();
+        // What it has asked for before is answered first.
+        if (this.held === null) this.linger();
     }
   };
 

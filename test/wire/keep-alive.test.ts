@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { MAX_ANSWERED_AT_ONCE } from "../../src/router/client-connection.ts";
 import {
   OWN_RESPONSE_LINES,
   requestToEndpoint,
@@ -69,6 +70,36 @@ script("a thousand pipelined errors neither overflow the stack nor change order"
     Array.from({ length: count }, (_, i) => `GET / HTTP/1.1\r\nHost: h${i}.example.com\r\n\r\n`).join(""),
   );
   for (let i = 0; i < count; i++) assert.ok((await client.message()).includes(`('h${i}.example.com')`));
+});
+
+script(
+  "of a thousand pipelined errors few are answered in a turn, and others are served between",
+  async (t) => {
+    const router = await startRouter(t);
+    const [flood, other] = [await router.connect(), await router.connect()];
+    const { counters } = router.router;
+    flood.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1_000));
+    await router.eventually(() => counters.requests > 0);
+    other.send("GET / HTTP/1.1\r\nHost: other.example.com\r\n\r\n");
+    let most = 0;
+    let last = counters.requests;
+    await router.eventually(() => {
+      most = Math.max(most, counters.requests - last);
+      last = counters.requests;
+      return other.waiting !== "";
+    });
+    assert.ok(last < 1_001, "the other one's answer came before the flood was over");
+    assert.ok(most <= MAX_ANSWERED_AT_ONCE + 1, `${most} in one turn`);
+    await router.eventually(() => counters.requests === 1_001);
+  },
+);
+
+script("a client that ends its side behind many pipelined errors gets all their answers", async (t) => {
+  const router = await startRouter(t);
+  const client = await router.connect();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1_000));
+  client.end();
+  assert.equal((await client.rest()).match(/HTTP\/1\.1 404 /g)?.length, 1_000);
 });
 
 script("a client of HTTP/1.0 is answered in HTTP/1.0 and the connection is closed", async (t) => {
