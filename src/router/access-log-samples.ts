@@ -32,6 +32,7 @@ export function logRecord(changes: Partial<ExplainedLogRecord> = {}): ExplainedL
     localAddress: "10.0.0.1:40000",
     failedAttempts: 2,
     failedAttemptsTimeMs: 12.5,
+    usesTls: true,
     endpointTags: { process_type: "web" },
     routeKey: "shop.example.com/a",
     routeOptions: { loadbalancing: "hash", hash_header: "X-Tenant" },

@@ -67,6 +67,8 @@ export interface AccessLogRecord {
 export interface ExplainedLogRecord extends AccessLogRecord {
   /** `host/path` of the route that matched. */
   readonly routeKey: string;
+  /** The client's own connection, not what it claims of the one before. */
+  readonly usesTls: boolean;
   /** Of the endpoint that was tried last. */
   readonly endpointTags: Readonly<Record<string, string>>;
   /** In force for it; null without a route. */

@@ -7,7 +7,7 @@ import { configInvalid } from "../kernel/errors/config.ts";
 import { type ConfigOf, configSection, setting } from "../kernel/index.ts";
 import type { OperatorLimits } from "../options/index.ts";
 import type { AccessLogOptions } from "./access-log.ts";
-import type { LoggregatorSettings } from "./app-log-stream.ts";
+import type { LoggregatorSettings } from "./loggregator-stream.ts";
 import type { ErrorPage } from "./error-page.ts";
 import { SHARDING_MODES, shardingProblem } from "./feeds/sharding.ts";
 import { METRICS_DEFAULTS, type MetricsConfig } from "./metrics-config.ts";
@@ -133,7 +133,7 @@ export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
   readonly accessLogRotation: { readonly maxBytes: number; readonly oldFiles: number } | null;
   /** Gets every line of the access log too; null does not. */
   readonly syslog: SyslogSettings | null;
-  /** Gets those about apps, for the logs of the apps; null does not. */
+  /** Is told of exchanges, for the logs and metrics of apps; null is not. */
   readonly loggregator: LoggregatorSettings | null;
   /** Lines are written at the latest this long after the exchange ended. */
   readonly accessLogFlushMs: number;

@@ -607,6 +607,7 @@ test("an agent of Loggregator is sent lines only when the file says so", () => {
     host: "localhost",
     port: 3_457,
     index: 2,
+    sendsHttpEvents: true,
   });
 });
 

@@ -9,7 +9,7 @@ import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type Y
 import { configInvalid } from "../kernel/errors/config.ts";
 import { nearestName } from "../kernel/index.ts";
 import { EXTRA_ACCESS_LOG_FIELDS, type ExtraAccessLogField } from "./access-log.ts";
-import type { LoggregatorSettings } from "./app-log-stream.ts";
+import type { LoggregatorSettings } from "./loggregator-stream.ts";
 import { ROUTER_DEFAULTS, type RouterConfig } from "./config.ts";
 import { compileErrorPage, type ErrorPage } from "./error-page.ts";
 import type { ClassicFeedConfig } from "./feeds/classic.ts";
@@ -330,7 +330,9 @@ function mapAccessLog(file: GorouterFile, tracing: TracingConfig): AccessLogConf
 
 function mapLoggregator({ get }: GorouterFile): LoggregatorSettings | null {
   const address = hostAndPortOf(get("logging.metron_address"));
-  return address === null ? null : { ...address, index: get("index") };
+  return address === null
+    ? null
+    : { ...address, index: get("index"), sendsHttpEvents: get("send_http_start_stop_server_event") };
 }
 
 function mapSyslog({ get }: GorouterFile): SyslogSettings | null {

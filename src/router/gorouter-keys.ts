@@ -451,12 +451,12 @@ export const GOROUTER_KEYS = {
   "logging.loggregator_enabled": honoured(
     boolean,
     false,
-    "Lines of the access log go to the logs of their apps too, as source `RTR`. Of Loggregator's envelopes these are the only ones that are sent.",
+    "Lines of the access log go to the logs of their apps too, as source `RTR`.",
   ),
   "logging.metron_address": honoured(
     address,
     "localhost:3457",
-    "Agent of Loggregator that takes them, over UDP.",
+    "Agent of Loggregator that takes them, over UDP, as envelopes of the first version.",
   ),
   "logging.disable_log_forwarded_for": honoured(
     boolean,
@@ -527,21 +527,22 @@ export const GOROUTER_KEYS = {
   ),
   per_request_metrics_reporting: accepted(
     true,
-    "Metrics of each request for Loggregator; `/metrics` counts every request in any case.",
+    "Metrics are not sent to Loggregator; its agents scrape those of `prometheus`, which count every request.",
   ),
   per_app_prometheus_http_metrics_reporting: honoured(
     boolean,
     false,
     "Metrics have `http_latency_seconds` for each app.",
   ),
-  enable_envelope_v1_metrics: accepted(true, "The older form of metrics for Loggregator, which gets none."),
-  send_http_start_stop_server_event: accepted(
+  enable_envelope_v1_metrics: accepted(true, "As `per_request_metrics_reporting`."),
+  send_http_start_stop_server_event: honoured(
+    boolean,
     true,
-    "An envelope for Loggregator of each request; a line of the access log says the same.",
+    "With `logging.loggregator_enabled`, the agent gets an event of each request too, with the app, the status and the times.",
   ),
   send_http_start_stop_client_event: accepted(
     true,
-    "An envelope for Loggregator of each attempt; the JSON access log has those that failed.",
+    "An event for Loggregator of each attempt is not sent; the JSON access log has those that failed.",
   ),
   route_latency_metric_muzzle_duration: honoured(
     duration,

@@ -129,6 +129,9 @@ export class ExchangeRecord implements ExplainedLogRecord {
   get failedAttemptsTimeMs() {
     return this.#exchange.failedAttemptsTimeMs;
   }
+  get usesTls() {
+    return this.#exchange.client.usesTls;
+  }
   get endpointTags() {
     return this.#exchange.candidate?.endpoint.tags ?? NO_TAGS;
   }

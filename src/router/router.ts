@@ -10,7 +10,7 @@ import { createFormatter } from "./access-log-format.ts";
 import type { AccessLogStream } from "./access-log-stream.ts";
 import { createSyslogStream } from "./access-log-syslog.ts";
 import { AccessLogWriter, fileBatchSink, lineBatchSink, rotatingBatchSink } from "./access-log-writer.ts";
-import { createAppLogStream } from "./app-log-stream.ts";
+import { createLoggregatorStream } from "./loggregator-stream.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
 import { createCounters, type RouterCounters } from "./counters.ts";
@@ -303,7 +303,9 @@ class RouterPart implements HttpRouter {
     const onDrop = (lines: number) => this.#dropLogLines(lines);
     const streams = [
       syslog === null ? null : createSyslogStream(config, { settings: syslog, clock, log, onDrop }),
-      loggregator === null ? null : createAppLogStream(config, { settings: loggregator, clock, log, onDrop }),
+      loggregator === null
+        ? null
+        : createLoggregatorStream(config, { settings: loggregator, clock, log, onDrop }),
     ].filter((stream) => stream !== null);
     return streams.length === 0 ? null : streams;
   }

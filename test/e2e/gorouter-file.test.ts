@@ -387,7 +387,6 @@ test("a deployment's file with every key of gorouter's is taken as it is, and se
 const WITHOUT_EFFECT = [
   "debug_addr",
   "enable_envelope_v1_metrics",
-  "send_http_start_stop_server_event",
   "send_http_start_stop_client_event",
 ];
 

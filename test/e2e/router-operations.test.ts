@@ -140,8 +140,11 @@ test("two workers have one /varz, one access log and one stream", { timeout: 120
   const idOf = (json: string) => (JSON.parse(json) as Record<string, string>)["vcap_request_id"];
   assert.deepEqual(new Set(streamed.map((line) => idOf(message.exec(line)?.[1] ?? "{}"))), requestIds);
 
-  const envelopes = await agent.lines(REQUESTS);
-  assert.ok(envelopes.every((envelope) => envelope.includes(APP) && envelope.includes("RTR")));
+  const envelopes = await agent.lines(2 * REQUESTS);
+  const ofLog = envelopes.filter((envelope) => envelope.includes("RTR"));
+  assert.ok(ofLog.every((envelope) => envelope.includes(APP)));
+  const ofRequests = envelopes.filter((envelope) => envelope.includes(`http://${HOST}/`));
+  assert.deepEqual([ofLog.length, ofRequests.length], [REQUESTS, REQUESTS]);
 
   // Rotated from outside, while the configuration file is broken: that is no reason to write to the old file for ever.
   const file = (name: string) => readFileSync(join(router.folder, name), "utf8").split("\n").slice(0, -1);

@@ -5,7 +5,7 @@ import { test, type TestContext } from "node:test";
 import { createManualClock, silentLogger } from "../kernel/index.ts";
 import { logRecord } from "./access-log-samples.ts";
 import type { ExplainedLogRecord } from "./access-record.ts";
-import { createAppLogStream } from "./app-log-stream.ts";
+import { createLoggregatorStream } from "./loggregator-stream.ts";
 
 const CONFIG = { accessLogFormat: "classic", accessLogOptions: {} } as const;
 
@@ -39,7 +39,7 @@ const shown = (value: bigint | Buffer | undefined) =>
   Buffer.isBuffer(value) ? value.toString("latin1") : value;
 const textsOf = (message: Buffer) => fieldsOf(message).map(([field, value]) => [field, shown(value)]);
 
-async function startAgent(t: TestContext) {
+async function startAgent(t: TestContext, sendsHttpEvents = false) {
   const socket = createSocket("udp4");
   const received: Buffer[] = [];
   let wake = () => {};
@@ -51,8 +51,8 @@ async function startAgent(t: TestContext) {
   await once(socket, "listening");
   t.after(() => socket.close());
   let dropped = 0;
-  const stream = createAppLogStream(CONFIG, {
-    settings: { host: "127.0.0.1", port: socket.address().port, index: 3 },
+  const stream = createLoggregatorStream(CONFIG, {
+    settings: { host: "127.0.0.1", port: socket.address().port, index: 3, sendsHttpEvents },
     clock: createManualClock(),
     log: silentLogger,
     onDrop: (lines) => {
@@ -133,4 +133,79 @@ test("a line that no datagram holds is cut, and an envelope that is too long for
   agent.add("x".repeat(70_000), { target: `/${"a".repeat(70_000)}` });
   const envelope = (await agent.next()).toString("latin1");
   assert.match(envelope, /\.\.\.REQUEST-URI-TOO-LONG-TO-LOG--TRUNCATED HTTP\/1\.1/);
+});
+
+/** `f47ac10b-58cc-4372-a567-0e02b2c3d479`, the example of uuid.proto. */
+const UUID = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
+const UUID_FIELDS = [
+  [1, 0x7243cc580bc17af4n],
+  [2, 0x79d4c3b2020e67a5n],
+];
+
+test("of each request there is an event with its app, its status and its times", async (t) => {
+  const agent = await startAgent(t, true);
+  const startedAtMs = Date.parse("2025-12-31T23:59:58Z");
+  agent.add("a line", {
+    startedAtMs,
+    responseTimeMs: 1_500,
+    requestId: UUID,
+    method: "PATCH",
+    target: "/cart?secret=1",
+    userAgent: "\xc3\xa9",
+    forwardedFor: "10.0.0.9, 10.0.0.10",
+    appGuid: UUID,
+    instanceIndex: "3",
+  });
+  const [, type, , event, tag] = fieldsOf(await agent.next());
+  assert.deepEqual(type, [2, 4n]);
+  assert.equal(event?.[0], 7);
+  const fields = fieldsOf(event?.[1] as Buffer);
+  const uuids = fields.filter(([field]) => field === 3 || field === 12);
+  assert.deepEqual(
+    uuids.map(([field, uuid]) => [field, fieldsOf(uuid as Buffer)]),
+    [
+      [3, UUID_FIELDS],
+      [12, UUID_FIELDS],
+    ],
+  );
+  const startedAtNs = BigInt(startedAtMs) * 1_000_000n;
+  assert.deepEqual(
+    fields.filter((field) => !uuids.includes(field)).map(([field, value]) => [field, shown(value)]),
+    [
+      [1, startedAtNs],
+      [2, startedAtNs + 1_500_000_000n],
+      [4, 2n],
+      [5, 26n],
+      [6, "https://shop.example.com/cart"],
+      [7, "10.0.0.9:51842"],
+      [8, "\xc3\xa9"],
+      [9, 200n],
+      [10, 51n],
+      [13, 3n],
+      [14, "9a2f"],
+      [15, "10.0.0.9"],
+      [15, "10.0.0.10"],
+    ],
+  );
+  assert.equal(tag?.[0], 17);
+  assert.match((await agent.next()).toString(), /a line/);
+});
+
+test("what a request has nothing of is not in its event, and a method without a number is said to be GET", async (t) => {
+  const agent = await startAgent(t, true);
+  agent.add("a line", {
+    appGuid: "",
+    instanceIndex: "",
+    instanceId: "",
+    forwardedFor: "",
+    method: "PURGE",
+    status: 404,
+  });
+  const [, , , event] = fieldsOf(await agent.next());
+  const fields = fieldsOf(event?.[1] as Buffer);
+  assert.deepEqual(
+    fields.map(([field]) => field),
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
+  );
+  assert.deepEqual([fields[4]?.[1], fields[8]?.[1]], [1n, 404n]);
 });
