@@ -133,8 +133,9 @@ export function createStatusServer(given: {
   }
 
   async function answerVarz(response: ServerResponse): Promise<void> {
+    if (given.varz === undefined) return answer(response, 404);
     try {
-      const page = JSON.stringify(await given.varz?.());
+      const page = JSON.stringify(await given.varz());
       response.setHeader("Content-Type", "application/json");
       return answer(response, 200, `${page}\n`);
     } catch (error) {

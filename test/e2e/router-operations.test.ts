@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -197,4 +197,39 @@ logging: {level: info}
   router.signals.emit("SIGTERM");
   assert.equal(await router.exit, 0);
   assert.equal(existsSync(pidFile), false);
+});
+
+const rotating = (file: string) => `
+port: 0
+viaduct: {host: 127.0.0.1, access_log_max_bytes: 1000, access_log_old_files: 50}
+status: {host: 127.0.0.1, port: 0, routes: {port: 0}}
+nats: {hosts: []}
+access_log: {file: ${file}}
+logging: {level: info}
+`;
+
+test("a router that is told a size puts its access log aside by itself, and loses no line", async (t) => {
+  const router = startGorouter(t, (folder) => rotating(join(folder, "access.log")));
+  const port = Number((await router.started()).data["port"]);
+  const requestIds = new Set<string>();
+  const firstFile = join(router.folder, "access.log.1");
+  while (!existsSync(firstFile)) requestIds.add((await ask(port)).requestId);
+  requestIds.add((await ask(port)).requestId);
+  router.signals.emit("SIGTERM");
+  assert.equal(await router.exit, 0);
+  const files = readdirSync(router.folder).filter((name) => name.startsWith("access.log"));
+  const lines = files.flatMap((name) =>
+    readFileSync(join(router.folder, name), "utf8").split("\n").slice(0, -1),
+  );
+  assert.equal(lines.length, requestIds.size);
+  for (const line of lines) {
+    assert.ok(requestIds.has(/ vcap_request_id:"([^"]+)"/.exec(line)?.[1] ?? ""), line);
+  }
+  assert.ok(readFileSync(firstFile).length >= 1_000);
+});
+
+test("an access log that cannot be written keeps the router from starting, whoever rotates it", async (t) => {
+  const router = startGorouter(t, rotating("/nowhere/access.log"));
+  assert.equal(await router.exit, 1);
+  assert.match(String(router.log.lines.at(-1)?.data["error"]), /\/nowhere\/access\.log cannot be opened/);
 });
