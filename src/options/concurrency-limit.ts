@@ -72,6 +72,7 @@ export default defineOption({
     const gate = keep(() => new Gate(limits));
     gate.limits = limits;
     return {
+      foresee: ({ host }) => (gate.isFull ? concurrencyLimitReached({ host }) : null),
       admit(exchange) {
         const { host } = exchange;
         const place = gate.ask(clientKey(exchange.clientAddress));

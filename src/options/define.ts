@@ -64,6 +64,9 @@ export type Admission =
       readonly begin: (goOn: (refusal?: ViaductError) => void) => void;
     };
 
+/** What is known of a request that nobody has made. */
+export type Foreseen = Pick<ExchangeView, "host" | "target" | "isHttps">;
+
 /** What is done to header lines on their way through, compiled. */
 export interface HeaderRules {
   /** Lower case: lines of these names end at the router. */
@@ -149,6 +152,11 @@ export interface OptionHooks {
    * client. Not asked again when a request comes back from its route service.
    */
   readonly admit?: (exchange: ExchangeView) => Admission | null;
+  /**
+   * For `viaduct explain`: what `admit` would do now to a request of which no more is known; null when that is nothing, or
+   * depends on more. Changes nothing.
+   */
+  readonly foresee?: (asked: Foreseen) => ViaductError | Extract<Admission, { kind: "answer" }> | null;
   /** Once per exchange, just before the head is written for the first attempt: may change `exchange.target`. */
   readonly prepareRequest?: (exchange: ExchangeView) => void;
   /** The request, body included, has been sent. */

@@ -41,6 +41,10 @@ export class Gate {
   get waiting(): number {
     return this.#waiting;
   }
+  /** A client that nobody knows would be refused, or displace somebody. */
+  get isFull(): boolean {
+    return this.#inside >= this.limits.inside && this.#waiting >= this.limits.waiting;
+  }
 
   /** @returns a place that is inside or waits, to be given back once; null when there is none */
   ask(client: string): Place | null {

@@ -1,5 +1,5 @@
 import { Type } from "typebox";
-import { defineOption } from "./define.ts";
+import { defineOption, type Foreseen } from "./define.ts";
 
 /** Sends clients that come without TLS to the same place with it. */
 export default defineOption({
@@ -19,13 +19,13 @@ export default defineOption({
   ],
   refusal: "Https redirect must be one of '301, 308'",
   explain: (status) => `requests by http get ${status} to https`,
-  hooks: (status) => ({
-    admit(exchange) {
-      if (exchange.isHttps) return null;
+  hooks(status) {
+    const redirect = ({ isHttps, host, target }: Foreseen) => {
+      if (isHttps) return null;
       // Host and target have passed the parser: no byte of theirs can end the line.
-      const path = exchange.target === "*" ? "/" : exchange.target;
-      const headers = { Location: `https://${exchange.host}${path}` };
-      return { kind: "answer", status, headers, body: "" };
-    },
-  }),
+      const headers = { Location: `https://${host}${target === "*" ? "/" : target}` };
+      return { kind: "answer", status, headers, body: "" } as const;
+    };
+    return { admit: redirect, foresee: redirect };
+  },
 });

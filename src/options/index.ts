@@ -91,6 +91,7 @@ export type {
   Admission,
   AnyOption,
   ExchangeView,
+  Foreseen,
   HeaderRules,
   OperatorLimits,
   OperatorSettings,

@@ -57,6 +57,7 @@ export default defineOption({
     const header = name?.toLowerCase() ?? "";
     const expected = digest(secret);
     return {
+      foresee: ({ host }) => routeInMaintenance({ host }),
       admit(exchange) {
         const given = name === null ? undefined : exchange.requestHeader(header);
         // Digests are of one length, and say nothing of how far a guess is right.

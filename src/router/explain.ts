@@ -12,7 +12,7 @@ import {
   routeServiceUnsupported,
   unknownRoute,
 } from "../kernel/errors/router.ts";
-import type { ViaductError } from "../kernel/index.ts";
+import { ViaductError } from "../kernel/index.ts";
 import { findOption, honourOptions, type OptionProblem } from "../options/index.ts";
 import type { Route } from "../table/index.ts";
 import type { RouterContext } from "./context.ts";
@@ -98,7 +98,7 @@ export async function explain(router: RouterContext, { url, method }: Question):
     ignoredOptions: problems,
     endpoints:
       route?.attachment.candidates.map((candidate) => endpointOf(router, route.attachment, candidate)) ?? [],
-    now: outcome(router, route, rawHost, method),
+    now: outcome(router, route, rawHost, { url, method }),
   };
 }
 
@@ -218,16 +218,38 @@ function outcome(
   router: RouterContext,
   route: Route<RouteProgram> | null,
   rawHost: string,
-  method: string,
+  question: Question,
 ): Explanation["now"] {
   if (rawHost === "") return refusal(emptyHost({}));
   if (route === null) return refusal(unknownRoute({ host: rawHost }));
+  const closed = optionOutcome(router, route.attachment, question);
+  if (closed !== null) return closed;
   if (route.routeServiceUrl !== null) return serviceOutcome(router, route.attachment);
   const { candidates } = route.attachment;
   if (candidates.length === 0) return refusal(noEndpoints({ host: rawHost }));
   if (candidates.every(({ load }) => isFull(route.attachment, load)))
     return refusal(connectionLimitReached({ host: rawHost }));
-  return { status: null, routerError: "", text: handOver(router, route.attachment, method) };
+  return { status: null, routerError: "", text: handOver(router, route.attachment, question.method) };
+}
+
+/** What an option of the route would answer in the app's place. */
+function optionOutcome(
+  { config }: RouterContext,
+  { foresee }: RouteProgram,
+  { url }: Question,
+): Explanation["now"] | null {
+  const { host, path: target } = splitUrl(url);
+  // Who leaves the scheme out need not be told of the other one.
+  const isHttps = config.forceForwardedProtoHttps || !/^http:/i.test(url);
+  for (const hook of foresee) {
+    const foreseen = hook({ host, target, isHttps });
+    if (foreseen === null) continue;
+    if (foreseen instanceof ViaductError) return refusal(foreseen);
+    const { status, headers } = foreseen;
+    const to = headers["Location"] === undefined ? "" : `, which leads to ${headers["Location"]}`;
+    return { status, routerError: "", text: `the route answers itself${to}` };
+  }
+  return null;
 }
 
 function serviceOutcome({ routeServices }: RouterContext, { service }: RouteProgram): Explanation["now"] {

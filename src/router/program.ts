@@ -56,6 +56,7 @@ export interface RouteProgram {
   /** Limits, retries and header rules; null for most routes. */
   readonly rules: RouteRules | null;
   readonly admit: readonly Hook<"admit">[];
+  readonly foresee: readonly Hook<"foresee">[];
   readonly prepareRequest: readonly Hook<"prepareRequest">[];
   readonly requestSent: readonly Hook<"requestSent">[];
   readonly responseHead: readonly Hook<"responseHead">[];
@@ -136,6 +137,7 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
       kept: kept.size === 0 ? null : kept,
       rules: hooks.length === 0 ? null : compileRules(hooks, previous?.rules ?? null),
       admit: hooksOf(hooks, "admit"),
+      foresee: hooksOf(hooks, "foresee"),
       prepareRequest: hooksOf(hooks, "prepareRequest"),
       requestSent: hooksOf(hooks, "requestSent"),
       responseHead: hooksOf(hooks, "responseHead"),

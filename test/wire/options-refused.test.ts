@@ -146,10 +146,12 @@ script(
       const rest = { [probe]: "set X-Rest: honoured" };
       router.map({ uri: URI, ports: [endpoint.port], options: { [name]: value, ...rest } });
       const told = router.log.filter(({ message }) => message === "route options ignored").at(-1);
+      const problems = (told?.["problems"] ?? []) as readonly {
+        readonly key: string;
+        readonly value: unknown;
+      }[];
       assert.deepEqual(
-        (told?.["problems"] as readonly { readonly key: string; readonly value: unknown }[])
-          .filter((problem) => problem.key === name)
-          .map((problem) => problem.value),
+        problems.filter(({ key }) => key === name).map((problem) => problem.value),
         [value],
       );
       assert.deepEqual(told?.["inForce"], rest);

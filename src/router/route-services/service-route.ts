@@ -66,6 +66,7 @@ export function bindService(
     kept: null,
     rules: null,
     admit: [],
+    foresee: [],
     prepareRequest: [],
     requestSent: [],
     responseHead: [],
