@@ -233,6 +233,33 @@ test("PostgreSQL", async (t) => {
     assert.notEqual(changed.headers["etag"], made.headers["etag"]);
   });
 
+  await t.test("of two replicas that want the last instance of a quota, one gets it", async (t) => {
+    const location: StoreLocation = { kind: "postgres", url: await postgres.newDatabase() };
+    const one = await startApi(t, { location });
+    const two = await startApi(t, { location });
+    const inSpace = { space: { data: { guid: one.space } } };
+    const lifecycle = { type: "local", data: { directory: "/tmp" } };
+    const names = ["a", "b", "c", "d"];
+    const apps = await Promise.all(
+      names.map((name) => one.create("/v3/apps", { name, lifecycle, relationships: inSpace })),
+    );
+    for (const app of apps) await one.patch(`/v3/processes/${app}`, { command: "run" });
+    await one.create("/v3/organization_quotas", {
+      name: "small",
+      apps: { total_instances: 2, total_memory_in_mb: 1_000_000, log_rate_limit_in_bytes_per_second: 0 },
+      relationships: { organizations: { data: [{ guid: one.organization }] } },
+    });
+    const quiet = { log_rate_limit_in_bytes_per_second: 0 };
+    for (const app of apps) await one.post(`/v3/processes/${app}/actions/scale`, quiet);
+    const replies = await Promise.all(
+      apps.map((app, i) => (i % 2 === 0 ? one : two).post(`/v3/apps/${app}/actions/start`)),
+    );
+    assert.equal(replies.filter((reply) => reply.status === 200).length, 2);
+    for (const refused of replies.filter((reply) => reply.status !== 200)) {
+      assert.deepEqual(refused.details, ["app_instance_limit app_instance_limit_exceeded"]);
+    }
+  });
+
   await t.test("of two replicas that create the same route at once, exactly one gets it", async (t) => {
     const location: StoreLocation = { kind: "postgres", url: await postgres.newDatabase() };
     const one = await startApi(t, { location });

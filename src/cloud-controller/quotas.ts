@@ -1,6 +1,6 @@
 /**
- * Quotas, as far as routes and private domains feel them: what an organization or a space may have at most. Counted
- * inside the transaction that adds one more, so that of two who want the last place one gets it.
+ * Quotas, as far as routes and private domains feel them: what an organization or a space may have at most. Looked at
+ * inside the transaction that adds one more, so that of two who want the last place one gets it. Apps: app-quotas.ts.
  */
 import { sql } from "kysely";
 import { decodeJson, type QuotaLimitsDocument, type RowOf } from "../store/index.ts";
@@ -89,7 +89,7 @@ export async function demandRoomForDomain(db: Writer, organizationGuid: string):
   refuse(`The number of private domains exceeds the quota for organization "${organization.name}"`);
 }
 
-async function limitsOf(db: Writer, quotaGuid: string | null): Promise<QuotaLimitsDocument> {
+export async function limitsOf(db: Writer, quotaGuid: string | null): Promise<QuotaLimitsDocument> {
   if (quotaGuid === null) return UNLIMITED;
   const quota = await db
     .selectFrom("quotas")

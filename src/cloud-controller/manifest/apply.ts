@@ -5,6 +5,7 @@
 import { newGuid } from "../../kernel/index.ts";
 import { notUnique } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowChange, type RowOf } from "../../store/index.ts";
+import { withinQuotas } from "../app-quotas.ts";
 import { insertBinding } from "../app-services.ts";
 import type { Context, Writer } from "../context.ts";
 import { DEFAULT_LIFECYCLE } from "../lifecycle.ts";
@@ -43,7 +44,9 @@ async function applyApp(db: Writer, news: News, place: Place, wanted: ManifestAp
     .executeTakeFirst();
   const app = existing ?? (await createApp(db, place, wanted));
   await updateApp(db, context, app, wanted);
-  for (const process of wanted.processes) await applyProcess(db, news, context, app, process);
+  await withinQuotas(db, app, async () => {
+    for (const process of wanted.processes) await applyProcess(db, news, context, app, process);
+  });
   await writeMetadata(db, "app", app.guid, wanted.metadata as MetadataInput | undefined);
   await applyRoutes(db, news, place, app, wanted);
   for (const service of wanted.services) await bindService(db, place, app, service);

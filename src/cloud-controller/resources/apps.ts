@@ -9,6 +9,7 @@ import {
 } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { setDroplet } from "../app-droplet.ts";
+import { withinQuotas } from "../app-quotas.ts";
 import { loadVcapServices } from "../app-services.ts";
 import { loadSystemEnvironment } from "../app-environment.ts";
 import type { Context, Writer } from "../context.ts";
@@ -154,8 +155,10 @@ async function startApp(call: Call<unknown>, app: RowOf<"apps">, isRestart: bool
     const problem = whyNotRunnable(current, processes, await currentDroplet(db, current), context.config);
     if (problem !== null) refuse(problem);
     if (current.state === "STARTED" && !isRestart) return;
-    await endDeployments(db, news, context, app.guid, "CANCELED");
-    await setState(context, db, app.guid, "STARTED");
+    await withinQuotas(db, current, async () => {
+      await endDeployments(db, news, context, app.guid, "CANCELED");
+      await setState(context, db, app.guid, "STARTED");
+    });
     for (const process of processes) await renewVersion(db, news, context, process);
   });
   context.appLog.say(app.guid, "API", `${isRestart ? "Restarted" : "Started"} app ${app.name}`);

@@ -4,6 +4,7 @@ import { newGuid } from "../../kernel/index.ts";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import { setDroplet } from "../app-droplet.ts";
+import { withinQuotas } from "../app-quotas.ts";
 import type { Context, Writer } from "../context.ts";
 import { beginDeployment, cancelDeployment, renewVersion } from "../deployment-steps.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
@@ -75,14 +76,11 @@ async function createDeployment(call: Call<Static<typeof CreateDeployment>>): Pr
     if (process === undefined) refuse("The app has no web process to deploy.");
     const previousDropletGuid = current.current_droplet_guid;
     const maxInFlight = body.options?.max_in_flight ?? 1;
-    await beginDeployment(db, news, context, {
-      guid,
-      app: updated,
-      previousDropletGuid,
-      process,
-      maxInFlight,
+    await withinQuotas(db, app, async () => {
+      const about = { guid, app: updated, previousDropletGuid, process, maxInFlight };
+      await beginDeployment(db, news, context, about);
+      if (current.state === "STOPPED") await startAtOnce(db, news, context, guid, processes);
     });
-    if (current.state === "STOPPED") await startAtOnce(db, news, context, guid, processes);
     await writeMetadata(db, "deployment", guid, body.metadata);
   });
   context.appLog.say(app.guid, "API", `Deploying app ${app.name}, some instances at a time`);

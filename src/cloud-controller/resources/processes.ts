@@ -4,6 +4,7 @@ import { type Static, Type } from "typebox";
 import type { ActualLrp } from "../../contracts/index.ts";
 import { badQueryParameter, resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type HealthCheckDocument, type RowOf } from "../../store/index.ts";
+import { withinQuotas } from "../app-quotas.ts";
 import type { Context } from "../context.ts";
 import { activeDeployment } from "../deployment-steps.ts";
 import { type Call, accepted, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
@@ -149,7 +150,8 @@ async function scaleProcess(
   process: RowOf<"processes">,
 ): Promise<void> {
   const { context, caller, body } = call;
-  await demandProcess(call, "app.operate", process);
+  const app = await findAppOf(context, process);
+  await demandApp(call, "app.operate", app);
   await demandFeature(context.store.db, caller, "app_scaling");
   await context.write(async (db, news) => {
     if ((await activeDeployment(db, process.guid)) !== null) {
@@ -162,11 +164,13 @@ async function scaleProcess(
       .where("guid", "=", process.guid)
       .executeTakeFirst();
     if (current === undefined) throw resourceNotFound({ resource: "Process" });
-    await db
-      .updateTable("processes")
-      .set({ ...body, updated_at: context.now() })
-      .where("guid", "=", process.guid)
-      .execute();
+    await withinQuotas(db, app, () =>
+      db
+        .updateTable("processes")
+        .set({ ...body, updated_at: context.now() })
+        .where("guid", "=", process.guid)
+        .execute(),
+    );
     news.process(current);
   });
 }
