@@ -384,11 +384,7 @@ test("a deployment's file with every key of gorouter's is taken as it is, and se
 });
 
 /** What the file above sets to something else than the default, and nothing here reads. */
-const WITHOUT_EFFECT = [
-  "debug_addr",
-  "enable_envelope_v1_metrics",
-  "send_http_start_stop_client_event",
-];
+const WITHOUT_EFFECT = ["debug_addr", "enable_envelope_v1_metrics", "send_http_start_stop_client_event"];
 
 // === the log ===
 

@@ -6,16 +6,14 @@ import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, renameSync } from "node:fs";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { inflateSync } from "node:zlib";
-import { connectNats, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
-import { createManualClock, silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { type Bus, SUBJECTS } from "../../src/bus/index.ts";
+import { createManualClock } from "../../src/kernel/index.ts";
 import { startGorouter } from "../support/gorouter.ts";
 import { startNats } from "../support/nats.ts";
-import { ask, HOST, spawnRouter } from "./router-processes.ts";
+import { ask, HOST, spawnRouter, startApp } from "./router-processes.ts";
 
 const APP = "11111111-2222-3333-4444-555555555555";
 const REQUESTS = 40;
@@ -29,40 +27,14 @@ interface VarzFacts {
   readonly tags: { readonly component: Readonly<Record<string, VarzFacts>> };
 }
 
-/** An app of a component that registers whenever a router asks, and a list of the active apps that routers told of. */
-async function startApp(t: TestContext, natsPort: number) {
-  const server = createServer((_request, response) => response.end("hello")).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => {
-    server.close();
-    server.closeAllConnections();
+/** The first list of active apps that has any. */
+function activeApps(bus: Bus): Promise<readonly string[]> {
+  return new Promise((resolve) => {
+    bus.subscribe(SUBJECTS.routerActiveApps, ({ data }) => {
+      const apps = JSON.parse(inflateSync(data).toString()) as readonly string[];
+      if (apps.length > 0) resolve(apps);
+    });
   });
-  const bus = await connectNats({
-    servers: [`127.0.0.1:${natsPort}`],
-    user: "",
-    pass: "",
-    name: "registrar",
-    pingIntervalMs: 20_000,
-    log: silentLogger,
-    clock: systemClock,
-  });
-  t.after(() => bus.close());
-  const { port } = server.address() as AddressInfo;
-  const message = encodeRegister({
-    host: "127.0.0.1",
-    port,
-    uris: [HOST],
-    app: APP,
-    tags: { component: "shop" },
-  });
-  bus.subscribe(SUBJECTS.routerStart, () => bus.publish(SUBJECTS.routerRegister, message));
-  const seen = Promise.withResolvers<readonly string[]>();
-  bus.subscribe(SUBJECTS.routerActiveApps, ({ data }) => {
-    const apps = JSON.parse(inflateSync(data).toString()) as readonly string[];
-    if (apps.length > 0) seen.resolve(apps);
-  });
-  await bus.flush();
-  return { activeApps: seen.promise };
 }
 
 async function startUdpServer(t: TestContext) {
@@ -92,7 +64,10 @@ async function waitUntil(isTrue: () => boolean): Promise<void> {
 test("two workers have one /varz, one access log and one stream", { timeout: 120_000 }, async (t) => {
   const nats = await startNats(t);
   if (nats === null) return;
-  const app = await startApp(t, nats.port);
+  const fields = { app: APP, tags: { component: "shop" } };
+  const { bus } = await startApp(t, nats.port, (_request, response) => response.end("hello"), fields);
+  const active = activeApps(bus);
+  await bus.flush();
   const [syslog, agent] = [await startUdpServer(t), await startUdpServer(t)];
   const settings = (folder: string) => ({
     index: 3,
@@ -133,7 +108,7 @@ test("two workers have one /varz, one access log and one stream", { timeout: 120
   assert.equal((await ask(health, { path: "/varz" })).status, 401);
   assert.equal((await ask(health, { path: "/healthz" })).body, "ok");
   assert.equal((await ask(health, { path: "/whatever" })).body, "ok\n");
-  assert.deepEqual(await app.activeApps, [APP]);
+  assert.deepEqual(await active, [APP]);
 
   const streamed = await syslog.lines(REQUESTS);
   const message = /^<14>1 \S+Z \S+ vcap\.gorouter \d+ - - (\{.*\})$/;

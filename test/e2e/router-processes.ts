@@ -75,8 +75,13 @@ async function end(child: ChildProcess): Promise<void> {
 
 // === the app ===
 
-/** An app, and a registrar that registers it whenever a router asks. */
-export async function startApp(t: TestContext, natsPort: number, answer: RequestListener) {
+/** An app, and a registrar that registers it, with these fields besides, whenever a router asks. */
+export async function startApp(
+  t: TestContext,
+  natsPort: number,
+  answer: RequestListener,
+  more: Partial<Parameters<typeof encodeRegister>[0]> = {},
+) {
   const connections = new Set<Socket>();
   const server = createServer(answer).listen(0, "127.0.0.1");
   server.keepAliveTimeout = 120_000;
@@ -96,11 +101,11 @@ export async function startApp(t: TestContext, natsPort: number, answer: Request
     clock: systemClock,
   });
   t.after(() => bus.close());
-  const fields = { host: "127.0.0.1", port: (server.address() as AddressInfo).port, uris: [HOST] };
+  const fields = { host: "127.0.0.1", port: (server.address() as AddressInfo).port, uris: [HOST], ...more };
   const register = () => bus.publish(SUBJECTS.routerRegister, encodeRegister(fields));
   bus.subscribe(SUBJECTS.routerStart, register);
   await bus.flush();
-  return { connections };
+  return { connections, bus };
 }
 
 // === clients ===
