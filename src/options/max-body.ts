@@ -10,8 +10,8 @@ export default defineOption({
   details:
     "A number with `B`, `KB`, `MB`, `GB` or `KiB`, `MiB`, `GiB`. A longer request gets 413: one that says its length before the app " +
     "sees anything of it, one that does not (chunked) when it has sent that much; then the app's connection is cut, and the " +
-    "client is answered, or cut off if the app has answered already. `0B` takes no body at all. What goes through a WebSocket " +
-    "is no body.",
+    "client is answered, or cut off if the app has answered already. A route service is not: there what it hands back counts. " +
+    "`0B` takes no body at all. What goes through a WebSocket is no body.",
   schema: Type.String({
     description: "a size with a unit, like `512KiB` or `10MB`",
     maxLength: 16,

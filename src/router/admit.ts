@@ -39,15 +39,16 @@ export function admit(exchange: Exchange): boolean {
     });
   }
   if (router.routeServices?.isStrict === true) checkStraySignature(exchange, router.routeServices);
-  if (program.candidates.length === 0)
-    return askOptions(exchange, program.admit, 0, () => refuseEmpty(exchange));
+  // Options were asked on the way to the service, when the client was the client and not the service.
+  const hooks = exchange.cameFromRouteService ? NO_HOOKS : program.admit;
+  if (program.candidates.length === 0) return askOptions(exchange, hooks, 0, () => refuseEmpty(exchange));
   exchange.candidates = restrict(exchange, program.candidates);
   const retry = program.rules?.retry ?? null;
   if (retry !== null) exchange.atEnd(retry.budget.enter());
-  // Options were asked on the way to the service, when the client was the client and not the service.
-  if (exchange.cameFromRouteService) return true;
-  return askOptions(exchange, program.admit, 0, goOn);
+  return askOptions(exchange, hooks, 0, goOn);
 }
+
+const NO_HOOKS: RouteProgram["admit"] = [];
 
 const goOn = () => true;
 

@@ -668,3 +668,37 @@ script("a route that gets a service between two attempts is not tried a second t
   assert.match(await client.message(), /^HTTP\/1\.1 502 /);
   assert.equal(endpoints.flatMap(({ connections }) => connections).length, 1);
 });
+
+script("options let a request in once: what its service hands back needs no second place", async (t) => {
+  const service = await startService(t);
+  if (service === null) return;
+  const endpoint = await startEndpoint(t);
+  const route = {
+    uri: HOST,
+    ports: [endpoint.port],
+    routeServiceUrl: service.url,
+    options: { "concurrency-limit": "1", "rate-limit": "2/h" },
+  };
+  const router = await startRouter(t, { config: service.config, routes: [route] });
+  const client = await router.connect();
+  const through = async () => {
+    client.send(GET);
+    const peer = await service.accept();
+    return { peer, lines: signedLines(await peer.message()) };
+  };
+  const first = await through();
+  assert.match(await ask(router, GET), /X-Cf-RouterError: concurrency_limit_reached\r\n/);
+  const returning = await router.connect();
+  returning.send(back(first.lines));
+  const upstream = await endpoint.accept();
+  await upstream.message();
+  upstream.send(OK);
+  assert.doesNotMatch(await returning.message(), /RateLimit/);
+  first.peer.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok");
+  await client.message();
+  // Nor when the app is gone meanwhile.
+  router.map({ ...route, ports: [] });
+  router.unmap(route);
+  assert.match(await ask(router, back(first.lines)), /X-Cf-RouterError: no_endpoints\r\n/);
+  assert.match(await ask(router, GET), /X-Cf-RouterError: rate_limit_exceeded\r\n/);
+});
