@@ -1,5 +1,6 @@
 // Looks for inputs that break what must hold for every one. `npm run fuzz -- --help` says how.
 import { parseArgs } from "node:util";
+import { apiTarget } from "../test/property/api-target.ts";
 import { fuzz, type FuzzTarget } from "../test/security/fuzz/fuzz.ts";
 import { createRouterTarget } from "../test/security/fuzz/router-target.ts";
 import { TARGETS } from "../test/security/fuzz/targets.ts";
@@ -11,7 +12,7 @@ Usage: npm run fuzz -- [flags]
   --seconds N    for all targets together (default 60)
   --seed N       of the first try; every further try has the next number (default: the time)
   --runs N       at most so many tries per target (default: as many as there is time for)
-  --target NAME  one of ${TARGETS.map(({ name }) => name).join(", ")}, router (default: all)
+  --target NAME  one of ${TARGETS.map(({ name }) => name).join(", ")}, api, router (default: all)
   -h, --help     show this text
 
 A finding prints its input and the command that shows it again. Make it a test.
@@ -35,7 +36,7 @@ async function main(): Promise<number> {
   }
   const router = await createRouterTarget();
   try {
-    const all: readonly FuzzTarget[] = [...TARGETS, router];
+    const all: readonly FuzzTarget[] = [...TARGETS, apiTarget, router];
     const targets = all.filter(({ name }) => values.target === "" || name === values.target);
     const [seed, seconds, runs] = [values.seed, values.seconds, values.runs].map(Number) as [
       number,

@@ -336,3 +336,26 @@ test("the log says who asked for a change and what became of it, and nothing tha
   ]);
   assert.doesNotMatch(lines.join(""), /secret/);
 });
+
+test("a path that cannot be decoded, or is too long to be a name, is an unknown request like any other", async (t) => {
+  const api = await startApi(t);
+  for (const url of ["/v3/routes/%zz", `/v3/routes/${"x".repeat(2_000)}`]) {
+    const reply = await api.get(url);
+    assert.equal(reply.status, 404, url);
+    assert.deepEqual(reply.body, {
+      errors: [{ code: 10_000, title: "CF-NotFound", detail: "Unknown request" }],
+    });
+  }
+});
+
+test("a crowd of unknown fields is refused like a single one, and none of them becomes a column", async (t) => {
+  const api = await startApi(t);
+  const inSpace = { space: { data: { guid: api.space } } };
+  const app = await api.create("/v3/apps", { name: "shop", relationships: inSpace });
+  const columns = ["app_guid", "type", "command", "health_check", "version", "ports", "created_at", "guid"];
+  const crowd = Object.fromEntries(columns.map((name) => [name, "mine"]));
+  const reply = await api.post(`/v3/processes/${app}/actions/scale`, { instances: 2, ...crowd });
+  assert.equal(reply.status, 422);
+  assert.deepEqual(reply.details, [`Unknown field(s): '${columns.join("', '")}'`]);
+  assert.equal((await api.get(`/v3/processes/${app}`)).body.instances, 1);
+});

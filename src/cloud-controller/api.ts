@@ -41,11 +41,13 @@ export interface CloudControllerDeps extends ContextOptions {
 /** The whole API, not listening: for `inject`, or for `listen` of room `http`. */
 export function buildCloudController(deps: CloudControllerDeps): HttpApi {
   const context = createContext(deps);
-  const api = createHttpApi();
+  const notFound = (request: FastifyRequest, reply: FastifyReply) =>
+    answerError(unknownRequest({}), request, reply, context);
+  const api = createHttpApi({ onUnreadablePath: notFound });
   takeEveryBody(api);
   api.addHook("onResponse", async (request, reply) => noteChange(request, reply, context.log));
   api.setErrorHandler((error, request, reply) => answerError(error, request, reply, context));
-  api.setNotFoundHandler((request, reply) => answerError(unknownRequest({}), request, reply, context));
+  api.setNotFoundHandler(notFound);
   for (const endpoint of endpoints) register(api, endpoint, context, deps.verifier);
   let document: object | undefined;
   api.get("/v3/openapi.json", async () => (document ??= describeApi(endpoints, context.externalUrl())));

@@ -87,3 +87,19 @@ test("a key that every object inherits is still unknown", async () => {
     "Unknown field(s): '__proto__', 'constructor'",
   ]);
 });
+
+test("any number of unknown keys is refused", async () => {
+  for (const count of [1, 7, 8, 9, 100, 400, 600, 5_000]) {
+    const surplus = Array.from({ length: count }, (_, i) => `key${i}`);
+    const problems = await problemsOf(Body, {
+      name: "shop",
+      ...Object.fromEntries(surplus.map((key) => [key, 1])),
+    });
+    const listed = `Unknown field(s): '${surplus.join("', '")}'`;
+    assert.deepEqual(
+      problems,
+      [count < 500 ? listed : "The request has too many unknown fields"],
+      `${count}`,
+    );
+  }
+});

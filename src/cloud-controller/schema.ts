@@ -65,6 +65,9 @@ interface SchemaError {
   readonly params: object;
 }
 
+/** As many as the checker gathers; 8, if nobody says otherwise. */
+const MAX_ERRORS = 500;
+
 const compiled = new WeakMap<TSchema, Validator>();
 
 /**
@@ -74,13 +77,19 @@ const compiled = new WeakMap<TSchema, Validator>();
 export async function problemsOf(schema: TSchema, value: unknown): Promise<string[]> {
   let validator = compiled.get(schema);
   if (validator === undefined) {
-    const { Compile } = await import("typebox/schema");
+    const [{ Compile }, { Settings }] = await Promise.all([
+      import("typebox/schema"),
+      import("typebox/system"),
+    ]);
+    Settings.Set({ maxErrors: MAX_ERRORS });
     validator = Compile(schema) as unknown as Validator;
     compiled.set(schema, validator);
   }
   const [isValid, errors] = validator.Errors(value);
   if (isValid) return [];
-  return [...new Set(errors.flatMap((error) => sentences(schema, value, error)))];
+  const problems = new Set(errors.flatMap((error) => sentences(schema, value, error)));
+  // What is wrong is never nothing: with more surplus keys than are counted, there is no error that names them all.
+  return problems.size > 0 ? [...problems] : ["The request has too many unknown fields"];
 }
 
 function sentences(schema: TSchema, value: unknown, error: SchemaError): string[] {

@@ -106,7 +106,10 @@ export interface TestApiOptions {
   readonly log?: Logger;
 }
 
-export async function startApi(t: TestContext, options: TestApiOptions = {}): Promise<TestApi> {
+export async function startApi(
+  t: Pick<TestContext, "after">,
+  options: TestApiOptions = {},
+): Promise<TestApi> {
   const clock = createManualClock(Date.parse("2025-12-31T23:59:59Z"));
   const log = options.log ?? silentLogger;
   const folder = await mkdtemp(join(tmpdir(), "viaduct-cloud-controller-"));

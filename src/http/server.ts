@@ -1,6 +1,12 @@
 import type { AddressInfo } from "node:net";
 import type { TypeBoxTypeProvider } from "@fastify/type-provider-typebox";
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from "fastify";
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type RawServerDefault,
+} from "fastify";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type ListenAddress, listenError } from "../kernel/index.ts";
 
@@ -15,9 +21,18 @@ export type HttpApi = FastifyInstance<
 /** Bodies of control-plane calls are small; uploads raise the limit on their own route. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
 
+export interface HttpApiOptions {
+  /** Answers where no handler is even looked for: a path that cannot be decoded, or a piece of it that is too long. */
+  readonly onUnreadablePath?: (request: FastifyRequest, reply: FastifyReply) => void;
+}
+
 /** A new, not listening API: test it with `inject`, or hand it to {@link listen}. */
-export function createHttpApi(): HttpApi {
+export function createHttpApi({ onUnreadablePath }: HttpApiOptions = {}): HttpApi {
   return fastify({
+    ...(onUnreadablePath !== undefined && {
+      frameworkErrors: (_error: Error, request: FastifyRequest, reply: FastifyReply) =>
+        onUnreadablePath(request, reply),
+    }),
     logger: false,
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: true,
