@@ -480,7 +480,7 @@ export const GOROUTER_KEYS = {
   "logging.extra_access_log_fields": honoured(
     texts,
     [],
-    "Further fields of an access-log line, in this order.",
+    "Further fields of an access-log line, in this order; as JSON it has them all.",
   ),
   extra_headers_to_log: honoured(texts, [], "Request headers at the end of an access-log line."),
   "tracing.enable_zipkin": honoured(boolean, false, "B3 headers towards endpoints."),
