@@ -7,7 +7,7 @@ import { sql } from "kysely";
 import { unprocessable } from "../kernel/errors/cloud-controller.ts";
 import type { QuotaLimitsDocument } from "../store/index.ts";
 import type { Condition } from "./condition.ts";
-import type { Writer } from "./context.ts";
+import type { Database, Writer } from "./context.ts";
 import { limitsOf } from "./quotas.ts";
 
 type AppLimits = QuotaLimitsDocument["apps"];
@@ -109,7 +109,7 @@ async function limitedPlaces(db: Writer, spaceGuid: string): Promise<readonly Pl
 }
 
 /** @param apps  A condition on rows of `apps`. While a version replaces another, the instances of both are there. */
-export async function usageOf(db: Writer, apps: Condition): Promise<AppUsage> {
+export async function usageOf(db: Database, apps: Condition): Promise<AppUsage> {
   // Not as integers: the largest numbers there may be, multiplied, are none any more.
   const number = (of: string) => sql`cast(${sql.ref(of)} as double precision)`;
   const instances = sql`coalesce(${number("deployments.previous_instances")} +
@@ -142,7 +142,7 @@ export async function usageOf(db: Writer, apps: Condition): Promise<AppUsage> {
   };
 }
 
-async function largestInstance(db: Writer, apps: Condition): Promise<number> {
+async function largestInstance(db: Database, apps: Condition): Promise<number> {
   const row = await db
     .selectFrom("processes")
     .innerJoin("apps", "apps.guid", "processes.app_guid")

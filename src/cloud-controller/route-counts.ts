@@ -5,7 +5,7 @@
 import { sql } from "kysely";
 import type { RowOf } from "../store/index.ts";
 import type { Condition } from "./condition.ts";
-import type { Writer } from "./context.ts";
+import type { Database, Writer } from "./context.ts";
 
 type Counted = Pick<RowOf<"routes">, "space_guid" | "protocol">;
 
@@ -38,7 +38,7 @@ export async function uncountRoutes(db: Writer, guids: readonly string[]): Promi
 
 /** @param spaces  A condition on `space_guid`. */
 export async function totalRoutes(
-  db: Writer,
+  db: Database,
   spaces: Condition,
   protocol?: RowOf<"routes">["protocol"],
 ): Promise<number> {

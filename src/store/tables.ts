@@ -197,6 +197,20 @@ export interface HealthCheckDocument {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** What is switched on or off for an app; without a row it is as it is by default. */
+export interface AppFeaturesTable {
+  app_guid: string;
+  name: string;
+  enabled: Flag;
+}
+
+/** Variables of every app. */
+export interface EnvironmentGroupsTable {
+  name: "running" | "staging";
+  variables: JsonText<Readonly<Record<string, string>>>;
+  updated_at: Timestamp;
+}
+
 export interface PackagesTable extends Row {
   app_guid: string;
   type: string;
@@ -402,6 +416,8 @@ export interface Tables {
   route_shares: RouteSharesTable;
   destinations: DestinationsTable;
   apps: AppsTable;
+  app_features: AppFeaturesTable;
+  environment_groups: EnvironmentGroupsTable;
   processes: ProcessesTable;
   packages: PackagesTable;
   droplets: DropletsTable;

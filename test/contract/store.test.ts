@@ -989,6 +989,8 @@ const FULL_ROWS = {
     tags: encodeJson([]),
   },
   route_counts: { space_guid: "space", protocol: "http", total: 1 },
+  app_features: { app_guid: "app", name: "ssh", enabled: 0 },
+  environment_groups: { name: "running", variables: encodeJson({ REGION: "north" }), updated_at: NOW },
   service_credential_bindings: {
     ...row("credentials"),
     name: null,

@@ -15,6 +15,7 @@ import { loadSystemEnvironment } from "../app-environment.ts";
 import type { Context, Writer } from "../context.ts";
 import { deleteApps } from "../deletions.ts";
 import { endDeployments, renewVersion } from "../deployment-steps.ts";
+import { loadEnvironmentGroup } from "../environment-groups.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { asJob } from "../jobs.ts";
 import { checkLifecycle, currentDroplet, DEFAULT_LIFECYCLE, whyNotRunnable } from "../lifecycle.ts";
@@ -390,11 +391,12 @@ export const apps: readonly Endpoint[] = [
     handle: async (call) => {
       const app = await findApp(call);
       await demandEnvironment(call, app);
-      const servicesOf = await loadVcapServices(call.context.store.db, [app.guid]);
-      const system = await loadSystemEnvironment(call.context.store.db, call.context, app);
+      const { db } = call.context.store;
+      const servicesOf = await loadVcapServices(db, [app.guid]);
+      const system = await loadSystemEnvironment(db, call.context, app);
       return ok({
-        staging_env_json: {},
-        running_env_json: {},
+        staging_env_json: (await loadEnvironmentGroup(db, "staging")).variables,
+        running_env_json: (await loadEnvironmentGroup(db, "running")).variables,
         environment_variables: decodeJson(app.environment),
         system_env_json: { VCAP_SERVICES: servicesOf(app.guid) },
         application_env_json: { VCAP_APPLICATION: system },

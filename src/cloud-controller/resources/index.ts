@@ -1,11 +1,13 @@
 /** Every resource of the API. A new one is a file beside this one and a line here. */
 import type { Endpoint } from "../endpoint.ts";
+import { appFeatures } from "./app-features.ts";
 import { apps } from "./apps.ts";
 import { builds } from "./builds.ts";
 import { deployments } from "./deployments.ts";
 import { destinations } from "./destinations.ts";
 import { domains } from "./domains.ts";
 import { droplets } from "./droplets.ts";
+import { environmentGroups } from "./environment-groups.ts";
 import { featureFlags } from "./feature-flags.ts";
 import { isolationSegments } from "./isolation-segments.ts";
 import { info } from "./info.ts";
@@ -23,8 +25,10 @@ import { routes } from "./routes.ts";
 import { serviceCredentialBindings } from "./service-credential-bindings.ts";
 import { serviceInstances } from "./service-instances.ts";
 import { serviceRouteBindings } from "./service-route-bindings.ts";
+import { serviceSharing } from "./service-sharing.ts";
 import { spaceQuotas } from "./space-quotas.ts";
 import { spaces } from "./spaces.ts";
+import { usageSummaries } from "./usage-summaries.ts";
 import { users } from "./users.ts";
 import { viaduct } from "./viaduct.ts";
 
@@ -34,6 +38,7 @@ export const endpoints: readonly Endpoint[] = [
   ...spaces,
   ...organizationQuotas,
   ...spaceQuotas,
+  ...usageSummaries,
   ...isolationSegments,
   ...roles,
   ...users,
@@ -42,9 +47,11 @@ export const endpoints: readonly Endpoint[] = [
   ...routeSharing,
   ...destinations,
   ...serviceInstances,
+  ...serviceSharing,
   ...serviceCredentialBindings,
   ...serviceRouteBindings,
   ...apps,
+  ...appFeatures,
   ...processes,
   ...packages,
   ...builds,
@@ -54,6 +61,7 @@ export const endpoints: readonly Endpoint[] = [
   ...logs,
   ...jobs,
   ...featureFlags,
+  ...environmentGroups,
   ...outsideRouting,
   ...viaduct,
 ];

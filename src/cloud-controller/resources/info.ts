@@ -14,6 +14,7 @@ const COLLECTIONS = [
   "deployments",
   "domains",
   "droplets",
+  "environment_variable_groups",
   "feature_flags",
   "isolation_segments",
   "jobs",

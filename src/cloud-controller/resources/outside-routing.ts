@@ -181,25 +181,6 @@ async function ofProcess(call: Call, guid: string): Promise<unknown> {
 
 // --- single things ---
 
-const GROUPS = ["running", "staging"];
-
-const variables = defineEndpoint({
-  method: "GET",
-  path: "/v3/environment_variable_groups/:name",
-  summary: "Shows variables that every app gets: none.",
-  access: "read",
-  handle: async ({ context, params }) => {
-    const { name = "" } = params;
-    if (!GROUPS.includes(name)) throw resourceNotFound({ resource: "Environment variable group" });
-    return ok({
-      name,
-      var: {},
-      updated_at: null,
-      links: { self: link(context, `/v3/environment_variable_groups/${name}`) },
-    });
-  },
-});
-
 const SSH = { name: "ssh", description: "Enable SSHing into apps in the space.", enabled: false };
 
 const spaceFeatures: readonly Endpoint[] = [
@@ -234,6 +215,5 @@ export const outsideRouting: readonly Endpoint[] = [
   emptyBelow("/v3/apps/:guid/tasks", ["names", "states", "sequence_ids"], ofApp),
   emptyBelow("/v3/apps/:guid/sidecars", [], ofApp),
   emptyBelow("/v3/processes/:guid/sidecars", [], ofProcess),
-  variables,
   ...spaceFeatures,
 ];

@@ -301,17 +301,4 @@ export const serviceInstances: readonly Endpoint[] = [
       throw parametersNotSupported({ of: "instance" });
     },
   }),
-  defineEndpoint({
-    method: "GET",
-    path: "/v3/service_instances/:guid/relationships/shared_spaces",
-    summary:
-      "Lists the spaces a service instance is shared with: none, as user-provided ones cannot be shared.",
-    access: "read",
-    parameters: ["fields"],
-    handle: async (call) => {
-      const { guid } = await findInstance(call);
-      const self = link(call.context, `/v3/service_instances/${guid}/relationships/shared_spaces`);
-      return ok({ data: [], links: { self } });
-    },
-  }),
 ];

@@ -4,6 +4,7 @@ import type { DesiredLrp } from "../../contracts/index.ts";
 import { decodeJson, type HealthCheckDocument } from "../../store/index.ts";
 import { vcapApplication } from "../app-environment.ts";
 import type { Database } from "../context.ts";
+import { loadEnvironmentGroup } from "../environment-groups.ts";
 import { segmentName } from "../isolation-segments.ts";
 import { loadVcapServices } from "../app-services.ts";
 import { bitsOf } from "../app-droplet.ts";
@@ -62,6 +63,7 @@ export async function loadDesiredLrps(
     db,
     processGuids === null ? null : rows.map((row) => row.app_guid),
   );
+  const { variables: ofEveryApp } = await loadEnvironmentGroup(db, "running");
   const routesOf = await loadRoutes(db, processGuids === null ? null : rows.map((row) => row.app_guid));
   return rows.flatMap((row): DesiredLrp[] => {
     const local = localDirectory(row);
@@ -111,6 +113,7 @@ export async function loadDesiredLrps(
         ...(local === null && { ownCopy: true }),
         environment: {
           LANG: "en_US.UTF-8",
+          ...ofEveryApp,
           ...decodeJson(row.environment),
           VCAP_APPLICATION: JSON.stringify(about),
           VCAP_SERVICES: JSON.stringify(servicesOf(row.app_guid)),

@@ -4,6 +4,7 @@ import { isolationSegments } from "./0002-isolation-segments.ts";
 import { deployments } from "./0003-deployments.ts";
 import { serviceCredentialBindings } from "./0004-service-credential-bindings.ts";
 import { routeCounts } from "./0005-route-counts.ts";
+import { environmentGroups } from "./0006-environment-groups.ts";
 import type { Migration } from "./define.ts";
 
 export const migrations: readonly Migration[] = [
@@ -12,4 +13,5 @@ export const migrations: readonly Migration[] = [
   deployments,
   serviceCredentialBindings,
   routeCounts,
+  environmentGroups,
 ];
