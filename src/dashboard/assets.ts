@@ -30,6 +30,10 @@ const OWN_FILES: Readonly<Record<string, string>> = {
   "html.js": JAVASCRIPT,
   "state.js": JAVASCRIPT,
   "components.js": JAVASCRIPT,
+  "api.js": JAVASCRIPT,
+  "fields.js": JAVASCRIPT,
+  "option-fields.js": JAVASCRIPT,
+  "route-form.js": JAVASCRIPT,
 };
 
 /** Name in an `import` → where it is served. */

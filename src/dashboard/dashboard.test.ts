@@ -81,6 +81,7 @@ test("a route appears, is served, is reserved when its endpoint leaves, and goes
   });
   const row = page.locator('[data-route="shop.localhost/api"]');
   await row.getByText("active").waitFor();
+  assert.equal(await page.getByRole("button", { name: /Change|New route/ }).count(), 0, "without an API");
   assert.match(await row.innerText(), /shop\.localhost\/api[\s\S]*loadbalancing=hash[\s\S]*1 endpoint/);
   await row.getByRole("button", { name: "1 endpoint" }).click();
   await row.getByText("127.0.0.1:61000").waitFor();

@@ -46,8 +46,8 @@ const SECURITY_HEADERS = {
 
 export function createDashboard(options: DashboardOptions): Dashboard {
   const { config, reader, stats = () => null, checkLogin = null, log, clock } = options;
+  const changes = options.changes ? createChanges(options.changes, clock, log) : null;
   const gate = checkLogin === null ? null : createGate(checkLogin, clock);
-  const changes = options.changes == null ? null : createChanges(options.changes, clock, log);
   const own = createTable<null>({ attach: () => null });
   const events = createEvents({ routes: createLiveRoutes(options.table ?? own), clock, stats });
   let listener: HttpListener | null = null;

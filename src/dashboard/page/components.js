@@ -1,5 +1,7 @@
 // What the page looks like. Each component reads signals and is drawn again when they change.
+import { logOut, session } from "./api.js";
 import { html } from "./html.js";
+import { TaskDialog } from "./route-form.js";
 import {
   connection,
   currentPage,
@@ -7,6 +9,7 @@ import {
   feed,
   filter,
   fresh,
+  howToChange,
   linkOf,
   matching,
   pageCount,
@@ -14,6 +17,7 @@ import {
   PAGE_SIZE,
   stateFilter,
   table,
+  task,
   toggleExpanded,
   totals,
   traffic,
@@ -37,6 +41,7 @@ export function App() {
       <${RouteTable} />
       <${Pager} />
     </main>
+    <${TaskDialog} />
   `;
 }
 
@@ -46,6 +51,7 @@ function Header() {
   return html`
     <header>
       <h1><img src="./icon.svg" alt="" width="28" height="28" /> Viaduct</h1>
+      ${session.value !== null && html`<p class="user">${session.value.username}${howToChange.value === "after login" && html` <button type="button" onClick=${logOut}>Log out</button>`}</p>`}
       <p class="connection" role="status" data-state=${status}><span class="dot"></span>${text}</p>
     </header>
   `;
@@ -123,11 +129,12 @@ function Toolbar() {
         type="search"
         placeholder="host, path, app, address, option …  ( / )"
         autocomplete="off"
-        spellcheck="false"
+        spellcheck=${false}
         value=${filter.value}
         onInput=${type}
       />
       <output for="filter">${countText()}</output>
+      ${howToChange.value !== "not" && html`<button type="button" onClick=${() => (task.value = { kind: "create" })}>New route</button>`}
     </search>
   `;
 }
@@ -177,7 +184,7 @@ function RouteRows({ route }) {
         <th role="rowheader" scope="row" data-label="Route"><${RouteName} route=${route} /></th>
         <td role="cell" data-label="State"><span class="state"><span class="dot"></span>${route.state}</span></td>
         <td role="cell" data-label="App" class=${route.apps.length === 0 ? "nothing" : ""}>${route.apps.map((app) => html`<span class="app" key=${app} title=${app}>${app}</span>`)}</td>
-        <td role="cell" data-label="Options" class=${hasOptions(route) ? "" : "nothing"}><${Options} route=${route} /></td>
+        <td role="cell" data-label="Options" class=${hasOptions(route) || isChangeable(route) ? "" : "nothing"}><${Options} route=${route} /><${ChangeButton} route=${route} /></td>
         <td role="cell" data-label="Endpoints">
           <${EndpointsButton} route=${route} isExpanded=${isExpanded} detailsId=${detailsId} />
         </td>
@@ -205,6 +212,17 @@ function Options({ route }) {
     ${pairs.map(([key, value]) => html`<span class="option" key=${key}>${key}=<b>${String(value)}</b></span>`)}
     ${route.routeServiceUrl !== null && html`<span class="option">route service <b>${route.routeServiceUrl}</b></span>`}
   `;
+}
+
+const isChangeable = (route) => route.guid !== null && howToChange.value !== "not";
+
+function ChangeButton({ route }) {
+  if (!isChangeable(route)) return null;
+  const { guid, name, protocol } = route;
+  const open = () => {
+    task.value = { kind: "change", guid, name, protocol };
+  };
+  return html`<button type="button" class="change" aria-label=${`Change ${name}`} onClick=${open}>Change</button>`;
 }
 
 function EndpointsButton({ route, isExpanded, detailsId }) {

@@ -1,6 +1,6 @@
 // Keeps the state live: an image, then changes, over server-sent events.
 import { batch } from "@preact/signals";
-import { connection, feed, fresh, noteTraffic, prepare, routerOrigin, table } from "./state.js";
+import { connection, feed, fresh, howToChange, noteTraffic, prepare, routerOrigin, table } from "./state.js";
 
 // The server speaks every second; three silent ones mean that it, or the way to it, is gone.
 const SILENCE_MS = 3_500;
@@ -34,6 +34,7 @@ export function connect(address) {
   on("hello", (hello) => {
     image = new Map();
     routerOrigin.value = hello.routerOrigin;
+    howToChange.value = hello.changes;
   });
   on("change", ({ upserts, deletes }) => {
     if (image !== null) {

@@ -10,6 +10,10 @@ export const connection = signal("connecting");
 export const feed = signal("live");
 /** { scheme, port } of the router, or null. */
 export const routerOrigin = signal(null);
+/** "not", "after login", or "as logged in" where the browser's login for the page will do. */
+export const howToChange = signal("not");
+/** What the dialogue is open for: null, { kind: "create" }, or { kind: "change", guid, name, protocol }. */
+export const task = signal(null);
 /** Latest { requestsPerSecond, failuresPerSecond }; nulls while nobody measures. */
 export const traffic = signal({ requestsPerSecond: null, failuresPerSecond: null });
 /** Requests per second, newest last. */
