@@ -21,12 +21,14 @@ export default defineOption({
   name: "rate-limit",
   summary: "How many requests a client may make per second, minute or hour.",
   details:
-    "A number per `s`, `m` or `h`, evenly over the time; `burst` says how many may come at once after a quiet while (without " +
-    "it, all of them); `by` names a request header that tells clients apart, an API key for instance. Without it, and for requests that do not bring it, it is the " +
-    "client's address (IPv6: its /64), as the PROXY protocol says where it is on. Who makes up values has a limit for each: the " +
-    "app has to refuse those it does not know. Over the limit a client gets 429 with `Retry-After`. Every answer says in `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers-11) what " +
-    "the limit is, how many requests are left and in how many seconds all are there again. Each router, and each of its " +
-    `workers, counts for itself and remembers ${MAX_CLIENTS} clients of a route, the latest.`,
+    "A number per `s`, `m` or `h`, evenly over the time; `burst` says how many may come at once after a quiet while " +
+    "(without it, all of them); `by` names a request header that tells clients apart, an API key for instance. Without it, " +
+    "and for requests that do not bring it, it is the client's address (IPv6: its /64), as the PROXY protocol says where it " +
+    "is on. Who makes up values has a limit for each: the app has to refuse those it does not know. Over the limit a client " +
+    "gets 429 with `Retry-After`. Every answer says in `RateLimit-Policy` and `RateLimit` " +
+    "(draft-ietf-httpapi-ratelimit-headers-11) what the limit is, how many requests are left and in how many seconds all are " +
+    `there again. Each router, and each of its workers, counts for itself and remembers ${MAX_CLIENTS} clients of a route, ` +
+    "the latest.",
   schema: Type.String({
     description: "like `10/s`, `600/m, burst 50` or `1000/h, by X-Api-Key`",
     maxLength: 160,
