@@ -4,16 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { test } from "node:test";
 import { startBrowser } from "../support/browser.ts";
-import { type Foundation, startFoundation } from "../support/viaduct.ts";
-
-const passwordOf = ({ home }: Foundation): string =>
-  (JSON.parse(readFileSync(join(home, "secrets.json"), "utf8")) as { adminPassword: string }).adminPassword;
+import { adminPasswordOf, type Foundation, startFoundation } from "../support/viaduct.ts";
 
 /** Who serves each of some requests. */
 async function servedBy(foundation: Foundation, headers: Record<string, string> = {}): Promise<Set<string>> {
@@ -44,7 +39,7 @@ test("a route is changed, made and deleted on the page, and the router acts on i
     await dialog.getByLabel("Password").fill("guess");
     await page.keyboard.press("Enter");
     await dialog.getByRole("alert").getByText("Bad credentials").waitFor();
-    await dialog.getByLabel("Password").fill(passwordOf(foundation));
+    await dialog.getByLabel("Password").fill(adminPasswordOf(foundation));
     await page.keyboard.press("Enter");
     await dialog.getByLabel("loadbalancing", { exact: true }).waitFor();
     await page.keyboard.press("Escape");
@@ -138,7 +133,7 @@ test("a route is changed, made and deleted on the page, and the router acts on i
     const evil = await browser.newPage({ expectedErrors: /CORS policy|ERR_FAILED|status of 40|ERR_BLOCKED/ });
     await evil.goto(`http://evil.localhost:${(site.address() as AddressInfo).port}/`);
     const target = `${foundation.up.dashboard}session`;
-    const body = JSON.stringify({ username: "admin", password: passwordOf(foundation) });
+    const body = JSON.stringify({ username: "admin", password: adminPasswordOf(foundation) });
     const read = await evil.evaluate(
       async ([target, body]) => {
         const attempts = [{ mode: "no-cors" }, { headers: { "content-type": "application/json" } }] as const;
@@ -173,7 +168,7 @@ test("behind a login the page changes routes with the rights of that login", {
   await foundation.runShop();
   const page = await browser.newPage();
   const { username } = foundation.up;
-  await page.context().setHTTPCredentials({ username, password: passwordOf(foundation) });
+  await page.context().setHTTPCredentials({ username, password: adminPasswordOf(foundation) });
   await page.goto(foundation.up.dashboard);
   await page.getByRole("button", { name: "Change shop.localhost" }).click();
   const dialog = page.getByRole("dialog");

@@ -1,7 +1,7 @@
 /**
  * The promise of the options room: a new option is one file and one line. A copy of the tree gets both and nothing
- * else, and everything that deals with options knows the new one: API, command line, documents, both feeds, the
- * router and `viaduct explain`.
+ * else, and everything that deals with options knows the new one: API, command line, the dashboard's form, documents,
+ * both feeds, the router and `viaduct explain`.
  */
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
@@ -16,8 +16,9 @@ import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { connectNats, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
 import { silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { startBrowser } from "../support/browser.ts";
 import { startNats } from "../support/nats.ts";
-import { checkout, get, programOf, startFoundation } from "../support/viaduct.ts";
+import { adminPasswordOf, checkout, get, programOf, startFoundation } from "../support/viaduct.ts";
 
 const MOTTO = `
 import { Type } from "typebox";
@@ -140,6 +141,31 @@ test("a new option is one file and one line, and one of the operator's own only 
     };
     const described = components.schemas.RouteOptions.properties["motto"];
     assert.equal(described?.description, "Says something to clients. In a header of its own.");
+
+    await step.test("so does the form of the dashboard", async (form) => {
+      const browser = await startBrowser(form);
+      if (browser === null) return;
+      const page = await browser.newPage({ expectedErrors: /status of 422/ });
+      await page.goto(up.dashboard);
+      await page.getByRole("button", { name: "Change shop.localhost" }).click();
+      const dialog = page.getByRole("dialog");
+      await dialog.getByLabel("User").fill(up.username);
+      await dialog.getByLabel("Password").fill(adminPasswordOf(foundation));
+      await dialog.getByRole("button", { name: "Log in" }).click();
+      const motto = dialog.getByLabel("motto", { exact: true });
+      await motto.fill("4!");
+      assert.equal(await motto.getAttribute("placeholder"), "not set; for instance Per aspera");
+      assert.equal(await dialog.getByLabel("sunset", { exact: true }).inputValue(), "2027-06-30");
+      await dialog.getByRole("button", { name: "Save" }).click();
+      await dialog
+        .locator("#option-motto-help")
+        .getByText("Motto must be up to 20 letters and spaces")
+        .waitFor();
+      await motto.fill("Sine die");
+      await dialog.getByRole("button", { name: "Save" }).click();
+      await dialog.getByRole("status").getByText("Saved: live on 1 of 1 router.").waitFor();
+      assert.equal((await foundation.get("shop.localhost")).headers["x-motto"], "Sine die");
+    });
   });
 
   await t.test("a router in gorouter's place takes it from NATS", async (step) => {

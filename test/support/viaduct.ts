@@ -107,6 +107,10 @@ export async function startFoundation(t: TestContext, options: FoundationOptions
   };
 }
 
+/** Of the login that `viaduct up` prints. */
+export const adminPasswordOf = ({ home }: Pick<Foundation, "home">): string =>
+  (JSON.parse(readFileSync(join(home, "secrets.json"), "utf8")) as { adminPassword: string }).adminPassword;
+
 async function readUntilReady(child: ChildProcess): Promise<string> {
   if (child.stdout === null || child.stderr === null) throw new Error("no pipes");
   const printed: string[] = [];
