@@ -62,7 +62,8 @@ export interface ManifestRoute {
   readonly options: unknown;
 }
 
-const ROUTE = /^(?:[a-z][a-z\d+.-]*:\/\/)?((?:\*\.)?[\w-]+(?:\.[\w-]+)+)(?::(\d{1,5}))?(\/[^\s?#]*)?$/i;
+/** A scheme, a name of two labels or more, of which the first may be a wildcard, a port, a path. */
+const ROUTE = /^(?:[a-z][a-z\d+.-]*:\/\/)?((?:\*|[\w-]+)(?:\.[\w-]+)+)(?::(\d{1,5}))?(\/[^\s?#]*)?$/i;
 const PROTOCOLS = ["http1", "http2", "tcp"] as const;
 const CHECK_TYPES = ["port", "process", "http"] as const;
 const MAX_COMMAND = 4096;

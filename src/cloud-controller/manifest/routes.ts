@@ -32,7 +32,7 @@ interface Found {
   readonly route: RowOf<"routes"> | null;
 }
 
-const HOST = /^(?:[\w-]+|\*)?$/;
+const HOST = /^(?:[\w-]{1,63}|\*)?$/;
 
 /**
  * What is wrong with the options of a route, seen together with those it has already. Nothing is changed for it, so a

@@ -457,3 +457,10 @@ test("whatever a key holds, the answer is an acceptance or a refusal", async (t:
     assert([202, 400, 422].includes(reply.status), `applications: ${odd} answered ${reply.status}`);
   }
 });
+
+test("a route of a manifest may be every host of a domain, be it of a single label", async (t) => {
+  const api = await startApi(t);
+  const yaml = "applications: [{name: shop, routes: [{route: '*.localhost'}, {route: '*.localhost/v2'}]}]";
+  assert.deepEqual((await applied(api, yaml)).errors, []);
+  assert.equal((await api.list("/v3/routes?hosts=*")).length, 2);
+});

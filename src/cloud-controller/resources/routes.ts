@@ -242,6 +242,9 @@ export async function demandUsableAddress(
     return { host, path, port: await reservePort(db, domain, domain.router_group_guid, port) };
   }
   if (port !== null) refuse("Routes with protocol 'http' do not support ports.");
+  // A body says so in other words, before anything is looked up; a manifest's path comes here as it is.
+  if (path.length > MAX_PATH) refuse(`Path exceeds ${MAX_PATH} characters.`);
+  if (path !== "" && !URI_PATH.test(path)) refuse("Path is invalid.");
   const name = host === "" ? domain.name : `${host}.${domain.name}`;
   if (host !== "") {
     const other = await db.selectFrom("domains").select("guid").where("name", "=", name).executeTakeFirst();
