@@ -13,7 +13,7 @@ export const dashboardSection = configSection("dashboard", {
     default: "auto",
     values: ["auto", "always", "never"],
     describe:
-      "Whether browsers must log in, as a user of the API that may see everything; auto asks when the router or the dashboard listens beyond this machine.",
+      "Whether browsers must log in to look, as a user of the API that may see everything; auto asks when the router or the dashboard listens beyond this machine. Changing routes takes a login in any case.",
   }),
 });
 export type DashboardConfig = ConfigOf<typeof dashboardSection>;
