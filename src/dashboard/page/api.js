@@ -6,6 +6,9 @@ import { howToChange } from "./state.js";
 /** { key, username }, or null. */
 export const session = signal(null);
 
+/** A session that is being opened, for all calls that wait for it. */
+let opening = null;
+
 /** The API, or the way to it, refused: what it said, sentence by sentence. */
 export class Refused extends Error {
   constructor(status, sentences) {
@@ -33,7 +36,12 @@ export async function logOut() {
  */
 export async function callApi(method, path, { body, ifMatch } = {}) {
   // Where the browser is logged in already, a session is no question to the user.
-  if (session.value === null && howToChange.value === "as logged in") await logIn({});
+  if (session.value === null && howToChange.value === "as logged in") {
+    opening ??= logIn({}).finally(() => {
+      opening = null;
+    });
+    await opening;
+  }
   const headers = { "x-viaduct-session": session.value?.key ?? "", ...(ifMatch && { "if-match": ifMatch }) };
   try {
     return await ask(method, `.${path}`, { body, headers });

@@ -74,11 +74,8 @@ function Route({ route }) {
   const names = loaded?.fields.map(({ name }) => name) ?? [];
   const { isBusy, problems, run } = useWork(names);
   const load = async () => {
-    const [{ json, etag }, vocabulary] = await Promise.all([
-      callApi("GET", `/v3/routes/${guid}`),
-      loadVocabulary(protocol),
-    ]);
-    const fields = fieldsOf(vocabulary, json.options);
+    const { json, etag } = await callApi("GET", `/v3/routes/${guid}`);
+    const fields = fieldsOf(await loadVocabulary(protocol, json.options), json.options);
     setLoaded({ fields, etag, before: valuesOf(fields, json.options) });
     setValues(valuesOf(fields, json.options));
   };
@@ -88,7 +85,7 @@ function Route({ route }) {
   };
   useEffect(() => {
     if (loaded === null && !needsLogin()) run(begin);
-  }, [session.value]);
+  }, [needsLogin()]);
 
   const save = submitting((form) =>
     run(async () => {
@@ -151,7 +148,7 @@ function NewRoute() {
       list(`/v3/spaces?include=organization&${ALL}`),
       list("/v3/domains?per_page=5000"),
       list(`/v3/apps?${ALL}`),
-      loadVocabulary("http"),
+      loadVocabulary("http", {}),
     ]);
     const organizations = new Map(spaces.included.organizations.map(({ guid, name }) => [guid, name]));
     const fields = fieldsOf(vocabulary, {});
@@ -177,7 +174,7 @@ function NewRoute() {
   };
   useEffect(() => {
     if (places === null && !needsLogin()) run(load);
-  }, [session.value]);
+  }, [needsLogin()]);
 
   const create = submitting((form) =>
     run(async () => {
@@ -251,19 +248,23 @@ function Options({ fields, values, problems, onChange }) {
 const Problems = ({ sentences }) =>
   html`<div role="alert">${sentences.map((sentence) => html`<p class="problem" key=${sentence}>${sentence}</p>`)}</div>`;
 
-/** Those that act on such a route. */
-async function loadVocabulary(protocol) {
-  if (protocol === "internal") return [];
+/** Options that act on such a route, and those that it has anyway. */
+async function loadVocabulary(protocol, set) {
   const { json } = await callApi("GET", "/v3/viaduct/options");
-  const isOf = protocol === "tcp" ? (each) => each === "tcp" : (each) => each !== "tcp";
-  return json.resources.filter(({ protocols }) => protocols.some(isOf));
+  const isOf = (each) => protocol !== "internal" && (each === "tcp") === (protocol === "tcp");
+  return json.resources.filter(({ name, protocols }) => name in set || protocols.some(isOf));
 }
 
 async function tellLiveness(guid, done, setNews) {
   setNews(`${done}; the routers are taking it over …`);
-  const { json } = await callApi("GET", `/v3/viaduct/routes/${guid}/liveness?wait_ms=${LIVE_WITHIN_MS}`);
-  const routers = `${json.current} of ${json.readers} ${json.readers === 1 ? "router" : "routers"}`;
-  setNews(json.live ? `${done}: live on ${routers}.` : `${done}, but live on ${routers} only.`);
+  try {
+    const { json } = await callApi("GET", `/v3/viaduct/routes/${guid}/liveness?wait_ms=${LIVE_WITHIN_MS}`);
+    const routers = `${json.current} of ${json.readers} ${json.readers === 1 ? "router" : "routers"}`;
+    setNews(json.live ? `${done}: live on ${routers}.` : `${done}, but live on ${routers} only.`);
+  } catch (error) {
+    // The change is made all the same; that must not look as if it had been refused.
+    setNews(`${done}; whether the routers have it is unknown: ${error.message}`);
+  }
 }
 
 /** Work that the API may refuse: one at a time, with what was refused sorted by the names of the inputs. */
