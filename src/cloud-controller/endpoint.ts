@@ -25,6 +25,9 @@ export interface Call<B = unknown> {
   readonly payload: Payload;
 }
 
+/** Who changes something, and with what. */
+export type Actor = Pick<Call, "context" | "caller">;
+
 export interface Payload {
   /** The header `Content-Type`; "" for none. */
   readonly type: string;

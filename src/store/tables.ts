@@ -326,6 +326,20 @@ export interface FeatureFlagsTable {
   updated_at: Timestamp;
 }
 
+export interface AuditEventsTable extends Row {
+  /** `audit.route.create`, … */
+  type: string;
+  /** "" for a client that acted for itself. */
+  actor_guid: string;
+  actor_name: string;
+  target_guid: string;
+  target_type: "route" | "app";
+  target_name: string;
+  data: JsonText<Readonly<Record<string, unknown>>>;
+  space_guid: string;
+  organization_guid: string;
+}
+
 export interface JobsTable extends Row {
   /** `route.delete`, … */
   operation: string;
@@ -428,6 +442,7 @@ export interface Tables {
   service_route_bindings: ServiceRouteBindingsTable;
   metadata: MetadataTable;
   quotas: QuotasTable;
+  audit_events: AuditEventsTable;
   feature_flags: FeatureFlagsTable;
   jobs: JobsTable;
   route_reservations: RouteReservationsTable;

@@ -989,6 +989,18 @@ const FULL_ROWS = {
     tags: encodeJson([]),
   },
   route_counts: { space_guid: "space", protocol: "http", total: 1 },
+  audit_events: {
+    ...row("event"),
+    type: "audit.route.create",
+    actor_guid: "user",
+    actor_name: "ada",
+    target_guid: "route",
+    target_type: "route",
+    target_name: "shop",
+    data: encodeJson({ request: {} }),
+    space_guid: "space",
+    organization_guid: "org",
+  },
   app_features: { app_guid: "app", name: "ssh", enabled: 0 },
   environment_groups: { name: "running", variables: encodeJson({ REGION: "north" }), updated_at: NOW },
   service_credential_bindings: {

@@ -161,7 +161,7 @@ async function applyRoutes(
   { name, routes, noRoute, randomRoute, defaultRoute }: ManifestApp,
 ): Promise<void> {
   if (noRoute) {
-    await unpointRoutes(db, news, app.guid);
+    await unpointRoutes(db, news, place, app.guid);
     return;
   }
   for (const route of routes ?? []) await applyRoute(db, news, place, app.guid, route);

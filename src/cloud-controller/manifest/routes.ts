@@ -6,15 +6,23 @@ import { newGuid, ViaductError } from "../../kernel/index.ts";
 import { knownOptions, mergeOptions, validateOptions, validatePatch } from "../../options/index.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import type { RouteOptions } from "../../table/index.ts";
+import { recordEvent } from "../audit.ts";
 import type { Context, Database, Writer } from "../context.ts";
 import { processesOfRoutes } from "../deletions.ts";
+import type { Actor } from "../endpoint.ts";
 import { demandFeature } from "../feature-flags.ts";
 import type { News } from "../news.ts";
 import type { Caller } from "../permissions.ts";
 import { refuse } from "../refuse.ts";
 import { pointRoute } from "../resources/destinations.ts";
 import { usableBy } from "../resources/domains.ts";
-import { demandHashFeature, demandHost, demandUsableAddress, insertRoute } from "../resources/routes.ts";
+import {
+  asTarget,
+  demandHashFeature,
+  demandHost,
+  demandUsableAddress,
+  insertRoute,
+} from "../resources/routes.ts";
 import { isMap, type ManifestRoute } from "./document.ts";
 
 /** Where routes are made. */
@@ -78,7 +86,7 @@ export async function applyRoute(
   appGuid: string,
   wanted: ManifestRoute,
 ): Promise<void> {
-  const { context, space } = place;
+  const { space } = place;
   const found = await findRoute(db, space, wanted);
   if (found === null) refuse(`No domains exist for route ${wanted.route}`);
   const route = found.route ?? (await makeRoute(db, news, place, found, wanted));
@@ -86,9 +94,9 @@ export async function applyRoute(
     refuse("Routes cannot be mapped to destinations in different spaces");
   }
   if (found.route !== null && wanted.options !== undefined) {
-    await updateOptions(db, news, context, found.route, wanted.options as RouteOptions);
+    await updateOptions(db, news, place, found.route, wanted.options as RouteOptions);
   }
-  await pointRoute(db, news, context, route, { app: appGuid, protocol: wanted.protocol });
+  await pointRoute(db, news, place, route, { app: appGuid, protocol: wanted.protocol });
 }
 
 /** By the longest domain that the space may use. */
@@ -150,7 +158,7 @@ async function makeRoute(
     await demandHost(db, caller, target, host);
     await demandHashFeature(db, options);
     const address = await demandUsableAddress(db, context, target, { host, path, port });
-    await insertRoute(db, news, context, target, {
+    await insertRoute(db, news, place, target, {
       guid,
       address,
       options: verdict.ok ? verdict.options : {},
@@ -164,10 +172,11 @@ async function makeRoute(
 async function updateOptions(
   db: Writer,
   news: News,
-  context: Context,
+  actor: Actor,
   route: RowOf<"routes">,
   patch: RouteOptions,
 ): Promise<void> {
+  const { context } = actor;
   await demandHashFeature(db, patch);
   const verdict = validateOptions(mergeOptions(decodeJson(route.options), patch), context);
   const options = verdict.ok ? encodeJson(verdict.options) : route.options;
@@ -177,6 +186,11 @@ async function updateOptions(
     .set({ options, updated_at: context.now(route.updated_at) })
     .where("guid", "=", route.guid)
     .execute();
+  await recordEvent(db, actor, {
+    type: "audit.route.update",
+    target: asTarget(route),
+    data: { manifest_triggered: true, request: { options: patch } },
+  });
   news.route(route.guid);
   for (const process of await processesOfRoutes(db, [route.guid])) news.process(process);
 }

@@ -3,9 +3,18 @@ import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
+import { recordEvent } from "../audit.ts";
 import type { Context, Writer } from "../context.ts";
 import { processesOfRoutes } from "../deletions.ts";
-import { type Call, defineEndpoint, type Endpoint, noContent, ok, type OpenBody } from "../endpoint.ts";
+import {
+  type Actor,
+  type Call,
+  defineEndpoint,
+  type Endpoint,
+  noContent,
+  ok,
+  type OpenBody,
+} from "../endpoint.ts";
 import { findRow } from "../list.ts";
 import type { News } from "../news.ts";
 import { spaceVisible } from "../permissions.ts";
@@ -199,13 +208,14 @@ async function changeDestinations(
 ): Promise<void> {
   await call.context.write(async (db, news) => {
     await demandRouteRevision(db, call, route.guid);
-    await tellChange(db, news, route, change);
+    await tellChange(db, news, call, route, change);
   });
 }
 
 async function tellChange(
   db: Writer,
   news: News,
+  actor: Actor,
   route: Pick<RowOf<"routes">, "guid">,
   change: (db: Writer, stored: readonly RowOf<"destinations">[]) => Promise<boolean>,
 ): Promise<void> {
@@ -215,6 +225,28 @@ async function tellChange(
   const after = await processesOfRoutes(db, [route.guid]);
   for (const process of [...before, ...after]) news.process(process);
   news.route(route.guid);
+  const changed = (await loadDestinations(db, [route.guid]))(route.guid);
+  const missingIn = (others: typeof stored) => (each: (typeof stored)[number]) =>
+    !others.some(({ guid }) => guid === each.guid);
+  await recordMappings(db, actor, "audit.app.unmap-route", stored.filter(missingIn(changed)));
+  await recordMappings(db, actor, "audit.app.map-route", changed.filter(missingIn(stored)));
+}
+
+async function recordMappings(
+  db: Writer,
+  actor: Actor,
+  type: "audit.app.map-route" | "audit.app.unmap-route",
+  destinations: readonly RowOf<"destinations">[],
+): Promise<void> {
+  for (const { guid, route_guid, app_guid, app_port, process_type, weight } of destinations) {
+    const target = await db
+      .selectFrom("apps")
+      .select(["guid", "name", "space_guid"])
+      .where("guid", "=", app_guid)
+      .executeTakeFirstOrThrow();
+    const data = { route_guid, app_port, destination_guid: guid, process_type, weight };
+    await recordEvent(db, actor, { type, target, data });
+  }
 }
 
 /** Adds what is not there yet; a destination that is there with another protocol takes the new one. */
@@ -246,12 +278,13 @@ async function add(
 export async function pointRoute(
   db: Writer,
   news: News,
-  context: Context,
+  actor: Actor,
   route: RowOf<"routes">,
   target: { readonly app: string; readonly protocol: NewDestination["protocol"] },
 ): Promise<void> {
+  const { context } = actor;
   if (target.protocol !== null) demandProtocol(route, target.protocol);
-  await tellChange(db, news, route, async (writer, stored) => {
+  await tellChange(db, news, actor, route, async (writer, stored) => {
     const existing = stored.find((each) => each.app_guid === target.app && each.process_type === "web");
     const protocol = target.protocol ?? existing?.protocol ?? (route.protocol === "tcp" ? "tcp" : "http1");
     const common = { app_guid: target.app, process_type: "web", protocol };
@@ -264,7 +297,7 @@ export async function pointRoute(
 }
 
 /** Takes an app from all its routes, in a transaction that is running. */
-export async function unpointRoutes(db: Writer, news: News, appGuid: string): Promise<void> {
+export async function unpointRoutes(db: Writer, news: News, actor: Actor, appGuid: string): Promise<void> {
   const routes = await db
     .selectFrom("destinations")
     .select("route_guid as guid")
@@ -272,7 +305,7 @@ export async function unpointRoutes(db: Writer, news: News, appGuid: string): Pr
     .where("app_guid", "=", appGuid)
     .execute();
   for (const route of routes) {
-    await tellChange(db, news, route, async (writer) => {
+    await tellChange(db, news, actor, route, async (writer) => {
       const gone = await writer
         .deleteFrom("destinations")
         .where("route_guid", "=", route.guid)

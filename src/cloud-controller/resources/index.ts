@@ -2,6 +2,7 @@
 import type { Endpoint } from "../endpoint.ts";
 import { appFeatures } from "./app-features.ts";
 import { apps } from "./apps.ts";
+import { auditEvents } from "./audit-events.ts";
 import { builds } from "./builds.ts";
 import { deployments } from "./deployments.ts";
 import { destinations } from "./destinations.ts";
@@ -60,6 +61,7 @@ export const endpoints: readonly Endpoint[] = [
   ...manifests,
   ...logs,
   ...jobs,
+  ...auditEvents,
   ...featureFlags,
   ...environmentGroups,
   ...outsideRouting,

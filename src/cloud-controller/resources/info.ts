@@ -10,6 +10,7 @@ const OSBAPI_VERSION = "2.15";
 /** What `GET /v3` names: the collections below it. */
 const COLLECTIONS = [
   "apps",
+  "audit_events",
   "builds",
   "deployments",
   "domains",

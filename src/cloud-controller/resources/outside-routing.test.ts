@@ -6,7 +6,6 @@ test("collections outside routing are empty lists, and nothing is in them", asyn
   const api = await startApi(t);
   const collections = [
     "app_usage_events",
-    "audit_events",
     "buildpacks",
     "route_policies",
     "security_groups",

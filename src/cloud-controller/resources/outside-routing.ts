@@ -73,11 +73,6 @@ const SERVICE_FILTERS = ["names", "available", "service_broker_guids", "service_
 
 const COLLECTIONS: readonly EmptyCollection[] = [
   { name: "app_usage_events", resource: "App usage event", filters: ["after_guid"] },
-  {
-    name: "audit_events",
-    resource: "Event",
-    filters: ["types", "target_guids", "space_guids", "organization_guids"],
-  },
   { name: "buildpacks", resource: "Buildpack", filters: ["names", "stacks", "lifecycle"] },
   {
     name: "route_policies",

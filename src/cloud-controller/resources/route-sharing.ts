@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from "typebox";
 import type { RowOf } from "../../store/index.ts";
+import { recordEvent } from "../audit.ts";
 import type { Context } from "../context.ts";
 import { type Call, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { demandEnabled } from "../feature-flags.ts";
@@ -16,7 +17,7 @@ import { refuse } from "../refuse.ts";
 import { routeUrl } from "../route-address.ts";
 import { message, toMany } from "../schema.ts";
 import { usableBy } from "./domains.ts";
-import { demandRouteWrite, routeListing } from "./routes.ts";
+import { asTarget, demandRouteWrite, routeListing } from "./routes.ts";
 import { placeOf } from "./spaces.ts";
 
 // --- messages ---
@@ -93,6 +94,11 @@ async function shareRoute(call: Call<Static<typeof ShareRoute>>, route: RowOf<"r
         .onConflict((conflict) => conflict.columns(["route_guid", "space_guid"]).doNothing())
         .execute();
     }
+    await recordEvent(db, call, {
+      type: "audit.route.share",
+      target: asTarget(route),
+      data: { target_space_guids: guids },
+    });
   });
 }
 
@@ -110,6 +116,11 @@ async function unshareRoute(call: Call<unknown>, route: RowOf<"routes">, guid: s
       .where("route_guid", "=", route.guid)
       .where("space_guid", "=", guid)
       .execute();
+    await recordEvent(db, call, {
+      type: "audit.route.unshare",
+      target: asTarget(route),
+      data: { target_space_guid: guid },
+    });
   });
 }
 
@@ -158,6 +169,11 @@ async function transferRoute(
       .values({ route_guid: route.guid, space_guid: route.space_guid })
       .onConflict((conflict) => conflict.columns(["route_guid", "space_guid"]).doNothing())
       .execute();
+    await recordEvent(db, call, {
+      type: "audit.route.transfer-owner",
+      target: asTarget(current),
+      data: { target_space_guid: target.guid },
+    });
     news.route(route.guid);
   });
 }

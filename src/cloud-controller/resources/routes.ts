@@ -7,10 +7,12 @@ import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { findOption, mergeOptions, validateOptions, validatePatch } from "../../options/index.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import type { RouteOptions } from "../../table/index.ts";
+import { recordEvent } from "../audit.ts";
 import { isFoundBy } from "../condition.ts";
 import type { Context, Database, Writer } from "../context.ts";
 import { deleteRoutes, processesOfRoutes } from "../deletions.ts";
 import {
+  type Actor,
   type Answer,
   type Call,
   defineEndpoint,
@@ -134,7 +136,7 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
   await unlessTaken(
     context.write(async (db, news) => {
       address = await demandUsableAddress(db, context, target, wanted);
-      await insertRoute(db, news, context, target, { guid, address, options });
+      await insertRoute(db, news, call, target, { guid, address, options });
       await writeMetadata(db, "route", guid, body.metadata);
     }),
     (cause) => unprocessable({ problems: [alreadyExists(address, domain.name)] }, cause),
@@ -160,14 +162,14 @@ export async function demandHost(
 export async function insertRoute(
   db: Writer,
   news: News,
-  context: Context,
+  actor: Actor,
   { space, domain }: Pick<Target, "space" | "domain">,
   { guid, address, options }: { guid: string; address: Address; options: RouteOptions },
 ): Promise<void> {
   const protocol = domain.router_group_guid === null ? "http" : "tcp";
   await demandRoomForRoute(db, space, protocol);
   await countRoutes(db, { space_guid: space.guid, protocol }, 1);
-  const now = context.now();
+  const now = actor.context.now();
   await db
     .insertInto("routes")
     .values({
@@ -181,6 +183,11 @@ export async function insertRoute(
       options: encodeJson(options),
     })
     .execute();
+  await recordEvent(db, actor, {
+    type: "audit.route.create",
+    target: { guid, name: address.host, space_guid: space.guid },
+    data: { request: { ...address, domain_guid: domain.guid, options } },
+  });
   news.route(guid);
 }
 
@@ -361,11 +368,26 @@ async function updateRoute(call: Call<Static<typeof UpdateRoute>>, route: RowOf<
       .where("guid", "=", route.guid)
       .execute();
     await writeMetadata(db, "route", route.guid, body.metadata);
+    await recordEvent(db, call, {
+      type: "audit.route.update",
+      target: asTarget(route),
+      data: { request: body },
+    });
     if (options === current.options) return;
     news.route(route.guid);
     for (const process of await processesOfRoutes(db, [route.guid])) news.process(process);
   });
 }
+
+const recordDeletion = (db: Writer, actor: Actor, route: RowOf<"routes">) =>
+  recordEvent(db, actor, {
+    type: "audit.route.delete-request",
+    target: asTarget(route),
+    data: { request: { recursive: true } },
+  });
+
+/** As events call it. */
+export const asTarget = ({ guid, host, space_guid }: RowOf<"routes">) => ({ guid, name: host, space_guid });
 
 /** Of the space that owns the route; a space it is shared with may only use it. */
 export async function demandRouteWrite(call: Call<unknown>, route: RowOf<"routes">): Promise<void> {
@@ -392,7 +414,7 @@ async function deleteUnmapped(call: Call<unknown>): ReturnType<typeof asJob> {
   return asJob(context, job, async (db, news) => {
     const unused = await db
       .selectFrom("routes")
-      .select("guid")
+      .selectAll()
       .where("space_guid", "=", space.guid)
       .where(sql<boolean>`guid not in (select route_guid from destinations)`)
       .where(sql<boolean>`guid not in (select route_guid from route_shares)`)
@@ -403,6 +425,7 @@ async function deleteUnmapped(call: Call<unknown>): ReturnType<typeof asJob> {
       news,
       unused.map((route) => route.guid),
     );
+    for (const route of unused) await recordDeletion(db, call, route);
   });
 }
 
@@ -604,6 +627,7 @@ export const routes: readonly Endpoint[] = [
       return asJob(call.context, job, async (db, news) => {
         await demandRouteRevision(db, call, route.guid);
         await deleteRoutes(db, news, [route.guid]);
+        await recordDeletion(db, call, route);
       });
     },
   }),

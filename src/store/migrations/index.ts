@@ -5,6 +5,7 @@ import { deployments } from "./0003-deployments.ts";
 import { serviceCredentialBindings } from "./0004-service-credential-bindings.ts";
 import { routeCounts } from "./0005-route-counts.ts";
 import { environmentGroups } from "./0006-environment-groups.ts";
+import { auditEvents } from "./0007-audit-events.ts";
 import type { Migration } from "./define.ts";
 
 export const migrations: readonly Migration[] = [
@@ -14,4 +15,5 @@ export const migrations: readonly Migration[] = [
   serviceCredentialBindings,
   routeCounts,
   environmentGroups,
+  auditEvents,
 ];
