@@ -132,6 +132,22 @@ test("who is over a limit that came later may take less and may restart, and may
   assert.deepEqual((await scale(api, app, { instances: 5 })).details, ["memory quota_exceeded"]);
 });
 
+test("an app that may log as much as it likes may be given a rate, be it over a limit that came later", async (t) => {
+  const api = await startApi(t);
+  const app = await newApp(api, "shop");
+  await start(api, app);
+  await api.create("/v3/organization_quotas", {
+    name: "small",
+    apps: { log_rate_limit_in_bytes_per_second: 100 },
+    relationships: { organizations: { data: [{ guid: api.organization }] } },
+  });
+  const rate = (bytes: number) => scale(api, app, { log_rate_limit_in_bytes_per_second: bytes });
+  assert.equal((await rate(200)).status, 202);
+  const text = "log_rate_limit exceeds organization log rate quota";
+  assert.deepEqual((await rate(201)).details, [text]);
+  assert.deepEqual((await rate(-1)).details, [text]);
+});
+
 test("a deployment needs room for the instances that run beside the old ones", async (t) => {
   const api = await limited(t, "organization", { total_instances: 2 });
   const app = await newApp(api, "shop");

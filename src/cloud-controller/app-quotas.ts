@@ -70,7 +70,9 @@ export async function withinQuotas<T>(
       if (largest > limits.per_process_memory_in_mb) problems.push(texts.instanceMemory);
     }
     if (exceeds(limits.total_instances, "instances")) problems.push(texts.instances);
-    if (exceeds(logRate, "logRateBytes") || (logRate !== null && grows("unlimited"))) {
+    // A rate of its own is less than none, whichever it is.
+    const isRateBounded = after.unlimited < before.unlimited;
+    if (logRate !== null && (grows("unlimited") || (exceeds(logRate, "logRateBytes") && !isRateBounded))) {
       problems.push(texts.logRate);
     }
   }
