@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
+import { Socket } from "node:net";
 import { test } from "node:test";
-import { FOREIGN_MEMORY, onread, OWN_MEMORY, type ReadMemory } from "./receive-buffer.ts";
+import { FOREIGN_MEMORY, OWN_MEMORY, readingInto, type ReadMemory } from "./receive-buffer.ts";
 
 const LONG = 60 * 1024;
 
 /** What a socket does with `onread`: asks for memory, fills it, tells, asks again. */
 function reader(receive: (bytes: Buffer, size: number, memory: ReadMemory) => boolean) {
-  const { buffer, callback } = onread(receive);
+  const { buffer, callback } = readingInto(receive).onread;
   let memory: Buffer = buffer();
   return (size: number, fill: string) => {
     memory.fill(fill, 0, size, "latin1");
@@ -80,6 +81,28 @@ test("own memory goes back when its connection closes, for the next one", () => 
 test("bodies that stall do not take memory without end", () => {
   const owns = Array.from({ length: 400 }, () => reader(() => true)(LONG, "a"));
   assert.ok(new Set(owns).size <= 257, "own memory for 256 at most, the others share");
+});
+
+test("after much of a large body a socket rests for one turn, unless somebody paused it meanwhile", async () => {
+  for (const isPaused of [false, true]) {
+    const socket = Object.assign(new Socket(), { isPaused: () => isPaused });
+    let resumed = 0;
+    socket.resume = () => {
+      resumed++;
+      return socket;
+    };
+    const memory = readingInto(() => true);
+    memory.of(socket);
+    memory.onread.buffer();
+    const goesOn: boolean[] = [];
+    for (let i = 0; i < 9; i++) goesOn.push(memory.onread.callback(LONG));
+    assert.deepEqual(goesOn, [...Array(8).fill(true), false]);
+    assert.equal(resumed, 0);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(resumed, isPaused ? 0 : 1);
+    memory.close();
+    socket.destroy();
+  }
 });
 
 test("bytes of a read with its own memory are kept as they are, of somebody else's are copied", () => {

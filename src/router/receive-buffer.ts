@@ -18,6 +18,11 @@ const STILL_LONG_BYTES = 16 * 1024;
 /** Connections that have own memory at the same time: bodies that stall must not take more than so much of it. */
 const MAX_OWNERS = 256;
 let owners = 0;
+/**
+ * A large body is read up to here, then the others have a turn: as long as there are bytes, a socket is read up to 32
+ * times at once, and a few fast endpoints would hold up everybody.
+ */
+const REST_AFTER_BYTES = 512 * 1024;
 /** Own memory that nobody has at the moment, the last one warm in the processor's caches. */
 const spare: Buffer[] = [];
 const MAX_SPARE = 64;
@@ -51,8 +56,11 @@ export const FOREIGN_MEMORY: ReadMemory = {
   close() {},
 };
 
-class SocketMemory implements ReadMemory {
+/** The reading of one socket: `onread` is the option that it is made with, {@link SocketMemory.of} tells which it is. */
+export class SocketMemory implements ReadMemory {
   readonly #receive: OnBytes;
+  #socket: Socket | null = null;
+  #sinceRestBytes = 0;
   #present: Buffer | null = null;
   #isKept = false;
   #isLong = false;
@@ -68,9 +76,28 @@ class SocketMemory implements ReadMemory {
       const present = this.#present ?? SHARED;
       const isInside = this.#receive(present, size, this);
       this.#isLong = isInside && size >= (present === SHARED ? LONG_BYTES : STILL_LONG_BYTES);
-      return true;
+      return !this.#isLong || this.#mayGoOn(size);
     },
   };
+
+  of<S extends Socket>(socket: S): S {
+    this.#socket = socket;
+    return socket;
+  }
+
+  /** @returns false when the socket is to rest until the next turn of the event loop. */
+  #mayGoOn(size: number): boolean {
+    this.#sinceRestBytes += size;
+    if (this.#sinceRestBytes < REST_AFTER_BYTES) return true;
+    this.#sinceRestBytes = 0;
+    if (resting.push(this) === 1) setImmediate(endRest);
+    return false;
+  }
+
+  endRest(): void {
+    // Whoever paused it meanwhile resumes it.
+    if (this.#socket?.destroyed === false && !this.#socket.isPaused()) this.#socket.resume();
+  }
 
   keep(bytes: Buffer, from: number, to: number): Buffer {
     if (this.#present === SHARED) return Buffer.copyBytesFrom(bytes, from, to - from);
@@ -106,8 +133,15 @@ class SocketMemory implements ReadMemory {
   }
 }
 
-/** The `onread` option of a socket that we open. */
-export const onread = (receive: OnBytes) => new SocketMemory(receive).onread;
+let resting: SocketMemory[] = [];
+function endRest(): void {
+  const rested = resting;
+  resting = [];
+  for (const memory of rested) memory.endRest();
+}
+
+/** For a socket that we open. */
+export const readingInto = (receive: OnBytes): SocketMemory => new SocketMemory(receive);
 
 /**
  * The same for a socket that a listener accepted with `pauseOnConnect`, and starts reading.
@@ -123,7 +157,8 @@ export function readInto(accepted: Socket, receive: OnBytes): Socket {
     accepted.on("data", (chunk: Buffer) => receive(chunk, chunk.length, OWN_MEMORY)).resume();
     return accepted;
   }
-  const options = { handle: owner._handle, allowHalfOpen: true, onread: onread(receive) };
+  const memory = readingInto(receive);
+  const options = { handle: owner._handle, allowHalfOpen: true, onread: memory.onread };
   owner._handle = null;
-  return new Socket(options as SocketConstructorOpts).resume();
+  return memory.of(new Socket(options as SocketConstructorOpts)).resume();
 }

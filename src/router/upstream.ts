@@ -9,7 +9,7 @@ import type { Carrier } from "./carrier.ts";
 import type { RouterContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RoutedCandidate } from "./program.ts";
-import { type OnBytes, onread, type ReadMemory } from "./receive-buffer.ts";
+import { type OnBytes, readingInto, type ReadMemory } from "./receive-buffer.ts";
 
 export interface Upstream {
   /** Speaks HTTP/1.1, whatever the endpoint does. */
@@ -51,6 +51,7 @@ export function dial(
   receive: OnBytes,
   alpnProtocols: string[] | null,
 ): Socket {
+  const reading = readingInto(receive);
   const options = {
     host: endpoint.host,
     port: endpoint.port,
@@ -58,18 +59,21 @@ export function dial(
     keepAlive: true,
     keepAliveInitialDelay: router.config.endpointKeepAliveProbeIntervalMs,
     allowHalfOpen: true,
-    onread: onread(receive),
+    onread: reading.onread,
   };
-  if (service !== null && router.routeServices !== null) return router.routeServices.dial(service, options);
-  if (!endpoint.tls) return netConnect(options);
+  if (service !== null && router.routeServices !== null)
+    return reading.of(router.routeServices.dial(service, options));
+  if (!endpoint.tls) return reading.of(netConnect(options));
   const san = endpoint.serverCertDomainSan;
-  return tlsConnect({
-    ...options,
-    ...(san === "" ? {} : { servername: san }),
-    ...(alpnProtocols === null ? {} : { ALPNProtocols: alpnProtocols }),
-    secureContext: router.endpointTls,
-    rejectUnauthorized: router.config.verifyEndpointCertificates || san !== "",
-  });
+  return reading.of(
+    tlsConnect({
+      ...options,
+      ...(san === "" ? {} : { servername: san }),
+      ...(alpnProtocols === null ? {} : { ALPNProtocols: alpnProtocols }),
+      secureContext: router.endpointTls,
+      rejectUnauthorized: router.config.verifyEndpointCertificates || san !== "",
+    }),
+  );
 }
 
 /** Our end of a connection, as logs say it; "" while there is none. */
