@@ -17,7 +17,7 @@ const REPORT = `Running 2s test @ http://127.0.0.1:8080/small-get
      50%  980.00us
      75%    1.10ms
      90%    1.25ms
-     99%    1.82s
+     99%    1.82s 
   117023 requests in 2.00s, 25.34MB read
 Requests/sec:  58471.32
 Transfer/sec:     12.66MB

@@ -10,7 +10,7 @@ export function parseWrk(text: string): LoadResult {
     return match === null ? null : Number(match[1]);
   };
   const percentile = (percent: number): number | null => {
-    const match = new RegExp(`^\\s+${percent}%\\s+([\\d.]+)(us|ms|s|m|h)$`, "m").exec(text);
+    const match = new RegExp(`^\\s+${percent}%\\s+([\\d.]+)(us|ms|s|m|h) *$`, "m").exec(text);
     return match === null ? null : Number(match[1]) * (UNIT_MS[match[2] ?? ""] ?? Number.NaN);
   };
   const requests = number(/^\s+(\d+) requests in /m);
