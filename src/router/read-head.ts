@@ -14,6 +14,27 @@ const LIMITS = { maxHeadBytes: 1024 * 1024, maxHeaders: MAX_HEADER_LINES };
 /** So much of a read is made a string at first: heads are short, and bodies need not become strings. */
 const WINDOW_BYTES = 8 * 1024;
 
+/** The received part of a head, and its last three characters; both "" when there is none. */
+interface UnfinishedHead {
+  text: string;
+  textEnd: string;
+}
+
+/** @returns true when the bytes cannot end a head that has begun: they are kept with it, and nothing was parsed. */
+export function waitsForMore(
+  head: UnfinishedHead,
+  bytes: Buffer,
+  size: number,
+  maxHeadBytes: number,
+): boolean {
+  if (head.text.length + size > maxHeadBytes) return false;
+  const piece = bytes.toString("latin1", 0, size);
+  if (mayDecideHead(head.textEnd, piece)) return false;
+  head.text += piece;
+  head.textEnd = (head.textEnd + piece).slice(-3);
+  return true;
+}
+
 /**
  * Phase readHead: takes a request head out of the bytes. When more are needed, it keeps these in `client.text`,
  * which is empty otherwise.
@@ -23,14 +44,7 @@ const WINDOW_BYTES = 8 * 1024;
 export function readHead(client: ClientConnection, bytes: Buffer, size: number): number {
   const before = client.text;
   if (before === "") client.headStartedAtMs = client.router.ticker.monotonicMs();
-  else if (before.length + size <= LIMITS.maxHeadBytes) {
-    const piece = bytes.toString("latin1", 0, size);
-    if (!mayDecideHead(client.textEnd, piece)) {
-      client.text = before + piece;
-      client.textEnd = (client.textEnd + piece).slice(-3);
-      return size;
-    }
-  }
+  else if (waitsForMore(client, bytes, size, LIMITS.maxHeadBytes)) return size;
 
   let window = Math.min(size, WINDOW_BYTES);
   let text = before + bytes.toString("latin1", 0, window);

@@ -1,11 +1,11 @@
 import { endpointAnswerInvalid, endpointHeadTooLarge } from "../kernel/errors/router.ts";
 import { headTooLarge, tooManyHeaders } from "../kernel/errors/wire.ts";
 import { ViaductError } from "../kernel/index.ts";
-import { mayDecideHead, type ResponseHead, SAID_UPGRADE } from "../wire/http1/index.ts";
+import { type ResponseHead, SAID_UPGRADE } from "../wire/http1/index.ts";
 import { countResponse } from "./counters.ts";
 import type { Exchange } from "./exchange.ts";
 import { NAMES } from "./header-names.ts";
-import { MAX_HEADER_LINES } from "./read-head.ts";
+import { MAX_HEADER_LINES, waitsForMore } from "./read-head.ts";
 import { refuseAnswer } from "./retry.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
 import { sendInterim, sendResponseBody, sendResponseHead, sendUpgrade } from "./send-response.ts";
@@ -40,14 +40,7 @@ function readHeads(exchange: Exchange, upstream: Upstream, bytes: Buffer, size: 
     maxHeaders: config.maxResponseHeaders || MAX_HEADER_LINES,
   };
   const before = upstream.text;
-  if (before !== "" && before.length + size <= limits.maxHeadBytes) {
-    const piece = bytes.toString("latin1", 0, size);
-    if (!mayDecideHead(upstream.textEnd, piece)) {
-      upstream.text = before + piece;
-      upstream.textEnd = (upstream.textEnd + piece).slice(-3);
-      return;
-    }
-  }
+  if (before !== "" && waitsForMore(upstream, bytes, size, limits.maxHeadBytes)) return;
   let window = Math.min(size, WINDOW_BYTES);
   let text = before + bytes.toString("latin1", 0, window);
   let from = 0;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { Socket } from "node:net";
 import { test } from "node:test";
-import { FOREIGN_MEMORY, OWN_MEMORY, readingInto, type ReadMemory } from "./receive-buffer.ts";
+import { FOREIGN_MEMORY, OWN_MEMORY, type ReadMemory, SocketMemory } from "./receive-buffer.ts";
 
 const LONG = 60 * 1024;
 
 /** What a socket does with `onread`: asks for memory, fills it, tells, asks again. */
 function reader(receive: (bytes: Buffer, size: number, memory: ReadMemory) => boolean) {
-  const { buffer, callback } = readingInto(receive).onread;
+  const { buffer, callback } = new SocketMemory(receive).onread;
   let memory: Buffer = buffer();
   return (size: number, fill: string) => {
     memory.fill(fill, 0, size, "latin1");
@@ -78,6 +78,17 @@ test("own memory goes back when its connection closes, for the next one", () => 
   assert.equal(next(LONG, "b"), own);
 });
 
+test("own memory that goes back in the middle of its read is not asked for again", () => {
+  const read = reader((bytes, _size, memory) => {
+    if (bytes[0] === 0x62) memory.close();
+    return true;
+  });
+  const own = read(LONG, "a");
+  read(LONG, "b");
+  const next = reader(() => true);
+  assert.ok(next(LONG, "c") === own, "the next one has it");
+});
+
 test("bodies that stall do not take memory without end", () => {
   const owns = Array.from({ length: 400 }, () => reader(() => true)(LONG, "a"));
   assert.ok(new Set(owns).size <= 257, "own memory for 256 at most, the others share");
@@ -91,7 +102,7 @@ test("after much of a large body a socket rests for one turn, unless somebody pa
       resumed++;
       return socket;
     };
-    const memory = readingInto(() => true);
+    const memory = new SocketMemory(() => true);
     memory.of(socket);
     memory.onread.buffer();
     const goesOn: boolean[] = [];

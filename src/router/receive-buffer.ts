@@ -8,6 +8,7 @@
  *                                            └───┘ kept: the next read goes elsewhere
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
+import { type Waiting, waitForTurn } from "./turn-queue.ts";
 
 const SHARED: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
 /** Fewer reads per body; measured with bodies of 1 MiB. */
@@ -57,13 +58,14 @@ export const FOREIGN_MEMORY: ReadMemory = {
 };
 
 /** The reading of one socket: `onread` is the option that it is made with, {@link SocketMemory.of} tells which it is. */
-export class SocketMemory implements ReadMemory {
+export class SocketMemory implements ReadMemory, Waiting {
   readonly #receive: OnBytes;
   #socket: Socket | null = null;
   #sinceRestBytes = 0;
   #present: Buffer | null = null;
   #isKept = false;
   #isLong = false;
+  #isClosed = false;
 
   constructor(receive: OnBytes) {
     this.#receive = receive;
@@ -75,7 +77,9 @@ export class SocketMemory implements ReadMemory {
     callback: (size: number) => {
       const present = this.#present ?? SHARED;
       const isInside = this.#receive(present, size, this);
-      this.#isLong = isInside && size >= (present === SHARED ? LONG_BYTES : STILL_LONG_BYTES);
+      // The read may have been what closed it; what went back must not be asked for again.
+      this.#isLong =
+        isInside && !this.#isClosed && size >= (present === SHARED ? LONG_BYTES : STILL_LONG_BYTES);
       return !this.#isLong || this.#mayGoOn(size);
     },
   };
@@ -85,16 +89,16 @@ export class SocketMemory implements ReadMemory {
     return socket;
   }
 
-  /** @returns false when the socket is to rest until the next turn of the event loop. */
+  /** @returns false when the socket is to rest until its turn comes. */
   #mayGoOn(size: number): boolean {
     this.#sinceRestBytes += size;
     if (this.#sinceRestBytes < REST_AFTER_BYTES) return true;
     this.#sinceRestBytes = 0;
-    if (resting.push(this) === 1) setImmediate(endRest);
+    waitForTurn(this);
     return false;
   }
 
-  endRest(): void {
+  takeTurn(): void {
     // Whoever paused it meanwhile resumes it.
     if (this.#socket?.destroyed === false && !this.#socket.isPaused()) this.#socket.resume();
   }
@@ -110,6 +114,7 @@ export class SocketMemory implements ReadMemory {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#isLong = false;
     this.#next();
   }
@@ -133,16 +138,6 @@ export class SocketMemory implements ReadMemory {
   }
 }
 
-let resting: SocketMemory[] = [];
-function endRest(): void {
-  const rested = resting;
-  resting = [];
-  for (const memory of rested) memory.endRest();
-}
-
-/** For a socket that we open. */
-export const readingInto = (receive: OnBytes): SocketMemory => new SocketMemory(receive);
-
 /**
  * The same for a socket that a listener accepted with `pauseOnConnect`, and starts reading.
  *
@@ -157,7 +152,7 @@ export function readInto(accepted: Socket, receive: OnBytes): Socket {
     accepted.on("data", (chunk: Buffer) => receive(chunk, chunk.length, OWN_MEMORY)).resume();
     return accepted;
   }
-  const memory = readingInto(receive);
+  const memory = new SocketMemory(receive);
   const options = { handle: owner._handle, allowHalfOpen: true, onread: memory.onread };
   owner._handle = null;
   return memory.of(new Socket(options as SocketConstructorOpts)).resume();

@@ -9,7 +9,7 @@ import type { Carrier } from "./carrier.ts";
 import type { RouterContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RoutedCandidate } from "./program.ts";
-import { type OnBytes, readingInto, type ReadMemory } from "./receive-buffer.ts";
+import { type OnBytes, type ReadMemory, SocketMemory } from "./receive-buffer.ts";
 
 export interface Upstream {
   /** Speaks HTTP/1.1, whatever the endpoint does. */
@@ -51,7 +51,7 @@ export function dial(
   receive: OnBytes,
   alpnProtocols: string[] | null,
 ): Socket {
-  const reading = readingInto(receive);
+  const reading = new SocketMemory(receive);
   const options = {
     host: endpoint.host,
     port: endpoint.port,
