@@ -35,6 +35,7 @@ table.apply({
     guid: "7d1f0c52-93f6-4c7e-8a55-d2a1b0c9e8f7",
     protocol: "http",
     route: "127.0.0.1",
+    routerGroup: "",
     destinations: [{ processGuid: PROCESS, appPort: null, weight: null, protocol: "http1" }],
     options: {},
     routeServiceUrl: null,

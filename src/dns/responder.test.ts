@@ -169,6 +169,7 @@ test("two apps on one route: the addresses of both, and both instances 0", () =>
       guid: "r",
       protocol: "internal",
       route: "shop.apps.internal",
+      routerGroup: "",
       destinations: [to("blue"), to("green")],
       options: {},
       routeServiceUrl: null,

@@ -20,6 +20,7 @@ export function reserve(table: Table<null>, name: string, processGuid = name): v
       guid: `route ${name}`,
       protocol: "internal",
       route: name,
+      routerGroup: "",
       destinations: [{ processGuid, appPort: null, weight: null, protocol: "http1" }],
       options: {},
       routeServiceUrl: null,

@@ -280,13 +280,16 @@ test("a guid that could not be a scope is refused", async (t) => {
 test("reservations are listed by filter and page by page", async (t) => {
   const { ask, table } = await startApi(t);
   for (const guid of ["a", "b", "c"]) await table.putReservation(reservation(guid));
-  await table.putReservation(reservation("t", { protocol: "tcp", route: "1100", isolationSegment: "s" }));
+  await table.putReservation(
+    reservation("t", { protocol: "tcp", route: "1100", routerGroup: "g", isolationSegment: "s" }),
+  );
   const list = async (query: string) => (await ask(`GET reservations${query}`)).json;
   assert.deepEqual(resourcesOf(await list("")), ["a", "b", "c", "t"]);
   assert.deepEqual(resourcesOf(await list("?protocol=tcp")), ["t"]);
   assert.deepEqual(resourcesOf(await list("?route=b.example.com")), ["b"]);
   assert.deepEqual(resourcesOf(await list("?process_guid=process-c")), ["c"]);
   assert.deepEqual(resourcesOf(await list("?isolation_segment=")), ["a", "b", "c"]);
+  assert.deepEqual(resourcesOf(await list("?router_group_guid=g")), ["t"]);
   const first = (await list("?limit=3")) as { next: string };
   assert.deepEqual(resourcesOf(first), ["a", "b", "c"]);
   const second = (await list(`?limit=3&after=${first.next}`)) as { next: string | null };

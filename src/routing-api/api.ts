@@ -162,7 +162,7 @@ function addReservations(api: HttpApi, { table, verifyToken }: RoutingApiDeps): 
 }
 
 function listReservations(request: FastifyRequest, table: RouteTable, view: View) {
-  const wanted = ["route", "protocol", "isolation_segment"] as const;
+  const wanted = ["route", "protocol", "router_group_guid", "isolation_segment"];
   const filters = wanted
     .filter((name) => hasParameter(request, name))
     .map((name) => [name, parameter(request, name)]);
@@ -171,8 +171,18 @@ function listReservations(request: FastifyRequest, table: RouteTable, view: View
     if (!view.sees(reservation)) return false;
     if (processGuid !== null && !reservation.destinations.some((d) => d.processGuid === processGuid))
       return false;
-    const { route, protocol, isolationSegment: isolation_segment } = reservation;
-    const fields: Readonly<Record<string, string>> = { route, protocol, isolation_segment };
+    const {
+      route,
+      protocol,
+      routerGroup: router_group_guid,
+      isolationSegment: isolation_segment,
+    } = reservation;
+    const fields: Readonly<Record<string, string>> = {
+      route,
+      protocol,
+      router_group_guid,
+      isolation_segment,
+    };
     return filters.every(([name = "", value]) => fields[name] === value);
   });
   if (!hasParameter(request, "limit")) return { resources: found.map(view.reservation), next: null };
@@ -326,6 +336,7 @@ function streamStart(request: FastifyRequest, read: (position: string) => Cursor
 function filterOf(request: FastifyRequest): ViewFilter {
   return {
     protocols: parameters(request, "protocol"),
+    routerGroups: parameters(request, "router_group_guid"),
     isolationSegments: parameters(request, "isolation_segment"),
   };
 }

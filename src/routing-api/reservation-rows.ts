@@ -30,7 +30,12 @@ export function reservationRows(store: Store): ReservationRows {
         .execute();
       return rows.map(({ guid, document, sequence }) => {
         try {
-          return { reservation: decodeJson(document) as Reservation, revision: sequence };
+          const reservation = decodeJson(document) as Reservation;
+          // Documents of older versions name no router group.
+          return {
+            reservation: { ...reservation, routerGroup: reservation.routerGroup ?? "" },
+            revision: sequence,
+          };
         } catch (error) {
           throw storedReservationBroken({ guid, reason: String(error) }, error);
         }
@@ -51,6 +56,7 @@ export function reservationRows(store: Store): ReservationRows {
               conflict.column("guid").doUpdateSet((row) => ({
                 protocol: row.ref("excluded.protocol"),
                 route: row.ref("excluded.route"),
+                router_group_guid: row.ref("excluded.router_group_guid"),
                 document: row.ref("excluded.document"),
                 sequence: row.ref("excluded.sequence"),
                 updated_at: row.ref("excluded.updated_at"),
@@ -68,6 +74,7 @@ function rowOf({ reservation, revision }: HeldReservation, now: string): NewRow<
     guid: reservation.guid,
     protocol: reservation.protocol,
     route: reservation.route,
+    router_group_guid: reservation.routerGroup,
     document: encodeJson<unknown>(reservation),
     sequence: revision,
     created_at: now,

@@ -5,7 +5,13 @@
  *   reservation ──destinations──► process GUID and port ◄── endpoint
  */
 import { isDeepStrictEqual } from "node:util";
-import { type Destination, type Endpoint, endpointAddress, type Reservation } from "../table/index.ts";
+import {
+  type Destination,
+  type Endpoint,
+  endpointAddress,
+  type Reservation,
+  reservationAddress,
+} from "../table/index.ts";
 
 export interface HeldReservation {
   readonly reservation: Reservation;
@@ -183,10 +189,10 @@ export class TableState {
 
 /**
  * What must be unique. Lower-case as a whole, because routers match paths whatever their case: two reservations
- * that differ in nothing else could not both be served.
+ * that differ in nothing else could not both be served. A port is another one in each router group.
  */
-export function addressOf({ protocol, route }: Pick<Reservation, "protocol" | "route">): string {
-  return `${protocol} ${route.toLowerCase()}`;
+export function addressOf(reservation: Reservation): string {
+  return `${reservation.protocol} ${reservationAddress(reservation).toLowerCase()}`;
 }
 
 function lowestAppPort(members: Iterable<HeldEndpoint>): number {

@@ -12,6 +12,7 @@ export type Visible = "all" | ReadonlySet<string>;
 
 export interface ViewFilter {
   readonly protocols: readonly string[];
+  readonly routerGroups: readonly string[];
   readonly isolationSegments: readonly string[];
 }
 
@@ -35,15 +36,16 @@ export interface ViewEvent {
 /** A tag of the reservation that lists, separated by commas, the endpoint tags that anybody may see. */
 const PUBLIC_TAGS = "public_tags";
 
-export const NO_FILTER: ViewFilter = { protocols: [], isolationSegments: [] };
+export const NO_FILTER: ViewFilter = { protocols: [], routerGroups: [], isolationSegments: [] };
 
 export function createView(visible: Visible, filter: ViewFilter): View {
   const passes = (wanted: readonly string[], value: string) => wanted.length === 0 || wanted.includes(value);
-  const sees = ({ guid, protocol, isolationSegment }: Reservation) =>
+  const sees = ({ guid, protocol, routerGroup, isolationSegment }: Reservation) =>
     (visible === "all" || visible.has(guid)) &&
     passes(filter.protocols, protocol) &&
+    passes(filter.routerGroups, routerGroup) &&
     passes(filter.isolationSegments, isolationSegment);
-  const isFiltered = filter.protocols.length > 0 || filter.isolationSegments.length > 0;
+  const isFiltered = Object.values(filter).some((wanted) => wanted.length > 0);
 
   const endpointJson = (endpoint: Endpoint, routes: readonly Reservation[]) =>
     endpointToJson(visible === "all" ? endpoint : redact(endpoint, routes.filter(sees)));

@@ -38,13 +38,12 @@ export interface ModificationTag {
 // --- reservations ---
 
 export function reservationToJson(reservation: Reservation, revision: number) {
-  const { guid, protocol, route, destinations, options, routeServiceUrl, isolationSegment, tags } =
-    reservation;
+  const { guid, protocol, route, routerGroup, destinations, options, routeServiceUrl } = reservation;
   return {
     guid,
     protocol,
     route,
-    ...(protocol === "tcp" && { port: Number(route) }),
+    ...(protocol === "tcp" && { router_group_guid: routerGroup, port: Number(route) }),
     process_guids: [...new Set(destinations.map((destination) => destination.processGuid))],
     destinations: destinations.map((destination) => ({
       process_guid: destination.processGuid,
@@ -54,8 +53,8 @@ export function reservationToJson(reservation: Reservation, revision: number) {
     })),
     ...(routeServiceUrl !== null && { route_service_url: routeServiceUrl }),
     options,
-    isolation_segment: isolationSegment,
-    tags,
+    isolation_segment: reservation.isolationSegment,
+    tags: reservation.tags,
     modification_tag: modificationTag(guid, revision),
   };
 }
@@ -75,6 +74,7 @@ export function reservationFromJson(json: unknown, guid: string | null): Reserva
     guid: guidOf(guid ?? text(fields, "guid")),
     protocol,
     route: routeOf(fields, protocol),
+    routerGroup: protocol === "tcp" ? text(fields, "router_group_guid") : "",
     destinations: destinationsOf(fields),
     options: optionsOf(fields["options"] ?? {}),
     routeServiceUrl: routeServiceUrlOf(text(fields, "route_service_url")),

@@ -24,6 +24,7 @@ const RESERVATION_FIELDS: {
   guid: true,
   protocol: true,
   route: true,
+  routerGroup: true,
   routeServiceUrl: true,
   isolationSegment: true,
 };

@@ -35,6 +35,7 @@ export function reservation(route: string, fields: Partial<Reservation> = {}): R
     guid: `guid of ${route}`,
     protocol: "http",
     route,
+    routerGroup: "",
     destinations: [destination()],
     options: {},
     routeServiceUrl: null,

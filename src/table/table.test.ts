@@ -430,6 +430,23 @@ test("keeps TCP reservations out of lookups by host and lists them", () => {
   assert.deepEqual([...table.tcpRoutes()], []);
 });
 
+test("keeps one port of two router groups apart", () => {
+  const { table, reserve } = startTable();
+  const listed = () => [...table.tcpRoutes()].map(({ host, reservation }) => [host, reservation?.guid]);
+  const east = { guid: "a", protocol: "tcp", routerGroup: "east" } as const;
+  reserve("1100", east);
+  reserve("1100", { ...east, guid: "b", routerGroup: "west" });
+  assert.deepEqual(listed(), [
+    ["1100", "a"],
+    ["1100", "b"],
+  ]);
+  reserve("1100", { ...east, routerGroup: "north" });
+  assert.deepEqual(listed().toSorted(), [
+    ["1100", "a"],
+    ["1100", "b"],
+  ]);
+});
+
 // === snapshots ===
 
 test("a snapshot stays as it was taken", () => {

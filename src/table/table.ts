@@ -19,6 +19,7 @@ import {
   type RegisterOutcome,
   type Registration,
   type Reservation,
+  reservationAddress,
   type Route,
   type RouteOptions,
   type RouteProtocol,
@@ -213,7 +214,7 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
   }
 
   #putReservation(given: Reservation): void {
-    const pool = this.#poolOf(given.protocol, given.route);
+    const pool = this.#poolOf(given.protocol, reservationAddress(given));
     const before = this.#held.get(given.guid);
     if (before !== undefined && before !== pool) this.#deleteReservation(given.guid);
     const known = pool.reservations.find((reservation) => reservation.guid === given.guid);

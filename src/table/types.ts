@@ -35,6 +35,8 @@ export interface Reservation {
    * `internal`: the host. `tcp`: the port in decimal.
    */
   readonly route: string;
+  /** `tcp`: the GUID of the router group whose port it is; a port may be held once in each. "" for all others. */
+  readonly routerGroup: string;
   readonly destinations: readonly Destination[];
   readonly options: RouteOptions;
   /** `https://…`, or null. */
@@ -115,12 +117,17 @@ export function endpointAddress(endpoint: { readonly host: string; readonly port
   return `${endpoint.host}:${endpoint.port}`;
 }
 
+/** What two reservations of one protocol may not share: the route, and for a port the router group it is of. */
+export function reservationAddress({ route, routerGroup }: Reservation): string {
+  return routerGroup === "" ? route : `${route}/${routerGroup}`;
+}
+
 /**
  * One route as readers see it: immutable, replaced as a whole when anything about it changes.
  * @template A what the reader attaches (see {@link TableOptions.attach}), for instance a compiled program.
  */
 export interface Route<A = unknown> {
-  /** `host` or `host/path`, lower-case as a whole: the identity of the route. */
+  /** `host` or `host/path`, lower-case as a whole: the identity of the route. TCP: `port` or `port/router group`. */
   readonly key: string;
   readonly host: string;
   /** "" or `/V2`, without trailing slash, in the case in which its holder wrote it. */

@@ -126,6 +126,8 @@ async function overHttp(t: TestContext, settings: TableSettings = {}): Promise<F
 /** Told by both ends in the same words, whatever the timing of the connection. */
 const eventsOf = (reader: Follower) => reader.told.filter((line) => line !== "live" && line !== "lost");
 
+const isReserved = (error: unknown) => routeReserved.is(error) && error.status === 409;
+
 for (const [where, open] of [
   ["in process", inProcess],
   ["over HTTP", overHttp],
@@ -164,7 +166,7 @@ for (const [where, open] of [
       tags: { space: "s" },
     });
     const secure = endpoint("p", 61_001, { tls: true, serverCertDomainSan: "san", protocol: "http2" });
-    const tcp = reservation("tcp", { protocol: "tcp", route: "1100" });
+    const tcp = reservation("tcp", { protocol: "tcp", route: "1100", routerGroup: "group" });
     const internal = reservation("internal", { protocol: "internal", route: "shop.apps.internal" });
     await feed.putReservation(full);
     await feed.putReservation(tcp);
@@ -197,11 +199,27 @@ for (const [where, open] of [
     await feed.putReservation(reservation("a", { route: "shop.example.com/v2" }));
     await assert.rejects(
       feed.putReservation(reservation("b", { route: "shop.example.com/V2" })),
-      (error) =>
-        routeReserved.is(error) && error.message.includes("shop.example.com/V2") && error.status === 409,
+      (error) => isReserved(error) && String(error).includes("shop.example.com/V2"),
     );
     await feed.deleteReservation("a");
     await feed.putReservation(reservation("b", { route: "shop.example.com/v2" }));
+  });
+
+  test(`${where}: a port is held once in each router group`, async (t) => {
+    const { feed } = await open(t);
+    const port = (guid: string, routerGroup: string) =>
+      reservation(guid, { protocol: "tcp", route: "1100", routerGroup });
+    await feed.putReservation(port("a", "east"));
+    await feed.putReservation(port("b", "west"));
+    await assert.rejects(feed.putReservation(port("c", "west")), isReserved);
+    await assert.rejects(feed.putReservation(port("b", "east")), isReserved);
+    await feed.deleteReservation("a");
+    const reader = follow(t, feed);
+    await reader.reached(await feed.putReservation(port("b", "east")));
+    assert.deepEqual(
+      reader.contents(),
+      contentsOf({ cursor: { epoch: "", sequence: 0 }, reservations: [port("b", "east")], endpoints: [] }),
+    );
   });
 
   test(`${where}: a replacement is the difference only, and no address is ever held twice`, async (t) => {

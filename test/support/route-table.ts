@@ -19,6 +19,7 @@ export function reservation(guid: string, changes: Partial<Reservation> = {}): R
     guid,
     protocol: "http",
     route: `${guid}.example.com`,
+    routerGroup: "",
     destinations: [{ processGuid: `process-${guid}`, appPort: null, weight: null, protocol: "http1" }],
     options: {},
     routeServiceUrl: null,

@@ -305,6 +305,7 @@ function emptyReservation(route: RouteGiven) {
     guid: `route-${route.uri}`,
     protocol: "http",
     route: route.uri,
+    routerGroup: "",
     destinations: [],
     options: route.options ?? {},
     routeServiceUrl: route.routeServiceUrl ?? null,

@@ -201,14 +201,14 @@ test("an organization's domains are the shared ones and its own; the default is 
   assert.deepEqual((await api.get("/v3/organizations/nowhere/domains")).details, ["Organization not found"]);
 });
 
-async function tcpDomain(api: TestApi): Promise<string> {
+async function tcpDomain(api: TestApi, name = "tcp.example.com", group = "default-tcp"): Promise<string> {
   const guid = newGuid();
   const times = { created_at: "2026-01-01", updated_at: "2026-01-01" };
   await api.store.db
     .insertInto("router_groups")
-    .values({ guid, ...times, name: "default-tcp", type: "tcp", reservable_ports: "1024-1026,2000" })
+    .values({ guid, ...times, name: group, type: "tcp", reservable_ports: "1024-1026,2000" })
     .execute();
-  const reply = await api.post("/v3/domains", { name: "tcp.example.com", router_group: { guid } });
+  const reply = await api.post("/v3/domains", { name, router_group: { guid } });
   assert.deepEqual(reply.body.supported_protocols, ["tcp"]);
   assert.deepEqual(reply.body.router_group, { guid });
   return String(reply.body.guid);
@@ -262,6 +262,20 @@ test("a TCP route that asks for no port gets a free one, until the router group 
   assert.deepEqual((await post(domain, { port: ofSibling?.port })).details, [
     `Port '${ofSibling?.port}' is not available. Try a different port or use a different domain.`,
   ]);
+});
+
+test("the same port may be taken in each router group", async (t) => {
+  const api = await startApi(t);
+  const domains = [await tcpDomain(api), await tcpDomain(api, "tcp2.example.com", "other-tcp")];
+  const groups: string[] = [];
+  for (const guid of domains) {
+    const relationships = { space: { data: { guid: api.space } }, domain: { data: { guid } } };
+    const route = await api.create("/v3/routes", { port: 1025, relationships });
+    groups.push(api.routeTable.reservations.get(route)?.routerGroup ?? "none");
+  }
+  const wanted = domains.map(async (guid) => (await api.get(`/v3/domains/${guid}`)).body.router_group?.guid);
+  assert.deepEqual(groups, await Promise.all(wanted));
+  assert.equal(new Set(groups).size, 2);
 });
 
 test("a reserved name is nobody's private domain, and may be shared with everybody", async (t) => {

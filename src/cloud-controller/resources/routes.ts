@@ -281,8 +281,7 @@ export async function demandUsableAddress(
 }
 
 /**
- * A port of the domain's router group that no other TCP route has: whatever their groups are, TCP routers know routes
- * by their port alone.
+ * A port of the domain's router group that no other route of the group has. Each group has TCP routers of its own.
  * @param wanted  Null for a random one.
  */
 async function reservePort(
@@ -301,7 +300,7 @@ async function reservePort(
     .selectFrom("routes")
     .innerJoin("domains", "domains.guid", "routes.domain_guid")
     .select(["routes.port", "routes.domain_guid"])
-    .where("domains.router_group_guid", "is not", null)
+    .where("domains.router_group_guid", "=", routerGroup)
     .$if(wanted !== null, (query) => query.where("routes.port", "=", wanted))
     .execute();
   if (wanted !== null) {

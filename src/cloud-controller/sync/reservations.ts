@@ -33,6 +33,7 @@ export async function loadReservations(
       "routes.options",
       "domains.name as domain",
       "domains.internal",
+      "domains.router_group_guid",
       "spaces.guid as spaceGuid",
       "spaces.name as spaceName",
       "organizations.guid as organizationGuid",
@@ -51,6 +52,7 @@ export async function loadReservations(
       guid: route.guid,
       protocol,
       route: route.port === null ? routeUrl(route, route.domain) : String(route.port),
+      routerGroup: route.router_group_guid ?? "",
       destinations:
         protocol === "internal" ? wholeProcesses(destinationsOf(route.guid)) : destinationsOf(route.guid),
       options: protocol === "internal" ? {} : decodeJson(route.options),

@@ -12,6 +12,7 @@ const reservation = (route: string): Reservation => ({
   guid: `guid-of-${route}`,
   protocol: "http",
   route,
+  routerGroup: "",
   destinations: [],
   options: {},
   routeServiceUrl: null,
