@@ -31,7 +31,7 @@ export const TEST_PROGRAMS = [
   "zip",
 ] as const;
 /** Not in Debian: a test that wants one says the same in another way where it is missing, so its absence is no failure. */
-export const OPTIONAL_PROGRAMS = ["cf"] as const;
+export const OPTIONAL_PROGRAMS = ["cf", "h2spec"] as const;
 export type TestProgram = (typeof TEST_PROGRAMS)[number] | (typeof OPTIONAL_PROGRAMS)[number];
 
 /** Full path of a program, or null. */

@@ -290,7 +290,7 @@ test("priorities, unknown frames, settings and flags are read over", () => {
   const peer = startPeer("server");
   const withPriority = Buffer.concat([
     Buffer.from([2]),
-    uint32(1),
+    uint32(3),
     Buffer.from([9]),
     block(...GET),
     Buffer.alloc(2),
@@ -302,6 +302,18 @@ test("priorities, unknown frames, settings and flags are read over", () => {
     frame(HEADERS, HAS_PRIORITY | PADDED | END_HEADERS | END_STREAM | 0xc2, 1, withPriority),
   );
   assert.deepEqual(peer.events, [`head 1 ${JSON.stringify(GET)} end`]);
+});
+
+test("a stream that depends on itself, which RFC 7540 §5.3.1 forbids, ends the connection", () => {
+  const onItself = Buffer.concat([uint32(1), Buffer.from([9])]);
+  for (const bytes of [
+    frame(PRIORITY, 0, 1, onItself),
+    frame(HEADERS, HAS_PRIORITY | END_HEADERS | END_STREAM, 1, Buffer.concat([onItself, block(...GET)])),
+  ]) {
+    const peer = startPeer("server");
+    peer.send(bytes);
+    assert.deepEqual(peer.events, ["failed http2_frame_invalid"]);
+  }
 });
 
 test("the reserved bit of a stream's id is ignored", () => {

@@ -240,7 +240,8 @@ export class Http2Connection {
         throw http2FrameInvalid({ reason: "PUSH_PROMISE, although push is off" });
       case PRIORITY:
         if (streamId === 0) throw http2FrameInvalid({ reason: "PRIORITY is not for a stream" });
-        if (end - start !== 5) throw http2FrameSizeInvalid({ reason: "PRIORITY" });
+        if (end - start !== PRIORITY_BYTES) throw http2FrameSizeInvalid({ reason: "PRIORITY" });
+        checkDependency(streamId, bytes, start);
         return this.#spendControlFrame();
       default:
         // Unknown types are ignored (RFC 9113 §5.5).
@@ -272,9 +273,10 @@ export class Http2Connection {
       if (from === to) throw http2FrameSizeInvalid({ reason: "padded HEADERS do not say by how much" });
       to -= bytes[from++] as number;
     }
-    // Priorities are deprecated, and read over (RFC 9113 §5.3.2).
-    if ((flags & HAS_PRIORITY) !== 0) from += 5;
+    const priorityAt = from;
+    if ((flags & HAS_PRIORITY) !== 0) from += PRIORITY_BYTES;
     if (from > to) throw http2FrameInvalid({ reason: "HEADERS have more padding than room" });
+    if (from > priorityAt) checkDependency(streamId, bytes, priorityAt);
     const endsStream = (flags & END_STREAM) !== 0;
     if ((flags & END_HEADERS) !== 0) {
       this.#readBlock(streamId, endsStream, bytes, from, to);
@@ -325,15 +327,25 @@ export class Http2Connection {
     stream.remoteEnded = endsStream;
     const problem = this.#messages.problemOfRequest(fields, endsStream);
     if (problem !== null) {
-      this.#spendReset();
-      this.#handler.refused(streamId, problem);
-      if (!stream.closed) this.#replyAndDrop(stream, PROTOCOL_ERROR);
-      this.#settleIfDone();
+      this.#refuse(stream, problem);
       return;
     }
     stream.bodyLeft = this.#messages.contentLength;
     this.#controlFrames.give(FRAMES_PER_MESSAGE);
     this.#handler.head(streamId, fields, endsStream);
+  }
+
+  /** Answered or not, a malformed request is a stream error (RFC 9113 §8.1.1); another one is answered, and its body not read. */
+  #refuse(stream: Stream, problem: ViaductError): void {
+    this.#spendReset();
+    const hasMore = !stream.remoteEnded;
+    // Then its answer ends it, and which code follows is decided here.
+    stream.remoteEnded = true;
+    this.#handler.refused(stream.id, problem);
+    const isAnswered = stream.closed;
+    if (!isAnswered || http2MessageMalformed.is(problem)) this.#replyAndDrop(stream, PROTOCOL_ERROR);
+    else if (hasMore) this.#replyAndDrop(stream, NO_ERROR);
+    this.#settleIfDone();
   }
 
   #readResponse(stream: Stream, fields: FieldList, endsStream: boolean): void {
@@ -820,6 +832,13 @@ export class Http2Connection {
 }
 
 const MAX_MAX_FRAME_SIZE = 0xff_ffff;
+/** A stream that this one depends on, and a weight. */
+const PRIORITY_BYTES = 5;
+
+/** Priorities are deprecated, and read over (RFC 9113 §5.3.2) but for what RFC 7540 §5.3.1 forbids. */
+function checkDependency(streamId: number, bytes: Buffer, at: number): void {
+  if (readUint31(bytes, at) === streamId) throw http2FrameInvalid({ reason: "a stream depends on itself" });
+}
 
 const readUint32 = (bytes: Buffer, at: number) => bytes.readUInt32BE(at);
 

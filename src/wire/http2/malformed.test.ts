@@ -147,13 +147,19 @@ test("CONNECT is well-formed, and not offered", () => {
 test("a refused request may be answered before its stream is reset", () => {
   const peer = startPeer("server");
   peer.recorder.onRefused = (id) => peer.connection.sendHead(id, [":status", "400"], true);
+  const connect = [":method", "CONNECT", ":authority", "db.internal:5432"];
   peer.send(headers(1, 0, ...GET, "Bad", "x"), headers(3, END_STREAM, ...GET, "Bad", "x"));
+  peer.send(headers(5, 0, ...connect), headers(7, END_STREAM, ...connect));
   const sent = peer.sent();
-  assert.deepEqual(resetsOf(sent), ["1:0"], "the first had more to say, the second had ended");
   assert.deepEqual(
     sent.map((each) => `${each.type}:${each.streamId}`),
-    ["1:1", "3:1", "1:3"],
+    ["1:1", "3:1", "1:3", "3:3", "1:5", "3:5", "1:7"],
   );
+  // Malformed is an error of the stream, said or not; of the others one had more to say, and one had ended.
+  assert.deepEqual(resetsOf(sent), ["1:1", "3:1", "5:0"]);
+  peer.send(frame(DATA, END_STREAM, 1, "late"), frame(DATA, END_STREAM, 5, "late"));
+  assert.equal(peer.connection.activeStreams, 0);
+  assert.ok(!peer.events.some((event) => event.startsWith("failed")), "what was on its way is forgiven");
 });
 
 test("what is refused once is refused again when the table repeats it", () => {
