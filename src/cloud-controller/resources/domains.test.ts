@@ -122,6 +122,13 @@ test("what a domain cannot be is refused in upstream's words", async (t) => {
       body: { name: "x.example.org", relationships: { shared_organizations: { data: [] } } },
       details: ["Relationships cannot contain shared_organizations without an owning organization."],
     },
+    {
+      body: {
+        name: "x.example.org",
+        relationships: { organization: { data: null }, shared_organizations: { data: [{ guid: other }] } },
+      },
+      details: ["Relationships cannot contain shared_organizations without an owning organization."],
+    },
     { body: { name: "x.example.org", internal: "yes" }, details: ["Internal must be a boolean"] },
     { body: { name: "x.example.org", router_group: "g" }, details: ["Router group must be an object"] },
     { body: { name: "x.example.org", owner: 1 }, details: ["Unknown field(s): 'owner'"] },
@@ -133,6 +140,18 @@ test("what a domain cannot be is refused in upstream's words", async (t) => {
       assert.equal(reply.status, 422);
     });
   }
+});
+
+test("relationships that are null are none, as some clients write them", async (t) => {
+  const api = await startApi(t);
+  const created = await api.post("/v3/domains", {
+    name: "shared.example.org",
+    relationships: { organization: null, shared_organizations: null },
+  });
+  assert.deepEqual(
+    [created.status, created.body["relationships"]],
+    [201, { organization: { data: null }, shared_organizations: { data: [] } }],
+  );
 });
 
 test("a private domain is shared with an organization, used there, and taken back when unused", async (t) => {

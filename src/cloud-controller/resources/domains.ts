@@ -24,7 +24,7 @@ import { demand, domainVisible, organizationVisible } from "../permissions.ts";
 import { groupBy, head, link, toManyData, toOneData, withMetadata } from "../present.ts";
 import { demandRoomForDomain } from "../quotas.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
-import { message, toMany, toOneOrNone } from "../schema.ts";
+import { message, nullable, toMany, toOneOrNone } from "../schema.ts";
 import { organizationListing } from "./organizations.ts";
 
 // --- messages ---
@@ -39,8 +39,8 @@ const CreateDomain = message({
   router_group: Type.Optional(message({ guid: Type.String() })),
   relationships: Type.Optional(
     message({
-      organization: Type.Optional(toOneOrNone("organization")),
-      shared_organizations: Type.Optional(toMany("shared_organizations")),
+      organization: Type.Optional(nullable(toOneOrNone("organization"))),
+      shared_organizations: Type.Optional(nullable(toMany("shared_organizations"))),
     }),
   ),
   metadata: Type.Optional(Metadata),
@@ -66,7 +66,8 @@ function domainProblems(body: Static<typeof CreateDomain>): string[] {
   if (relationships !== undefined && routerGroup !== undefined) {
     problems.push("Domains scoped to an organization cannot be associated to a router group.");
   }
-  if (relationships?.shared_organizations !== undefined && relationships.organization === undefined) {
+  const owner = relationships?.organization?.data ?? null;
+  if (owner === null && (relationships?.shared_organizations ?? null) !== null) {
     problems.push("Relationships cannot contain shared_organizations without an owning organization.");
   }
   return problems;
