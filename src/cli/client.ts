@@ -8,6 +8,7 @@ import { Answer, parseJson } from "./answer.ts";
 import type { Session } from "./data-dir.ts";
 import { call, type HttpAnswer } from "./http.ts";
 import type { Host, Output } from "./output.ts";
+import { problemsOf, refusal } from "./refusal.ts";
 
 const INVALID_TOKEN = 1000;
 const PAGE_SIZE = 500;
@@ -128,11 +129,10 @@ export class ApiClient {
         return answer;
       }
       if (state === "FAILED") {
-        const details = answer.list("errors").map((error) => error.text("detail"));
+        const problems = problemsOf(answer);
         throw apiRefused({
           status: 422,
-          codes: [],
-          details: details.length > 0 ? details : [`${pathname} failed`],
+          problems: problems.length > 0 ? problems : [{ detail: `${pathname} failed` }],
         });
       }
       await sleep(JOB_POLL_MS);
@@ -147,19 +147,6 @@ function withQuery(path: string, query: Query): string {
     search.set(key, typeof value === "string" ? value : value.join(","));
   }
   return search.size === 0 ? path : `${path}?${search}`;
-}
-
-function refusal(method: string, path: string, answer: HttpAnswer) {
-  const body = new Answer(parseJson(answer.body), `${method} ${path}`);
-  const errors = body.has("errors") ? body.list("errors") : [];
-  const details = errors
-    .map((error) => (error.has("detail") ? error.text("detail") : ""))
-    .filter((text) => text !== "");
-  return apiRefused({
-    status: answer.status,
-    codes: errorCodes(answer.body),
-    details: details.length > 0 ? details : [`${method} ${path} answered ${answer.status}`],
-  });
 }
 
 function errorCodes(text: string): readonly number[] {

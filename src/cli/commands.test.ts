@@ -102,6 +102,21 @@ test("the refusals of the API are printed one per line, in its own words", async
   assert.equal(api.routes.size, 0);
 });
 
+test("with --json a failure is JSON too, and the reason is on stderr all the same", async (t) => {
+  const { host, run } = await start(t);
+  await run("run --name shop -- true");
+  host.readStdout();
+  host.readStderr();
+  assert.equal(await run("map-route shop shop.localhost -o a=1 --json"), 1);
+  const detail = "Options Unknown field(s): 'a'";
+  assert.equal(host.readStderr(), `viaduct: ${detail}\n`);
+  const refused = JSON.parse(host.readStdout());
+  assert.deepEqual(refused, { errors: [{ code: 10008, title: "CF-Error", detail }] });
+  assert.equal(await run("route nowhere.localhost --json"), 1);
+  const [own] = JSON.parse(host.readStdout()).errors;
+  assert.deepEqual([own.title, /nowhere/.test(own.detail)], ["route_unknown", true]);
+});
+
 test("routes and apps print tables for people and JSON for programs", async (t) => {
   const { api, host, run } = await start(t);
   await run(RUN);

@@ -102,8 +102,8 @@ export async function logIn(host: Host, session: Session, grant: Grant): Promise
   if (answer.status !== 200) {
     const reason = body.find("error_description") ?? body.find("error") ?? `status ${answer.status}`;
     if (answer.status >= 500) {
-      const details = [`${session.uaa} cannot log anybody in now: ${String(reason)}`];
-      throw apiRefused({ status: answer.status, codes: [], details });
+      const detail = `${session.uaa} cannot log anybody in now: ${String(reason)}`;
+      throw apiRefused({ status: answer.status, problems: [{ detail }] });
     }
     throw loginRefused({ username, uaa: session.uaa, reason: String(reason) });
   }

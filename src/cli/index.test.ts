@@ -68,6 +68,7 @@ Usage:
 Flags:
   -o, --option KEY=VALUE   Set a route option; repeatable. «viaduct options» lists them.
   -r, --remove-option KEY  Remove an option; repeatable.
+      --json               Print JSON for programs instead of text for people.
       --api URL            Talk to this API (default: VIADUCT_API, the last login, «viaduct up»).
   -h, --help               Show this text.
 

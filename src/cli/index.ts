@@ -2,7 +2,7 @@
  * The command line: a thin client of the public API, plus the doors to the roles. {@link main} finds the command,
  * reads its flags, runs it and turns errors into messages and exit codes; each command is a file in `commands/`.
  */
-import { usageInvalid } from "../kernel/errors/cli.ts";
+import { apiRefused, usageInvalid } from "../kernel/errors/cli.ts";
 import { ViaductError } from "../kernel/errors/define.ts";
 import type { AnyCommand, Context } from "./command.ts";
 import { commandHelp, generalHelp } from "./help.ts";
@@ -61,7 +61,12 @@ async function runCommand(
     return connected;
   };
   // parseLine has checked every flag against the command's own options, which is what its type says.
-  return command.run({ flags: flags as never, args, out, host, client });
+  try {
+    return await command.run({ flags: flags as never, args, out, host, client });
+  } catch (error) {
+    if (flags["json"] === true && error instanceof ViaductError) out.json({ errors: errorsOf(error) });
+    throw error;
+  }
 }
 
 async function unknownCommand(given: string) {
@@ -74,6 +79,12 @@ async function unknownCommand(given: string) {
     problem: `there is no command «${given}»`,
     remedy: near === null ? "see «viaduct --help»" : `did you mean «viaduct ${near}»?`,
   });
+}
+
+/** For programs: what the API said, or our own message under its code. */
+function errorsOf(error: ViaductError): readonly unknown[] {
+  if (!apiRefused.is(error)) return [{ title: error.code, detail: error.message }];
+  return error.details.problems.map(({ detail, answer }) => answer ?? { title: error.code, detail });
 }
 
 function report(error: unknown, host: Host): number {

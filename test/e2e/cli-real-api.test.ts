@@ -139,6 +139,17 @@ test("an app is run, changed, looked at, stopped and deleted through the real AP
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, /^viaduct: .*speed/m);
   assert.match(refused.stderr, /^viaduct: .*[Ll]oadbalancing must be one of/m);
+  assert.match(
+    refused.stderr,
+    /^viaduct: {3}route \S+, option loadbalancing, value "random"; allowed: round-robin, /m,
+  );
+  const forPrograms = await run("update-route", "shop.localhost/api", "-o", "loadbalancing=random", "--json");
+  const [error] = JSON.parse(forPrograms.stdout).errors;
+  assert.deepEqual([forPrograms.code, error.code, error.about.value], [1, 10008, "random"]);
+  const updated = await ok("update-route", "shop.localhost/api", "-o", "trim-path=true", "--json");
+  const mapped = await ok("map-route", "shop", "shop.localhost/api", "--json");
+  assert.deepEqual(JSON.parse(updated), JSON.parse(mapped));
+  assert.deepEqual(JSON.parse(mapped).options, { "trim-path": "true" });
 
   assert.equal(await ok("map-internal-route", "shop", "shop.apps.internal"), "shop.apps.internal\n");
   await ok("scale", "shop", "--instances", "1");

@@ -29,8 +29,7 @@ export default defineCommand({
     if (status !== OK) {
       throw apiRefused({
         status,
-        codes: [],
-        details: [`the manifest of ${name} cannot be read (${status})`],
+        problems: [{ detail: `the manifest of ${name} cannot be read (${status})` }],
       });
     }
     if (flags.path === "-") {

@@ -1,7 +1,7 @@
-import { apiFlag, defineCommand, routeOptionFlag } from "../command.ts";
+import { apiFlag, defineCommand, jsonFlag, routeOptionFlag } from "../command.ts";
 import { parseCount, parsePairs } from "../parse.ts";
-import { ensureRoute, findApp, mapRoute, resolveRoute, targetOf } from "../resources.ts";
-import { routeUrl } from "../route-facts.ts";
+import { ensureRoute, existingRoute, findApp, mapRoute, resolveRoute, targetOf } from "../resources.ts";
+import { createRouteDescriber, routeUrl } from "../route-facts.ts";
 
 export default defineCommand({
   usage: "map-route APP HOST.DOMAIN[/PATH] [-o KEY=VALUE…]",
@@ -23,6 +23,7 @@ export default defineCommand({
       value: "PORT",
       describe: "Port inside the instance (default: the app's first).",
     },
+    ...jsonFlag,
     ...apiFlag,
   },
   async run({ flags, args: [name = "", url = ""], out, client }) {
@@ -34,6 +35,10 @@ export default defineCommand({
     const resolved = await resolveRoute(api, url);
     const route = await ensureRoute(api, space, resolved, options);
     await mapRoute(api, route.text("guid"), app.text("guid"), appPort);
+    if (flags.json === true) {
+      out.json((await createRouteDescriber(api))(await existingRoute(api, url)));
+      return 0;
+    }
     out.line(routeUrl(api, route, resolved.isInternal));
     return 0;
   },

@@ -1,8 +1,8 @@
 import { usageInvalid } from "../../kernel/errors/cli.ts";
-import { apiFlag, defineCommand, routeOptionFlag } from "../command.ts";
+import { apiFlag, defineCommand, jsonFlag, routeOptionFlag } from "../command.ts";
 import { parsePairs } from "../parse.ts";
 import { existingRoute } from "../resources.ts";
-import { optionsText } from "../route-facts.ts";
+import { createRouteDescriber, optionsText } from "../route-facts.ts";
 
 export default defineCommand({
   usage: "update-route HOST.DOMAIN[/PATH] [-o KEY=VALUE…] [--remove-option KEY…]",
@@ -26,6 +26,7 @@ export default defineCommand({
       value: "KEY",
       describe: "Remove an option; repeatable.",
     },
+    ...jsonFlag,
     ...apiFlag,
   },
   async run({ flags, args: [url = ""], out, client }) {
@@ -42,6 +43,10 @@ export default defineCommand({
     const changed = await api.patch(`/v3/routes/${route.text("guid")}`, {
       options: { ...set, ...Object.fromEntries(remove.map((key) => [key, null])) },
     });
+    if (flags.json === true) {
+      out.json((await createRouteDescriber(api))(changed));
+      return 0;
+    }
     out.line(`${changed.text("url")}  ${optionsText(changed.pairs("options")) || "no options"}`);
     return 0;
   },

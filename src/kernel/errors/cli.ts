@@ -61,17 +61,25 @@ export const loginRefused = defineError<{ username: string; uaa: string; reason:
     `${d.uaa} refused to log in ${d.username}: ${d.reason}; check the user name and the password`,
 });
 
+/** One error of an answer of the API. */
+export interface ApiProblem {
+  readonly detail: string;
+  /** What it is about, for people. */
+  readonly hint?: string;
+  /** The error as the API wrote it, for programs. */
+  readonly answer?: unknown;
+}
+
 /** What the API said, one detail per line, unchanged: it knows better than we do. */
-export const apiRefused = defineError<{
-  status: number;
-  codes: readonly number[];
-  details: readonly string[];
-}>({
+export const apiRefused = defineError<{ status: number; problems: readonly ApiProblem[] }>({
   code: "api_refused",
   source: "control-plane",
   retry: "never",
   status: 0,
-  explain: (d) => d.details.join("\n"),
+  explain: (d) =>
+    d.problems
+      .flatMap(({ detail, hint }) => (hint === undefined ? detail : [detail, `  ${hint}`]))
+      .join("\n"),
 });
 
 export const apiAnswerUnexpected = defineError<{ where: string; key: string; wanted: string }>({
