@@ -6,6 +6,7 @@ import type { Static, TSchema } from "typebox";
 import type { RefusedOption } from "../kernel/errors/cloud-controller.ts";
 import type { Context } from "./context.ts";
 import type { Caller } from "./permissions.ts";
+import type { Shown } from "./shape.ts";
 
 /** The query string; a name that comes twice keeps its last value. */
 export type Query = Readonly<Record<string, string>>;
@@ -43,6 +44,21 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What there is when all went well: the shape of the body per status, null where there is none. */
+export type Answers = Readonly<Partial<Record<200 | 201 | 202 | 204, TSchema | null>>>;
+
+/** What a handler that promises these answers may return. */
+export type AnswerOf<A extends Answers> = {
+  [S in keyof A & number]: Pick<Answer, "headers"> & { readonly status: S } & (A[S] extends TSchema
+      ? { readonly body: Shown<A[S]> }
+      : { readonly body?: undefined });
+}[keyof A & number];
+
+/** An error of the catalogue, as far as a document tells of it. */
+export interface KnownError {
+  readonly definition: { readonly code: string; readonly status: number };
+}
+
 /** Who may call at all: anybody, or whose token has the scope for reading or writing. */
 export type Access = "public" | "read" | "write";
 
@@ -63,6 +79,9 @@ export interface Endpoint {
   readonly checkOpen?: (body: OpenBody, context: Context, params: Call["params"]) => readonly Problem[];
   /** Every query parameter there is; others are refused when reading. `[…]` after a name is allowed. */
   readonly parameters: readonly string[];
+  readonly answers?: Answers;
+  /** Errors that not every call of this kind has; the others: `errorsOf` in `openapi.ts`. */
+  readonly refuses?: readonly KnownError[];
   readonly handle: (call: Call<never>) => Promise<Answer>;
 }
 
@@ -72,19 +91,28 @@ export type OpenBody = Readonly<Record<string, unknown>>;
 /** A sentence, or one with what it is about. */
 export type Problem = string | RefusedOption;
 
-/** What most endpoints leave out is filled in. */
-export function defineEndpoint<S extends TSchema>(
-  given: Omit<Endpoint, "body" | "check" | "parameters" | "handle"> & {
-    readonly body?: S;
-    readonly check?: (body: Static<S>, context: Context) => readonly string[];
-    readonly parameters?: readonly string[];
-    readonly handle: (call: Call<Static<S>>) => Promise<Answer>;
-  },
-): Endpoint {
-  return Object.freeze({ parameters: [], ...given });
+interface Given<S extends TSchema>
+  extends Omit<Endpoint, "body" | "check" | "parameters" | "answers" | "handle"> {
+  readonly body?: S;
+  readonly check?: (body: Static<S>, context: Context) => readonly string[];
+  readonly parameters?: readonly string[];
 }
 
-export const ok = (body: object): Answer => ({ status: 200, body });
-export const created = (body: object): Answer => ({ status: 201, body });
-export const accepted = (body: object): Answer => ({ status: 202, body });
-export const noContent: Answer = Object.freeze({ status: 204 });
+/** What most endpoints leave out is filled in. */
+export function defineEndpoint<S extends TSchema, const A extends Answers>(
+  given: Given<S> & {
+    readonly answers: A;
+    readonly handle: (call: Call<Static<S>>) => Promise<AnswerOf<NoInfer<A>>>;
+  },
+): Endpoint;
+export function defineEndpoint<S extends TSchema>(
+  given: Given<S> & { readonly handle: (call: Call<Static<S>>) => Promise<Answer> },
+): Endpoint;
+export function defineEndpoint(given: object): Endpoint {
+  return Object.freeze({ parameters: [], ...given } as unknown as Endpoint);
+}
+
+export const ok = <const B extends object>(body: B) => ({ status: 200 as const, body });
+export const created = <const B extends object>(body: B) => ({ status: 201 as const, body });
+export const accepted = <const B extends object>(body: B) => ({ status: 202 as const, body });
+export const noContent = Object.freeze({ status: 204 as const });

@@ -2,7 +2,9 @@
  * Lists: pages, filters, order, includes and label selectors, the same for every resource. A resource says which
  * filters it has and what a caller may see; everything a query string may contain follows from that.
  */
+import assert from "node:assert";
 import { sql } from "kysely";
+import { type TSchema, Type } from "typebox";
 import type { RowOf, Tables } from "../store/index.ts";
 import { toTimestamp } from "../store/index.ts";
 import { badQueryParameter, resourceNotFound } from "../kernel/errors/cloud-controller.ts";
@@ -10,6 +12,7 @@ import { type Condition, everything } from "./condition.ts";
 import type { Writer } from "./context.ts";
 import { type Call, defineEndpoint, type Endpoint, ok, type Query } from "./endpoint.ts";
 import { type LabelConditions, labelConditions } from "./metadata.ts";
+import { type Included, listOf, type Pagination, type Shown, withIncluded } from "./shape.ts";
 
 /** What a list parameter narrows the list to. */
 export type Filter = (values: readonly string[], call: Call) => Condition;
@@ -17,6 +20,7 @@ export type Filter = (values: readonly string[], call: Call) => Condition;
 /** `?include=space`: the key below `included`, and the resources that belong to these rows. */
 export interface Include<Row> {
   readonly key: string;
+  readonly shape?: TSchema;
   readonly load: (call: Call, rows: readonly Row[]) => Promise<readonly object[]>;
 }
 
@@ -27,10 +31,11 @@ export type ListedTable = {
     : never;
 }[keyof Tables];
 
-export interface Listing<T extends ListedTable> {
+export interface Listing<T extends ListedTable, S extends TSchema = TSchema> {
   readonly table: T;
   /** As in «Route not found». */
   readonly resource: string;
+  readonly shape?: S;
   /** Name in the metadata table; without one there is no `label_selector`. */
   readonly labelled?: string;
   readonly filters: Readonly<Record<string, Filter>>;
@@ -43,8 +48,11 @@ export interface Listing<T extends ListedTable> {
   /** The header `ETag` of a single resource; read before the row. */
   readonly tag?: (call: Call<unknown>, guid: string) => Promise<string>;
   /** All rows of a page at once, so that what they refer to is read once. */
-  readonly present: (call: Call<unknown>, rows: readonly RowOf<T>[]) => Promise<readonly object[]>;
+  readonly present: (call: Call<unknown>, rows: readonly RowOf<T>[]) => Promise<readonly Presented<S>[]>;
 }
+
+/** As a listing presents it. */
+type Presented<S extends TSchema> = Shown<S> & object;
 
 /** The filter «this column has one of these values». */
 export function column(name: string): Filter {
@@ -72,6 +80,7 @@ export function listEndpoint<T extends ListedTable>(
     summary,
     access: "read",
     parameters: parametersOf(listing),
+    ...(listing.shape !== undefined && { answers: { 200: listOf(listing.shape, includedOf(listing)) } }),
     handle: async (call) =>
       ok(await page(call, listing, scope === undefined ? everything : await scope(call))),
   });
@@ -89,6 +98,9 @@ export function showEndpoint<T extends ListedTable>(
     summary,
     access: "read",
     parameters: [...(listing.includes === undefined ? [] : ["include"]), ...(listing.otherParameters ?? [])],
+    ...(listing.shape !== undefined && {
+      answers: { 200: withIncluded(listing.shape, includedOf(listing)) },
+    }),
     handle: async (call) => {
       const problems: string[] = [];
       const includes = readIncludes(call.query, listing, problems);
@@ -139,23 +151,32 @@ export async function findAgain<T extends ListedTable>(
   return row;
 }
 
-export async function presentRow<T extends ListedTable>(
+export async function presentRow<T extends ListedTable, S extends TSchema>(
   call: Call<unknown>,
-  listing: Listing<T>,
+  listing: Listing<T, S>,
   row: RowOf<T>,
-): Promise<object> {
+): Promise<Presented<S>> {
   const [presented] = await listing.present(call, [row]);
-  return presented ?? {};
+  assert(presented !== undefined, `a ${listing.resource} that is there is presented`);
+  return presented;
 }
 
 /** As it is now: what a write answers with. */
-export async function presentNow<T extends ListedTable>(
+export async function presentNow<T extends ListedTable, S extends TSchema>(
   call: Call<unknown>,
-  listing: Listing<T>,
+  listing: Listing<T, S>,
   guid: string,
-): Promise<object> {
+): Promise<Presented<S>> {
   return presentRow(call, listing, await findRow(call, listing, guid));
 }
+
+/** The shapes below `included`; several parameters may bring the same. */
+const includedOf = ({
+  includes = {},
+}: {
+  readonly includes?: Readonly<Record<string, Pick<Include<never>, "key" | "shape">>>;
+}): Included =>
+  Object.fromEntries(Object.values(includes).map(({ key, shape }) => [key, shape ?? Type.Unknown()]));
 
 async function loadIncludes<Row>(call: Call, includes: readonly Include<Row>[], rows: readonly Row[]) {
   const included: Record<string, readonly object[]> = {};
@@ -218,7 +239,7 @@ async function page<T extends ListedTable>(
 }
 
 /** `{"pagination":…,"resources":…}` of a list that is not in the store, all on one page. */
-export function onePage(call: Call, resources: readonly object[]): object {
+export function onePage<R extends object>(call: Call, resources: readonly R[]) {
   return {
     pagination: pagination(
       call,
@@ -229,7 +250,11 @@ export function onePage(call: Call, resources: readonly object[]): object {
   };
 }
 
-function pagination(call: Call, asked: { page: number; perPage: number }, total: number): object {
+function pagination(
+  call: Call,
+  asked: { page: number; perPage: number },
+  total: number,
+): Shown<typeof Pagination> {
   const { page, perPage } = asked;
   const pages = Math.max(1, Math.ceil(total / perPage));
   const link = (number: number) => {

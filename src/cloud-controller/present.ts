@@ -1,5 +1,5 @@
 /** What all presented resources have in common. */
-import { readMetadata } from "./metadata.ts";
+import { type PresentedMetadata, readMetadata } from "./metadata.ts";
 import type { Context } from "./context.ts";
 
 interface Timed {
@@ -19,15 +19,19 @@ export const head = (row: Timed) => ({
 
 /** What is done at once has no operation but the one that made it. */
 export const lastOperation = (row: Timed) => ({
-  type: "create",
-  state: "succeeded",
+  type: "create" as const,
+  state: "succeeded" as const,
   description: "Operation succeeded",
   created_at: shownTime(row.created_at),
   updated_at: shownTime(row.created_at),
 });
 
 /** `{"data":{"guid":"…"}}` */
-export const toOneData = (guid: string | null) => ({ data: guid === null ? null : { guid } });
+export function toOneData(guid: string): { readonly data: { readonly guid: string } };
+export function toOneData(guid: string | null): { readonly data: { readonly guid: string } | null };
+export function toOneData(guid: string | null) {
+  return { data: guid === null ? null : { guid } };
+}
 
 /** `{"data":[{"guid":"…"},…]}` */
 export const toManyData = (guids: readonly string[]) => ({ data: guids.map((guid) => ({ guid })) });
@@ -43,7 +47,7 @@ export async function withMetadata<R extends { readonly guid: string }, P extend
   context: Context,
   type: string,
   rows: readonly R[],
-  present: (row: R, metadata: object) => P,
+  present: (row: R, metadata: PresentedMetadata) => P,
 ): Promise<P[]> {
   const metadataOf = await readMetadata(
     context.store.db,

@@ -20,6 +20,7 @@ import {
   unprocessable,
   wrongContentType,
 } from "../kernel/errors/cloud-controller.ts";
+import type { KnownError } from "./endpoint.ts";
 
 const CHANGED_MEANWHILE =
   "Something this request refers to was changed or deleted meanwhile. Please try again.";
@@ -55,6 +56,18 @@ const NUMBERS: ReadonlyMap<string, readonly [code: number, title: string]> = new
   [featureDisabled.definition.code, [330002, "CF-FeatureDisabled"]],
 ] as const);
 
+/** What is wrong here: whatever has no number of its own. */
+export const UNKNOWN = { code: 10001, title: "UnknownError" } as const;
+export const UNAVAILABLE = { code: 10015, title: "CF-ServiceUnavailable" } as const;
+
+/** How an error of the catalogue looks here; null for one that the API has no number for. */
+export function shownAs({
+  definition,
+}: KnownError): { readonly code: number; readonly title: string } | null {
+  const numbers = NUMBERS.get(definition.code);
+  return numbers === undefined ? null : { code: numbers[0], title: numbers[1] };
+}
+
 /** What the client gets; `isOurFault` says that somebody should look at the log. */
 export function errorAnswer(error: unknown): ErrorAnswer & { readonly isOurFault: boolean } {
   const known = asCatalogued(error);
@@ -67,8 +80,8 @@ export function errorAnswer(error: unknown): ErrorAnswer & { readonly isOurFault
       body: {
         errors: [
           unavailable
-            ? { code: 10015, title: "CF-ServiceUnavailable", detail: known.message }
-            : { code: 10001, title: "UnknownError", detail: "An unknown error occurred." },
+            ? { ...UNAVAILABLE, detail: known.message }
+            : { ...UNKNOWN, detail: "An unknown error occurred." },
         ],
       },
     };

@@ -1,0 +1,118 @@
+/**
+ * Shapes: what answers are, as schemas beside the presenters that make them. A shape has a name, under which the OpenAPI
+ * document lists it, and is closed: a presenter that shows more or less than its shape says does not compile, or fails
+ * the next test that asks the API anything (`answer-check.ts`).
+ *
+ * @example
+ * const Stack = resource("Stack", { name: Type.String(), links: linksTo(["self"]) });
+ * const present = (row: RowOf<"stacks">): Shown<typeof Stack> => ({ ...head(row), name: row.name, links: { … } });
+ */
+import { type Static, type TObject, type TOptional, type TProperties, type TSchema, Type } from "typebox";
+import type { RouteOptions } from "../table/index.ts";
+
+/** What a presenter makes of a shape: the same, and nobody may change it. */
+export type Shown<S extends TSchema> = DeepReadonly<Static<S>>;
+type DeepReadonly<T> = T extends readonly (infer E)[]
+  ? readonly DeepReadonly<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
+
+/** An object with these keys and no others, under a name of its own. */
+export function shape<P extends TProperties>(title: string, properties: P): TObject<P> {
+  return Type.Object(properties, { title, additionalProperties: false });
+}
+
+/** An object with these keys and no others, which is only a part of another one. */
+export const part = <P extends TProperties>(properties: P): TObject<P> =>
+  Type.Object(properties, { additionalProperties: false });
+
+/** One of these words; `oneOf<string>(…)` where the rows themselves only promise a string. */
+export const oneOf = <V extends string>(...values: readonly V[]) =>
+  Type.Unsafe<V>({ type: "string", enum: values });
+
+/** This, or `null`. */
+export const orNull = <S extends TSchema>(schema: S) =>
+  Type.Unsafe<Static<S> | null>({ anyOf: [schema, { type: "null" }] });
+
+export const Guid = Type.String({ format: "uuid" });
+export const Time = Type.String({ format: "date-time", examples: ["2026-11-21T10:00:00Z"] });
+export const Url = Type.String({ format: "uri" });
+export const Count = Type.Integer({ minimum: 0 });
+/** An integer with -1 for «as much as there is». */
+export const CountOrUnlimited = Type.Integer({ minimum: -1 });
+/** Names and values of variables. */
+export const Variables = Type.Record(Type.String(), Type.String());
+/** What users or operators put there, and nobody here looks into. */
+export const AnyObject = Type.Record(Type.String(), Type.Unknown());
+
+export const Link = shape("Link", { href: Url, method: Type.Optional(oneOf("POST", "PATCH")) });
+
+/** The key `links`. */
+export function linksTo<Always extends string, Sometimes extends string = never>(
+  always: readonly Always[],
+  sometimes: readonly Sometimes[] = [],
+) {
+  const links: TProperties = {
+    ...Object.fromEntries(always.map((name) => [name, Link])),
+    ...Object.fromEntries(sometimes.map((name) => [name, Type.Optional(Link)])),
+  };
+  return part(links as { [N in Always]: typeof Link } & { [N in Sometimes]: TOptional<typeof Link> });
+}
+
+const Related = shape("RelatedResource", { guid: Guid });
+/** `{"data":{"guid":"…"}}` */
+export const ToOne = shape("ToOneRelationship", { data: Related });
+/** `{"data":{"guid":"…"}}` or `{"data":null}` */
+export const ToOneOrNone = shape("OptionalToOneRelationship", { data: orNull(Related) });
+/** `{"data":[{"guid":"…"},…]}` */
+export const ToMany = shape("ToManyRelationship", { data: Type.Array(Related) });
+
+export const MetadataShape = shape("Metadata", { labels: Variables, annotations: Variables });
+
+/** The options of a route: what the options themselves say of their values. */
+export const RouteOptionsShape = Type.Unsafe<RouteOptions>({ $ref: "#/components/schemas/RouteOptions" });
+
+const IDENTITY = { guid: Guid, created_at: Time, updated_at: Time };
+
+/** A resource: what {@link head} shows, and these. */
+export const resource = <P extends TProperties>(title: string, properties: P) =>
+  shape(title, { ...IDENTITY, ...properties });
+
+export const Pagination = shape("Pagination", {
+  total_results: Count,
+  total_pages: Type.Integer({ minimum: 1 }),
+  first: Link,
+  last: Link,
+  next: orNull(Link),
+  previous: orNull(Link),
+});
+
+/** Below `included`: which shapes there are under which key. */
+export type Included = Readonly<Record<string, TSchema>>;
+
+const includedPart = (included: Included) => ({
+  included: Type.Optional(
+    part(
+      Object.fromEntries(
+        Object.entries(included).map(([key, each]) => [key, Type.Optional(Type.Array(each))]),
+      ),
+    ),
+  ),
+});
+
+/** A page of a list. */
+export const listOf = <S extends TSchema>(each: S, included: Included = {}) =>
+  shape(`${titleOf(each)}List`, {
+    pagination: Pagination,
+    resources: Type.Array(each),
+    ...(Object.keys(included).length > 0 && includedPart(included)),
+  });
+
+/** A single resource that may come with others. */
+export const withIncluded = (each: TSchema, included: Included): TSchema =>
+  Object.keys(included).length === 0
+    ? each
+    : shape(`${titleOf(each)}AndIncluded`, { ...(each as TObject).properties, ...includedPart(included) });
+
+const titleOf = (schema: TSchema) => (schema as { readonly title?: string }).title ?? "";
