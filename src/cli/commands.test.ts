@@ -114,7 +114,7 @@ test("with --json a failure is JSON too, and the reason is on stderr all the sam
   assert.deepEqual(refused, { errors: [{ code: 10008, title: "CF-Error", detail }] });
   assert.equal(await run("route nowhere.localhost --json"), 1);
   const [own] = JSON.parse(host.readStdout()).errors;
-  assert.deepEqual([own.title, /nowhere/.test(own.detail)], ["route_unknown", true]);
+  assert.deepEqual([own.title, /nowhere/.test(own.detail)], ["name_unknown", true]);
 });
 
 test("routes and apps print tables for people and JSON for programs", async (t) => {

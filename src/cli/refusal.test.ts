@@ -25,7 +25,9 @@ const cases: readonly { readonly allowed: unknown; readonly about?: object; read
 ];
 for (const { allowed, about = {}, hint } of cases) {
   test(`a refused option is told with what it is about, as in «${hint.slice(0, 60)}»`, () => {
-    const [detail, line = ""] = message([{ detail: "No.", about: { ...OPTION, ...about, allowed } }]).split("\n");
+    const [detail, line = ""] = message([{ detail: "No.", about: { ...OPTION, ...about, allowed } }]).split(
+      "\n",
+    );
     assert.equal(detail, "No.");
     assert.ok(line.startsWith("  route "));
     assert.ok(line.endsWith(hint), `«${line}» ends otherwise`);
