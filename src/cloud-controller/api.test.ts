@@ -23,6 +23,23 @@ test("discovery needs no token and names what the cf CLI asks for", async (t) =>
   const info = await api.request({ method: "GET", url: "/v3/info" });
   assert.equal(info.body.name, "Viaduct");
   assert.equal(info.body.version, 0);
+  assert.equal(links?.network_policy_v1, null, "the CLI says that there is no such API");
+});
+
+test("the one call that is left of API v2 says so, and where the UAA is", async (t) => {
+  const api = await startApi(t);
+  const { status, body } = await api.request({ method: "GET", url: "/v2/info" });
+  assert.equal(status, 200);
+  const { support, api_version, token_endpoint, authorization_endpoint } = body;
+  assert.deepEqual(
+    { support, api_version, token_endpoint, authorization_endpoint },
+    {
+      support: "CF API v2 is disabled",
+      api_version: "",
+      token_endpoint: "http://localhost:8080/uaa",
+      authorization_endpoint: "http://localhost:8080/uaa",
+    },
+  );
 });
 
 test("discovery announces an external UAA and Routing API", async (t) => {

@@ -6,6 +6,7 @@ import { link } from "../present.ts";
 /** Of the v3 API whose behaviour this is; clients switch features on by it. */
 const API_VERSION = "3.224.0";
 const OSBAPI_VERSION = "2.15";
+const DESCRIPTION = "Cloud Foundry's application-routing tier";
 
 /** What `GET /v3` names: the collections below it. */
 const COLLECTIONS = [
@@ -34,16 +35,20 @@ const COLLECTIONS = [
   "users",
 ] as const;
 
+const uaaOf = (context: Context) =>
+  context.config.uaaUrl === "" ? context.url("/uaa") : context.config.uaaUrl;
+
 function rootLinks(context: Context): object {
-  const { uaaUrl, routingUrl } = context.config;
-  const uaa = { href: uaaUrl === "" ? context.url("/uaa") : uaaUrl };
+  const { routingUrl } = context.config;
+  const uaa = { href: uaaOf(context) };
   return {
     links: {
       self: { href: context.externalUrl() },
       cloud_controller_v2: null,
       cloud_controller_v3: { ...link(context, "/v3"), meta: { version: API_VERSION } },
       network_policy_v0: null,
-      network_policy_v1: link(context, "/networking/v1/external"),
+      // Absent, so that a client says of its commands for network policies that they cannot be had here.
+      network_policy_v1: null,
       login: uaa,
       uaa,
       credhub: null,
@@ -76,12 +81,32 @@ export const info: readonly Endpoint[] = [
       },
     }),
   ),
+  // The one call of API v2 that is left where v2 is switched off: the official Java client looks for the UAA here.
+  anybody("/v2/info", "Says that there is no API v2, and where the UAA is.", (context) =>
+    ok({
+      name: context.config.name,
+      build: "",
+      support: "CF API v2 is disabled",
+      version: 0,
+      description: DESCRIPTION,
+      authorization_endpoint: uaaOf(context),
+      token_endpoint: uaaOf(context),
+      min_cli_version: null,
+      min_recommended_cli_version: null,
+      app_ssh_endpoint: null,
+      app_ssh_host_key_fingerprint: null,
+      app_ssh_oauth_client: null,
+      doppler_logging_endpoint: null,
+      api_version: "",
+      osbapi_version: OSBAPI_VERSION,
+    }),
+  ),
   anybody("/v3/info", "Says what this foundation is.", (context) =>
     ok({
       build: "",
       cli_version: { minimum: "", recommended: "" },
       custom: {},
-      description: "Cloud Foundry's application-routing tier",
+      description: DESCRIPTION,
       name: context.config.name,
       version: 0,
       osbapi_version: OSBAPI_VERSION,
