@@ -5,18 +5,21 @@
 import { encodeJson } from "../store/index.ts";
 import { newGuid } from "../kernel/index.ts";
 import type { Context, Writer } from "./context.ts";
-import type { Answer } from "./endpoint.ts";
+import type { AnswerOf } from "./endpoint.ts";
 import type { News } from "./news.ts";
 
 /** Clients poll for seconds; afterwards nobody asks. */
 const JOBS_ARE_KEPT_MS = 24 * 3_600_000;
+
+/** The `answers` of what {@link asJob} does. */
+export const JOB = { 202: null } as const;
 
 /** Does `work` and answers 202 with the job's address. */
 export async function asJob(
   context: Context,
   job: { readonly operation: string; readonly resourceType: string; readonly resourceGuid: string },
   work: (db: Writer, news: News) => Promise<void>,
-): Promise<Answer> {
+): Promise<AnswerOf<typeof JOB>> {
   const guid = newGuid();
   await context.write(async (db, news) => {
     await work(db, news);

@@ -1,7 +1,7 @@
 /**
  * Shapes: what answers are, as schemas beside the presenters that make them. A shape has a name, under which the OpenAPI
- * document lists it, and is closed: a presenter that shows more or less than its shape says does not compile, or fails
- * the next test that asks the API anything (`answer-check.ts`).
+ * document lists it, and is closed: a presenter that shows less does not compile, one that shows more fails the next
+ * test that asks the API anything (`answer-check.ts`).
  *
  * @example
  * const Stack = resource("Stack", { name: Type.String(), links: linksTo(["self"]) });
@@ -45,6 +45,9 @@ export const CountOrUnlimited = Type.Integer({ minimum: -1 });
 export const Variables = Type.Record(Type.String(), Type.String());
 /** What users or operators put there, and nobody here looks into. */
 export const AnyObject = Type.Record(Type.String(), Type.Unknown());
+
+/** What lists of nothing hold. */
+export const Nothing = Type.Never();
 
 export const Link = shape("Link", { href: Url, method: Type.Optional(oneOf("POST", "PATCH")) });
 

@@ -1,7 +1,7 @@
 /** Destinations: which processes of which apps a route points to. */
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
-import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import { resourceChanged, unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import { recordEvent } from "../audit.ts";
 import type { Context, Writer } from "../context.ts";
@@ -22,7 +22,14 @@ import { link } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { demandRouteRevision } from "../route-revision.ts";
 import { message } from "../schema.ts";
-import { demandRouteWrite, loadDestinations, presentDestination, routeListing } from "./routes.ts";
+import { linksTo, shape, type Shown } from "../shape.ts";
+import {
+  demandRouteWrite,
+  Destination,
+  loadDestinations,
+  presentDestination,
+  routeListing,
+} from "./routes.ts";
 
 // --- messages ---
 
@@ -398,7 +405,12 @@ function findStored(stored: readonly RowOf<"destinations">[], guid: string): Row
 
 // --- endpoints ---
 
-async function present(call: Call<unknown>, route: RowOf<"routes">): Promise<object> {
+const DestinationList = shape("RouteDestinations", {
+  destinations: Type.Array(Destination),
+  links: linksTo(["self", "route"]),
+});
+
+async function present(call: Call<unknown>, route: RowOf<"routes">): Promise<Shown<typeof DestinationList>> {
   const { context, query } = call;
   const stored = (await loadDestinations(context.store.db, [route.guid]))(route.guid);
   const isAsked = (list: string | undefined, guid: string) =>
@@ -429,6 +441,7 @@ export const destinations: readonly Endpoint[] = [
     path: "/v3/routes/:guid/destinations",
     summary: "Lists a route's destinations.",
     access: "read",
+    answers: { 200: DestinationList },
     parameters: ["guids", "app_guids"],
     handle: async (call) => ok(await present(call, await findRoute(call))),
   }),
@@ -437,6 +450,8 @@ export const destinations: readonly Endpoint[] = [
     path: "/v3/routes/:guid/destinations",
     summary: "Adds destinations.",
     access: "write",
+    answers: { 200: DestinationList },
+    refuses: [resourceChanged],
     body: Destinations,
     checkOpen: (body) => destinationProblems(body, 1),
     handle: async (call) => {
@@ -450,6 +465,8 @@ export const destinations: readonly Endpoint[] = [
     path: "/v3/routes/:guid/destinations",
     summary: "Replaces all destinations.",
     access: "write",
+    answers: { 200: DestinationList },
+    refuses: [resourceChanged],
     body: Destinations,
     checkOpen: (body) => destinationProblems(body, 0),
     handle: async (call) => {
@@ -463,6 +480,8 @@ export const destinations: readonly Endpoint[] = [
     path: "/v3/routes/:guid/destinations/:destination_guid",
     summary: "Changes a destination's protocol.",
     access: "write",
+    answers: { 200: Destination },
+    refuses: [resourceChanged],
     body: UpdateDestination,
     handle: async (call) => {
       const route = await findWritable(call);
@@ -477,6 +496,8 @@ export const destinations: readonly Endpoint[] = [
     path: "/v3/routes/:guid/destinations/:destination_guid",
     summary: "Removes a destination.",
     access: "write",
+    answers: { 204: null },
+    refuses: [resourceChanged],
     handle: async (call) => {
       await deleteDestination(call, await findWritable(call), call.params["destination_guid"] ?? "");
       return noContent;

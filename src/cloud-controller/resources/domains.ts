@@ -2,14 +2,14 @@
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
-import { resourceNotFound, unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import { featureDisabled, resourceNotFound, unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import type { Condition } from "../condition.ts";
 import type { Context, Database } from "../context.ts";
 import { deleteDomain } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { demandFeature } from "../feature-flags.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import {
   column,
   findRow,
@@ -25,6 +25,18 @@ import { groupBy, head, link, toManyData, toOneData, withMetadata } from "../pre
 import { demandRoomForDomain } from "../quotas.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, nullable, toMany, toOneOrNone } from "../schema.ts";
+import {
+  Guid,
+  linksTo,
+  MetadataShape,
+  oneOf,
+  orNull,
+  part,
+  resource,
+  type Shown,
+  ToMany,
+  ToOneOrNone,
+} from "../shape.ts";
 import { organizationListing } from "./organizations.ts";
 
 // --- messages ---
@@ -265,7 +277,20 @@ async function refuseSharedDeletion(db: Database, guid: string): Promise<void> {
 
 // --- presenter ---
 
-export async function presentDomains(context: Context, rows: readonly RowOf<"domains">[]): Promise<object[]> {
+export const Domain = resource("Domain", {
+  name: Type.String(),
+  internal: Type.Boolean(),
+  router_group: orNull(part({ guid: Guid })),
+  supported_protocols: Type.Array(oneOf("http", "tcp")),
+  relationships: part({ organization: ToOneOrNone, shared_organizations: ToMany }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "route_reservations"], ["organization", "shared_organizations", "router_group"]),
+});
+
+export async function presentDomains(
+  context: Context,
+  rows: readonly RowOf<"domains">[],
+): Promise<Shown<typeof Domain>[]> {
   const guids = rows.map((row) => row.guid);
   const shares =
     guids.length === 0
@@ -302,9 +327,10 @@ export async function presentDomains(context: Context, rows: readonly RowOf<"dom
   }));
 }
 
-export const domainListing: Listing<"domains"> = {
+export const domainListing: Listing<"domains", typeof Domain> = {
   table: "domains",
   resource: "Domain",
+  shape: Domain,
   labelled: "domain",
   filters: {
     names: (values, call) =>
@@ -343,6 +369,7 @@ export const domains: readonly Endpoint[] = [
     path: "/v3/organizations/:guid/domains/default",
     summary: "Shows the domain an organization's routes have by default.",
     access: "read",
+    answers: { 200: Domain },
     handle: async (call) => {
       const organization = await findRow(call, organizationListing, guidOf(call));
       const domain = await call.context.store.db
@@ -366,6 +393,8 @@ export const domains: readonly Endpoint[] = [
     path: "/v3/domains",
     summary: "Creates a domain.",
     access: "write",
+    answers: { 201: Domain },
+    refuses: [featureDisabled],
     body: CreateDomain,
     check: domainProblems,
     handle: async (call) => created(await presentNow(call, domainListing, await createDomain(call))),
@@ -375,6 +404,7 @@ export const domains: readonly Endpoint[] = [
     path: "/v3/domains/:guid",
     summary: "Changes a domain's metadata.",
     access: "write",
+    answers: { 200: Domain },
     body: UpdateDomain,
     handle: async (call) => {
       const domain = await findRow(call, domainListing, guidOf(call));
@@ -388,6 +418,7 @@ export const domains: readonly Endpoint[] = [
     path: "/v3/domains/:guid",
     summary: "Deletes a domain and its routes.",
     access: "write",
+    answers: JOB,
     handle: async (call) => {
       const domain = await findRow(call, domainListing, guidOf(call));
       await demandDomainWrite(call, domain);
@@ -403,6 +434,7 @@ export const domains: readonly Endpoint[] = [
     path: "/v3/domains/:guid/relationships/shared_organizations",
     summary: "Shares a private domain with organizations.",
     access: "write",
+    answers: { 200: ToMany },
     body: ShareDomain,
     handle: async (call) => {
       const domain = await findRow(call, domainListing, guidOf(call));
@@ -421,6 +453,7 @@ export const domains: readonly Endpoint[] = [
     path: "/v3/domains/:guid/relationships/shared_organizations/:organization_guid",
     summary: "Stops sharing a private domain with an organization.",
     access: "write",
+    answers: { 204: null },
     handle: async (call) => {
       const domain = await findRow(call, domainListing, guidOf(call));
       await unshareDomain(call, domain, call.params["organization_guid"] ?? "");

@@ -7,7 +7,7 @@ import type { Context } from "../context.ts";
 import { deleteOrganization } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { isEnabled } from "../feature-flags.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, demandAdmin, organizationVisible } from "../permissions.ts";
@@ -15,6 +15,7 @@ import { head, link, toOneData, withMetadata } from "../present.ts";
 import { defaultQuota } from "../quotas.ts";
 import { unlessTaken } from "../refuse.ts";
 import { message } from "../schema.ts";
+import { linksTo, MetadataShape, part, resource, type Shown, ToOneOrNone } from "../shape.ts";
 
 // --- messages ---
 
@@ -101,10 +102,18 @@ const unlessNameTaken = (name: string, write: Promise<void>) =>
 
 // --- presenter ---
 
+export const Organization = resource("Organization", {
+  name: Type.String(),
+  suspended: Type.Boolean(),
+  relationships: part({ quota: ToOneOrNone }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "domains", "default_domain"], ["quota"]),
+});
+
 export async function presentOrganizations(
   context: Context,
   rows: readonly RowOf<"organizations">[],
-): Promise<object[]> {
+): Promise<Shown<typeof Organization>[]> {
   return withMetadata(context, "organization", rows, (row, metadata) => ({
     ...head(row),
     name: row.name,
@@ -120,9 +129,10 @@ export async function presentOrganizations(
   }));
 }
 
-export const organizationListing: Listing<"organizations"> = {
+export const organizationListing: Listing<"organizations", typeof Organization> = {
   table: "organizations",
   resource: "Organization",
+  shape: Organization,
   labelled: "organization",
   filters: { names: column("organizations.name") },
   orderBy: ["name"],
@@ -140,6 +150,7 @@ export const organizations: readonly Endpoint[] = [
     path: "/v3/organizations",
     summary: "Creates an organization.",
     access: "write",
+    answers: { 201: Organization },
     body: CreateOrganization,
     handle: async (call) =>
       created(await presentNow(call, organizationListing, await createOrganization(call))),
@@ -149,6 +160,7 @@ export const organizations: readonly Endpoint[] = [
     path: "/v3/organizations/:guid",
     summary: "Renames or suspends an organization, or changes its metadata.",
     access: "write",
+    answers: { 200: Organization },
     body: UpdateOrganization,
     handle: async (call) => {
       const organization = await findRow(call, organizationListing, call.params["guid"] ?? "");
@@ -161,6 +173,7 @@ export const organizations: readonly Endpoint[] = [
     path: "/v3/organizations/:guid",
     summary: "Deletes an organization with everything in it.",
     access: "write",
+    answers: JOB,
     handle: async (call) => {
       const { guid } = await findRow(call, organizationListing, call.params["guid"] ?? "");
       demandAdmin(call.caller);

@@ -7,7 +7,7 @@ import type { RowOf } from "../../store/index.ts";
 import { type Condition, everything } from "../condition.ts";
 import type { Context, Database } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import {
   type Caller,
@@ -20,9 +20,10 @@ import {
 import { head, link, toOneData } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
-import { presentOrganizations } from "./organizations.ts";
-import { findSpace, loadSpaces, placeOf } from "./spaces.ts";
-import { presentUsers } from "./users.ts";
+import { linksTo, oneOf, part, resource, type Shown, ToOneOrNone } from "../shape.ts";
+import { Organization, presentOrganizations } from "./organizations.ts";
+import { findSpace, loadSpaces, placeOf, Space } from "./spaces.ts";
+import { presentUsers, ToUser, User } from "./users.ts";
 
 // --- messages ---
 
@@ -173,7 +174,13 @@ function roleVisible(caller: Caller): Condition {
     or ${spaceVisible(caller, "roles.space_guid")})`;
 }
 
-function presentRole(context: Context, row: RowOf<"roles">): object {
+const Role = resource("Role", {
+  type: oneOf<string>(...ROLES),
+  relationships: part({ user: ToUser, organization: ToOneOrNone, space: ToOneOrNone }),
+  links: linksTo(["self", "user"], ["organization", "space"]),
+});
+
+function presentRole(context: Context, row: RowOf<"roles">): Shown<typeof Role> {
   return {
     ...head(row),
     type: row.type,
@@ -193,9 +200,10 @@ function presentRole(context: Context, row: RowOf<"roles">): object {
   };
 }
 
-const roleListing: Listing<"roles"> = {
+const roleListing: Listing<"roles", typeof Role> = {
   table: "roles",
   resource: "Role",
+  shape: Role,
   filters: {
     types: column("roles.type"),
     user_guids: column("roles.user_guid"),
@@ -205,6 +213,7 @@ const roleListing: Listing<"roles"> = {
   includes: {
     user: {
       key: "users",
+      shape: User,
       load: async ({ context }, rows) =>
         rows.length === 0
           ? []
@@ -223,6 +232,7 @@ const roleListing: Listing<"roles"> = {
     },
     organization: {
       key: "organizations",
+      shape: Organization,
       load: async ({ context }, rows) => {
         const guids = rows.flatMap((row) => row.organization_guid ?? []);
         if (guids.length === 0) return [];
@@ -235,6 +245,7 @@ const roleListing: Listing<"roles"> = {
     },
     space: {
       key: "spaces",
+      shape: Space,
       load: ({ context }, rows) =>
         loadSpaces(
           context,
@@ -256,6 +267,7 @@ export const roles: readonly Endpoint[] = [
     path: "/v3/roles",
     summary: "Gives a user a role.",
     access: "write",
+    answers: { 201: Role },
     body: CreateRole,
     check: roleProblems,
     handle: async (call) => created(await presentNow(call, roleListing, await createRole(call))),
@@ -265,6 +277,7 @@ export const roles: readonly Endpoint[] = [
     path: "/v3/roles/:guid",
     summary: "Takes a role from a user.",
     access: "write",
+    answers: JOB,
     handle: async (call) => {
       const role = await findRow(call, roleListing, call.params["guid"] ?? "");
       await demandRoleDeletion(call, role);

@@ -3,7 +3,7 @@ import { randomInt } from "node:crypto";
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
-import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import { featureDisabled, resourceChanged, unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { findOption, mergeOptions, validateOptions, validatePatch } from "../../options/index.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import type { RouteOptions } from "../../table/index.ts";
@@ -13,7 +13,6 @@ import type { Context, Database, Writer } from "../context.ts";
 import { deleteRoutes, processesOfRoutes } from "../deletions.ts";
 import {
   type Actor,
-  type Answer,
   type Call,
   defineEndpoint,
   type Endpoint,
@@ -22,7 +21,7 @@ import {
   type Problem,
 } from "../endpoint.ts";
 import { demandFeature, isEnabled } from "../feature-flags.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import {
   column,
   type Filter,
@@ -43,8 +42,22 @@ import { groupBy, head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { routeUrl } from "../route-address.ts";
 import { message, nullable, toOne } from "../schema.ts";
+import {
+  Guid,
+  linksTo,
+  MetadataShape,
+  Nothing,
+  oneOf,
+  orNull,
+  part,
+  resource,
+  RouteOptionsShape,
+  shape,
+  type Shown,
+  ToOne,
+} from "../shape.ts";
 import { appListing } from "./apps.ts";
-import { domainListing, MAX_DOMAIN_LENGTH, presentDomains, usableBy } from "./domains.ts";
+import { Domain, domainListing, MAX_DOMAIN_LENGTH, presentDomains, usableBy } from "./domains.ts";
 import { findSpace, organizationOf, placeOf, spaceInOrganizations, spaceListing, spaceOf } from "./spaces.ts";
 
 // --- messages ---
@@ -430,7 +443,32 @@ async function deleteUnmapped(call: Call<unknown>): ReturnType<typeof asJob> {
 
 // --- presenters ---
 
-export async function presentRoutes(context: Context, rows: readonly RowOf<"routes">[]): Promise<object[]> {
+const Port = Type.Integer({ minimum: 1, maximum: 65_535 });
+
+export const Destination = resource("Destination", {
+  app: part({ guid: Guid, process: part({ type: Type.String() }) }),
+  weight: orNull(Type.Integer({ minimum: 1, maximum: 100 })),
+  port: orNull(Port),
+  protocol: oneOf("http1", "http2", "tcp"),
+});
+
+export const Route = resource("Route", {
+  protocol: oneOf("http", "tcp"),
+  host: Type.String(),
+  path: Type.String(),
+  port: orNull(Port),
+  url: Type.String(),
+  destinations: Type.Array(Destination),
+  options: RouteOptionsShape,
+  metadata: MetadataShape,
+  relationships: part({ space: ToOne, domain: ToOne }),
+  links: linksTo(["self", "space", "destinations", "domain"]),
+});
+
+export async function presentRoutes(
+  context: Context,
+  rows: readonly RowOf<"routes">[],
+): Promise<Shown<typeof Route>[]> {
   if (rows.length === 0) return [];
   const { db } = context.store;
   const domains = await db
@@ -480,7 +518,7 @@ export async function loadDestinations(
 export function presentDestination(
   row: RowOf<"destinations">,
   protocol: RowOf<"routes">["protocol"],
-): object {
+): Shown<typeof Destination> {
   return {
     ...head(row),
     app: { guid: row.app_guid, process: { type: row.process_type } },
@@ -501,9 +539,10 @@ const narrowing =
       ? column(name)(values, call)
       : sql<boolean>`coalesce(${sql.ref(name)}, '') in (${sql.join(values)})`;
 
-export const routeListing: Listing<"routes"> = {
+export const routeListing: Listing<"routes", typeof Route> = {
   table: "routes",
   resource: "Route",
+  shape: Route,
   labelled: "route",
   filters: {
     hosts: (values, call) =>
@@ -534,6 +573,7 @@ export const routeListing: Listing<"routes"> = {
   includes: {
     domain: {
       key: "domains",
+      shape: Domain,
       load: async ({ context }, rows) => {
         if (rows.length === 0) return [];
         const guids = [...new Set(rows.map((row) => row.domain_guid))];
@@ -547,7 +587,7 @@ export const routeListing: Listing<"routes"> = {
     space: spaceOf,
     "space.organization": organizationOf,
     // Upstream's newest; there are none here.
-    route_policies: { key: "route_policies", load: async () => [] },
+    route_policies: { key: "route_policies", shape: Nothing, load: async () => [] },
   },
   tag: ({ context }, guid) => routeRevision(context.store.db, guid),
   visible: ({ caller, context }) => routeVisible(caller, context.store),
@@ -556,9 +596,11 @@ export const routeListing: Listing<"routes"> = {
 
 // --- endpoints ---
 
+const Reserved = shape("RouteReservation", { matching_route: Type.Boolean() });
+
 const guidOf = (call: Call<unknown>) => call.params["guid"] ?? "";
 
-async function answerWith(status: number, call: Call<unknown>, guid: string): Promise<Answer> {
+async function answerWith<S extends 200 | 201>(status: S, call: Call<unknown>, guid: string) {
   const etag = await routeRevision(call.context.store.db, guid);
   return { status, headers: { etag }, body: await presentNow(call, routeListing, guid) };
 }
@@ -575,6 +617,7 @@ export const routes: readonly Endpoint[] = [
     path: "/v3/domains/:guid/route_reservations",
     summary: "Says whether a route is taken.",
     access: "read",
+    answers: { 200: Reserved },
     parameters: ["host", "path", "port"],
     handle: async (call) => {
       const domain = await findRow(call, domainListing, guidOf(call));
@@ -597,6 +640,8 @@ export const routes: readonly Endpoint[] = [
     path: "/v3/routes",
     summary: "Creates a route.",
     access: "write",
+    answers: { 201: Route },
+    refuses: [featureDisabled],
     body: CreateRoute,
     checkOpen: createProblems,
     handle: async (call) => answerWith(201, call, await createRoute(call)),
@@ -606,6 +651,8 @@ export const routes: readonly Endpoint[] = [
     path: "/v3/routes/:guid",
     summary: "Changes a route's options or metadata.",
     access: "write",
+    answers: { 200: Route },
+    refuses: [resourceChanged],
     body: UpdateRoute,
     checkOpen: ({ options }, context, { guid = "" }) => refusedOptions(guid, options, context, validatePatch),
     handle: async (call) => {
@@ -619,6 +666,8 @@ export const routes: readonly Endpoint[] = [
     path: "/v3/routes/:guid",
     summary: "Deletes a route.",
     access: "write",
+    answers: JOB,
+    refuses: [resourceChanged],
     handle: async (call) => {
       const route = await findRow(call, routeListing, guidOf(call));
       await demandRouteWrite(call, route);
@@ -635,6 +684,7 @@ export const routes: readonly Endpoint[] = [
     path: "/v3/spaces/:guid/routes",
     summary: "Deletes the routes of a space that nothing uses.",
     access: "write",
+    answers: JOB,
     parameters: ["unmapped"],
     handle: deleteUnmapped,
   }),

@@ -7,7 +7,7 @@ import type { RowOf } from "../../store/index.ts";
 import type { Context } from "../context.ts";
 import { deleteSpace } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import {
   column,
   type Filter,
@@ -23,7 +23,8 @@ import { demand, organizationVisible, spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
-import { presentOrganizations } from "./organizations.ts";
+import { linksTo, MetadataShape, part, resource, type Shown, ToOne, ToOneOrNone } from "../shape.ts";
+import { Organization, presentOrganizations } from "./organizations.ts";
 
 // --- messages ---
 
@@ -110,7 +111,17 @@ export const placeOf = (space: Pick<RowOf<"spaces">, "guid" | "organization_guid
 
 // --- presenter ---
 
-export async function presentSpaces(context: Context, rows: readonly RowOf<"spaces">[]): Promise<object[]> {
+export const Space = resource("Space", {
+  name: Type.String(),
+  relationships: part({ organization: ToOne, quota: ToOneOrNone }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "organization", "features", "apply_manifest"], ["quota"]),
+});
+
+export async function presentSpaces(
+  context: Context,
+  rows: readonly RowOf<"spaces">[],
+): Promise<Shown<typeof Space>[]> {
   return withMetadata(context, "space", rows, (row, metadata) => ({
     ...head(row),
     name: row.name,
@@ -130,13 +141,19 @@ export async function presentSpaces(context: Context, rows: readonly RowOf<"spac
 }
 
 /** For `include`: the spaces of rows that have one. */
-export async function loadSpaces(context: Context, guids: readonly string[]): Promise<readonly object[]> {
+export async function loadSpaces(
+  context: Context,
+  guids: readonly string[],
+): Promise<readonly Shown<typeof Space>[]> {
   if (guids.length === 0) return [];
   const rows = await context.store.db.selectFrom("spaces").selectAll().where("guid", "in", guids).execute();
   return presentSpaces(context, rows);
 }
 
-async function loadOrganizationsOf(context: Context, spaces: readonly string[]): Promise<readonly object[]> {
+async function loadOrganizationsOf(
+  context: Context,
+  spaces: readonly string[],
+): Promise<readonly Shown<typeof Organization>[]> {
   if (spaces.length === 0) return [];
   const { db } = context.store;
   const rows = await db
@@ -150,11 +167,13 @@ async function loadOrganizationsOf(context: Context, spaces: readonly string[]):
 /** `include=space` and `include=space.organization`, of rows that are in a space. */
 export const spaceOf = {
   key: "spaces",
+  shape: Space,
   load: ({ context }: Call, rows: readonly { readonly space_guid: string }[]) =>
     loadSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
 };
 export const organizationOf = {
   key: "organizations",
+  shape: Organization,
   load: ({ context }: Call, rows: readonly { readonly space_guid: string }[]) =>
     loadOrganizationsOf(context, [...new Set(rows.map((row) => row.space_guid))]),
 };
@@ -167,6 +186,7 @@ export function spaceInOrganizations(column: string): Filter {
 
 const ownOrganization = {
   key: "organizations",
+  shape: Organization,
   load: ({ context }: Call, rows: readonly RowOf<"spaces">[]) =>
     loadOrganizationsOf(
       context,
@@ -174,9 +194,10 @@ const ownOrganization = {
     ),
 };
 
-export const spaceListing: Listing<"spaces"> = {
+export const spaceListing: Listing<"spaces", typeof Space> = {
   table: "spaces",
   resource: "Space",
+  shape: Space,
   labelled: "space",
   filters: { names: column("spaces.name"), organization_guids: column("spaces.organization_guid") },
   includes: { org: ownOrganization, organization: ownOrganization },
@@ -195,6 +216,7 @@ export const spaces: readonly Endpoint[] = [
     path: "/v3/spaces",
     summary: "Creates a space.",
     access: "write",
+    answers: { 201: Space },
     body: CreateSpace,
     handle: async (call) => created(await presentNow(call, spaceListing, await createSpace(call))),
   }),
@@ -203,6 +225,7 @@ export const spaces: readonly Endpoint[] = [
     path: "/v3/spaces/:guid",
     summary: "Renames a space or changes its metadata.",
     access: "write",
+    answers: { 200: Space },
     body: UpdateSpace,
     handle: async (call) => {
       const space = await findRow(call, spaceListing, call.params["guid"] ?? "");
@@ -215,6 +238,7 @@ export const spaces: readonly Endpoint[] = [
     path: "/v3/spaces/:guid",
     summary: "Deletes a space with everything in it.",
     access: "write",
+    answers: JOB,
     handle: async (call) => {
       const space = await findRow(call, spaceListing, call.params["guid"] ?? "");
       await demand(call.context.store.db, call.caller, "space.delete", placeOf(space));

@@ -6,13 +6,14 @@ import { encodeJson, type RowOf } from "../../store/index.ts";
 import { type Condition, everything } from "../condition.ts";
 import type { Context } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
 import { demandAdmin, organizationVisible, type Caller } from "../permissions.ts";
 import { head, link, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message } from "../schema.ts";
+import { linksTo, MetadataShape, part, shape, type Shown, Time } from "../shape.ts";
 import { organizationListing } from "./organizations.ts";
 import { spaceListing } from "./spaces.ts";
 
@@ -72,7 +73,26 @@ function userVisible(caller: Caller): Condition {
     select user_guid from roles where ${organizationVisible(caller, "organization_guid")}))`;
 }
 
-export async function presentUsers(context: Context, rows: readonly RowOf<"users">[]): Promise<object[]> {
+/** An external UAA calls its users as it likes. */
+const UserGuid = Type.String({ minLength: 1 });
+
+export const User = shape("User", {
+  guid: UserGuid,
+  created_at: Time,
+  updated_at: Time,
+  username: Type.String(),
+  presentation_name: Type.String(),
+  origin: Type.String(),
+  metadata: MetadataShape,
+  links: linksTo(["self"]),
+});
+
+export const ToUser = shape("ToUserRelationship", { data: part({ guid: UserGuid }) });
+
+export async function presentUsers(
+  context: Context,
+  rows: readonly RowOf<"users">[],
+): Promise<Shown<typeof User>[]> {
   return withMetadata(context, "user", rows, (row, metadata) => ({
     ...head(row),
     username: row.username,
@@ -83,9 +103,10 @@ export async function presentUsers(context: Context, rows: readonly RowOf<"users
   }));
 }
 
-const userListing: Listing<"users"> = {
+const userListing: Listing<"users", typeof User> = {
   table: "users",
   resource: "User",
+  shape: User,
   labelled: "user",
   filters: { usernames: column("users.username"), origins: column("users.origin") },
   visible: ({ caller }) => userVisible(caller),
@@ -117,6 +138,7 @@ export const users: readonly Endpoint[] = [
     path: "/v3/users",
     summary: "Makes an account of the UAA known here.",
     access: "write",
+    answers: { 201: User },
     body: CreateUser,
     handle: async (call) => {
       await createUser(call);
@@ -128,6 +150,7 @@ export const users: readonly Endpoint[] = [
     path: "/v3/users/:guid",
     summary: "Changes a user's metadata.",
     access: "write",
+    answers: { 200: User },
     body: UpdateUser,
     handle: async (call) => {
       const user = await findRow(call, userListing, guidOf(call));
@@ -141,6 +164,7 @@ export const users: readonly Endpoint[] = [
     path: "/v3/users/:guid",
     summary: "Takes all roles from a user; the account is the UAA's to delete.",
     access: "write",
+    answers: JOB,
     handle: async (call) => {
       const user = await findRow(call, userListing, guidOf(call));
       demandAdmin(call.caller);
