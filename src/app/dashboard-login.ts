@@ -1,8 +1,9 @@
 /** Who may see the dashboard of `viaduct up`, and whether anybody has to log in for it. */
 import { isIP } from "node:net";
-import { CF_CLIENT, type TokenIssuer } from "../auth/index.ts";
+import { CF_CLIENT } from "../auth/index.ts";
 import type { CheckLogin, DashboardConfig, LogIn } from "../dashboard/index.ts";
 import type { Clock } from "../kernel/index.ts";
+import type { Uaa } from "./external-uaa.ts";
 
 /** Scopes that see every route of the API too. */
 const SEES_EVERYTHING = [
@@ -23,10 +24,10 @@ function isLoopback(host: string): boolean {
 }
 
 /** Checks a password as a login of the command line does, with the same limit on guesses, and keeps no token. */
-export function loginWith(issuer: TokenIssuer): CheckLogin {
+export function loginWith(uaa: Uaa): CheckLogin {
   return async (username, password) => {
-    const { scope, jti } = await issuer.grantPassword({ client: CF_CLIENT, username, password });
-    await issuer.revoke(`${jti}-r`);
+    const { scope, jti } = await uaa.grantPassword({ client: CF_CLIENT, username, password });
+    await uaa.revoke(`${jti}-r`);
     const scopes = scope.split(" ");
     return SEES_EVERYTHING.some((each) => scopes.includes(each));
   };
@@ -36,9 +37,9 @@ export function loginWith(issuer: TokenIssuer): CheckLogin {
 const RENEW_BEFORE_MS = 30_000;
 
 /** Logs in for changes: tokens as the command line gets them, renewed while the dashboard needs them. */
-export function logInWith(issuer: TokenIssuer, clock: Clock): LogIn {
+export function logInWith(uaa: Uaa, clock: Clock): LogIn {
   return async (username, password) => {
-    let granted = await issuer.grantPassword({ client: CF_CLIENT, username, password });
+    let granted = await uaa.grantPassword({ client: CF_CLIENT, username, password });
     const { jti: firstJti, refresh_token: refreshToken } = granted;
     const renewAt = () => clock.monotonicMs() + granted.expires_in * 1_000 - RENEW_BEFORE_MS;
     let renewAtMs = renewAt();
@@ -46,14 +47,14 @@ export function logInWith(issuer: TokenIssuer, clock: Clock): LogIn {
       username,
       async token() {
         if (refreshToken !== undefined && clock.monotonicMs() >= renewAtMs) {
-          granted = await issuer.grantRefreshToken({ client: CF_CLIENT, refreshToken });
+          granted = await uaa.grantRefreshToken({ client: CF_CLIENT, refreshToken });
           renewAtMs = renewAt();
         }
         return granted.access_token;
       },
       async end() {
-        await issuer.revoke(granted.jti);
-        await issuer.revoke(`${firstJti}-r`);
+        await uaa.revoke(granted.jti);
+        await uaa.revoke(`${firstJti}-r`);
       },
     };
   };

@@ -41,6 +41,7 @@ import { openStore, type Store } from "../store/index.ts";
 import { createTable } from "../table/index.ts";
 import { appSection } from "./app-config.ts";
 import { loginWith, logInWith, needsLogin } from "./dashboard-login.ts";
+import { createExternalUaa } from "./external-uaa.ts";
 import type { DataDir } from "./data-dir.ts";
 import { type LogFiles, openLogFiles } from "./log-files.ts";
 import { RecentAccess } from "./recent-access.ts";
@@ -154,11 +155,10 @@ async function composeRoles(
     accessTokenTtlMs: ACCESS_TOKEN_TTL_MS,
     refreshTokenTtlMs: REFRESH_TOKEN_TTL_MS,
   });
-  const { uaaUrl } = config.get(cloudControllerSection);
+  const uaaUrl = config.get(cloudControllerSection).uaaUrl.replace(/\/$/, "");
   const hasOwnUaa = uaaUrl === "";
-  const verifier = createTokenVerifier(
-    hasOwnUaa ? { issuer } : { jwksUrl: `${uaaUrl.replace(/\/$/, "")}/token_keys`, clock },
-  );
+  const verifier = createTokenVerifier(hasOwnUaa ? { issuer } : { jwksUrl: `${uaaUrl}/token_keys`, clock });
+  const uaa = hasOwnUaa ? issuer : createExternalUaa(uaaUrl, verifier);
 
   const routingApiConfig = config.get(routingApiSection);
   const routeTable = createRouteTable({ store, clock, log: roleLog("routing-api"), ...routingApiConfig });
@@ -249,15 +249,12 @@ async function composeRoles(
   const dashboardConfig = config.get(dashboardSection);
   const dashboard = createDashboard({
     config: dashboardConfig,
-    checkLogin: needsLogin(dashboardConfig, routerConfig.host) ? loginWith(issuer) : null,
-    // The tokens of an external UAA are asked for there, which the page cannot.
-    changes: hasOwnUaa
-      ? {
-          logIn: logInWith(issuer, clock),
-          apiUrl: () => `http://${LOOPBACK}:${cloudController.port}`,
-          hosts: [systemHost],
-        }
-      : null,
+    checkLogin: needsLogin(dashboardConfig, routerConfig.host) ? loginWith(uaa) : null,
+    changes: {
+      logIn: logInWith(uaa, clock),
+      apiUrl: () => `http://${LOOPBACK}:${cloudController.port}`,
+      hosts: [systemHost],
+    },
     reader: routeTable,
     table,
     stats: () => router.counters,
@@ -297,7 +294,7 @@ async function composeRoles(
   ];
   const addresses = (): UpAddresses => ({
     api: externalUrl,
-    uaa: `${externalUrl}/uaa`,
+    uaa: hasOwnUaa ? `${externalUrl}/uaa` : uaaUrl,
     dashboard: `${externalUrl}${DASHBOARD_PREFIX}/`,
     router: { host: routerConfig.host, port: router.port, status: routerStatus.address() },
     dns: { host: config.get(dnsSection).host, port: dns.udpPort },

@@ -26,7 +26,7 @@ export const cloudControllerSection = configSection("cloud-controller", {
     key: "uaa_url",
     default: "",
     describe:
-      "Address of an external UAA: discovery announces it, and tokens are checked by the keys at /token_keys there. Empty: the built-in one, /uaa below external_url.",
+      "Address of an external UAA: discovery announces it, tokens are checked by the keys at /token_keys there, and the dashboard's users log in there. Empty: the built-in one, /uaa below external_url.",
   }),
   name: setting.string({ key: "name", default: "Viaduct", describe: "Name of the foundation in /v3/info." }),
   sharedDomains: setting.list({

@@ -96,6 +96,24 @@ export const tokenKeysUnavailable = defineError<{ url: string; reason: string }>
     `the token keys at ${d.url} cannot be fetched (${d.reason}); check that the UAA answers there`,
 });
 
+/** The words of an external UAA about a login. */
+export const uaaRefused = defineError<{ url: string; reason: string }>({
+  code: "uaa_refused",
+  source: "client",
+  retry: "never",
+  status: 401,
+  explain: (d) => `the login is refused at ${d.url}: ${d.reason}`,
+});
+
+export const uaaUnavailable = defineError<{ url: string; reason: string }>({
+  code: "uaa_unavailable",
+  source: "control-plane",
+  retry: "safe",
+  status: 503,
+  explain: (d) =>
+    `nobody can log in now: no token from ${d.url} (${d.reason}); check that the UAA answers there`,
+});
+
 export const tokenNotGranted = defineError<{ url: string; client: string; reason: string }>({
   code: "token_not_granted",
   source: "control-plane",
