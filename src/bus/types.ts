@@ -37,6 +37,12 @@ export interface Bus {
    * @throws busDisconnected when the bus is away, or goes away meanwhile.
    */
   flush(): Promise<void>;
+  /**
+   * Takes no more messages until the returned function has been called; what others send waits at the server. For
+   * moments only: a server has senders wait when 16 MB or so wait there, and cuts a client off at 64. Answers and
+   * `flush` wait too. What has been read already, up to 200 kB, still comes.
+   */
+  pause(): () => void;
   /** Called on each change; a reconnect is `disconnected` then `connected`. Returns how to stop. */
   onStatus(handler: (status: BusStatus) => void): () => void;
   /** Ends subscriptions and connection; open requests get no answer. Safe to call twice. */

@@ -6,6 +6,7 @@ import { type Clock, type Logger, systemClock } from "../../kernel/index.ts";
 import { busDisconnected, busPayloadTooLarge } from "../../kernel/errors/bus.ts";
 import { createInbox } from "../inbox.ts";
 import { createStatusListeners } from "../listeners.ts";
+import { createPauses } from "../pauses.ts";
 import { checkSubject, compileSubject } from "../subject.ts";
 import type { Bus, BusMessage } from "../types.ts";
 
@@ -29,19 +30,27 @@ export function createMemoryBus(options: { log: Logger; clock?: Clock }): Memory
   const subscribers = new Set<Subscriber>();
   const status = createStatusListeners("connected");
   let queue: (() => void)[] = [];
+  let nextTurn: NodeJS.Immediate | null = null;
   let isClosed = false;
 
   // What handlers publish waits for the next turn of the event loop, so that two roles answering each other
   // cannot keep sockets and timers from their turn.
   const drainQueue = () => {
+    nextTurn = null;
     const batch = queue;
     queue = [];
-    for (const run of batch) run();
+    let done = 0;
+    while (done < batch.length && !pauses.isPaused) batch[done++]?.();
+    if (done < batch.length) queue = batch.slice(done).concat(queue);
+  };
+  const drainNextTurn = () => {
+    nextTurn ??= setImmediate(drainQueue);
   };
   const enqueue = (run: () => void) => {
-    if (queue.length === 0) setImmediate(drainQueue);
     queue.push(run);
+    if (!pauses.isPaused) drainNextTurn();
   };
+  const pauses = createPauses({ pause() {}, resume: drainNextTurn });
 
   const deliver = (message: BusMessage, receivers: readonly Subscriber[]) => {
     for (const subscriber of receivers) {
@@ -75,6 +84,7 @@ export function createMemoryBus(options: { log: Logger; clock?: Clock }): Memory
   return {
     ...bus,
     ...createInbox(bus, clock),
+    pause: pauses.pause,
     get status() {
       return status.status;
     },

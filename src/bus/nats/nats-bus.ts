@@ -5,11 +5,13 @@
  *   connect ──(3 tries)──► connected ⇄ disconnected
  *      └──► busUnreachable      └── close ──► closed
  */
-import type { NatsConnection, Status } from "@nats-io/transport-node";
+import { Socket } from "node:net";
+import type { NatsConnection, NatsConnectionImpl, Status } from "@nats-io/transport-node";
 import { type Clock, keepAliveWhile, type Logger, type Timer } from "../../kernel/index.ts";
 import { busDisconnected, busPayloadTooLarge, busUnreachable } from "../../kernel/errors/bus.ts";
 import { createInbox } from "../inbox.ts";
 import { createStatusListeners } from "../listeners.ts";
+import { createPauses } from "../pauses.ts";
 import { checkSubject } from "../subject.ts";
 import type { Bus, BusMessage } from "../types.ts";
 
@@ -160,9 +162,23 @@ function createNatsBus(connection: NatsConnection, options: NatsOptions): Bus {
     timer.clear();
   };
 
+  // Only the socket that was paused goes on: after a reconnect there is another one, perhaps in the middle of a handshake.
+  let paused: Socket | null = null;
+  const pauses = createPauses({
+    pause() {
+      paused = socketOf(connection);
+      paused?.pause();
+    },
+    resume() {
+      paused?.resume();
+      paused = null;
+    },
+  });
+
   return {
     ...bus,
     ...createInbox(bus, clock),
+    pause: pauses.pause,
     get status() {
       return status.status;
     },
@@ -185,4 +201,13 @@ function createNatsBus(connection: NatsConnection, options: NatsOptions): Bus {
       await connection.close();
     },
   };
+}
+
+/**
+ * The library hands over whatever comes and knows no waiting. Its socket is not part of what it promises: if a newer
+ * version keeps it elsewhere, nothing waits at the server, more with us, and `test/contract/bus.test.ts` says so.
+ */
+function socketOf(connection: NatsConnection): Socket | null {
+  const { transport } = (connection as NatsConnectionImpl).protocol;
+  return "socket" in transport && transport.socket instanceof Socket ? transport.socket : null;
 }

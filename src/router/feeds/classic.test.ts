@@ -371,11 +371,12 @@ for (const { limit, message, lost } of [
     lost: 3,
   },
 ]) {
-  test(`messages wait their turn up to a ${limit}; what comes then is lost and counted`, async (t) => {
+  test(`messages of a bus that does not wait take turns up to a ${limit}; what comes then is lost and counted`, async (t) => {
     // Each look at it takes longer than a slice, so that only the first message is not to wait.
     let nowMs = 0;
     const clock = { ...createManualClock(), monotonicMs: () => (nowMs += 10) };
-    const bus = createMemoryBus({ log: silentLogger, clock });
+    // One that has no way to wait.
+    const bus = { ...createMemoryBus({ log: silentLogger, clock }), pause: () => () => {} };
     const table = createTable({ attach: () => null });
     const counts = new FeedCounts(clock.nowMs());
     const feed = createClassicFeed({
@@ -397,3 +398,36 @@ for (const { limit, message, lost } of [
     assert.deepEqual(counts.registered.get(""), { new: 1, updated: 0, unchanged: 5 - lost });
   });
 }
+
+test("the bus waits while messages do, and is let go on when the feed stops", async (t) => {
+  let nowMs = 0;
+  // Each look at it takes longer than a slice.
+  const clock = { ...createManualClock(), monotonicMs: () => (nowMs += 10) };
+  const bus = createMemoryBus({ log: silentLogger, clock });
+  const counts = new FeedCounts(clock.nowMs());
+  const table = createTable({ attach: () => null });
+  const feed = createClassicFeed({ bus, table, clock, counts, log: silentLogger, config: CONFIG });
+  await feed.start();
+  t.after(() => feed.stop());
+  const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+  for (let port = 1; port <= 6; port++) {
+    bus.publish(SUBJECTS.routerRegister, encodeRegister({ ...oneUri, port }));
+  }
+  const waited: number[] = [];
+  const endpoints = () => table.lookup("shop.example.com", "/")?.endpoints ?? [];
+  while (endpoints().length < 6) {
+    await nextTurn();
+    waited.push(counts.waitingMessages);
+  }
+  assert.equal(Math.max(...waited), 1, "the others wait at the bus");
+  assert.deepEqual(
+    endpoints().map(({ port }) => port),
+    [1, 2, 3, 4, 5, 6],
+  );
+
+  for (let i = 0; i < 6; i++) bus.publish(SUBJECTS.routerRegister, encodeRegister(oneUri));
+  while (counts.waitingMessages === 0) await nextTurn();
+  await feed.stop();
+  assert.equal(counts.waitingMessages, 0);
+  await bus.flush();
+});

@@ -28,7 +28,6 @@ import {
 import { FeedCounts } from "./feed-counts.ts";
 import { createPruner, staleAfter } from "./prune.ts";
 import { createShard, type Sharding } from "./sharding.ts";
-import { ByteQueue } from "./byte-queue.ts";
 import { createSlices } from "./slices.ts";
 
 export interface ClassicFeedConfig extends Sharding {
@@ -67,7 +66,7 @@ export interface ClassicFeed extends Part {
   readonly counts: FeedCounts;
 }
 
-/** As many messages as gorouter lets wait, of so many bytes on average; those that come then are lost. */
+/** As many messages as gorouter lets wait, of so many bytes on average, should the bus not wait; those that come then are lost. */
 const MAX_WAITING_MESSAGES = 131_072;
 const WAITING_BYTES_PER_MESSAGE = 1_024;
 /** Longest piece of a bad message in the log. */
@@ -105,16 +104,14 @@ export function createClassicFeed(given: {
   let pruneTimer: Timer | null = null;
   let stopStatus = () => {};
 
-  // A socket hands over up to two megabytes in one turn of the event loop. What does not fit in a slice waits, in
-  // order, so that traffic has its turn in between.
+  // What does not fit in a slice waits, in order, so that traffic has its turn in between. While something waits here,
+  // more waits at the bus: a socket hands over up to two megabytes in one turn, and a table of 100,000 routes is fifty.
   let waitingBytes = 0;
-  const waiting = new ByteQueue();
-  const slices = createSlices<string>(clock, (subject) => {
-    const data = waiting.take();
-    if (data === null) return;
-    counts.waitingMessages--;
-    waitingBytes -= data.length;
-    onMessage({ subject, data });
+  let resume = () => {};
+  const slices = createSlices<Heard>(clock, (message) => {
+    waitingBytes -= message.data.length;
+    if (--counts.waitingMessages === 0) resume();
+    onMessage(message);
   });
   const hear = ({ subject, data }: BusMessage) => {
     if (subject !== SUBJECTS.routerRegister && subject !== SUBJECTS.routerUnregister) return;
@@ -123,11 +120,10 @@ export function createClassicFeed(given: {
       counts.droppedMessages++;
       return;
     }
-    counts.waitingMessages++;
+    if (counts.waitingMessages++ === 0) resume = bus.pause();
     waitingBytes += data.length;
-    // Copied, because the data is the bus's again when we return, and the subject is a text of each message's own.
-    waiting.put(data);
-    slices.add(subject === SUBJECTS.routerRegister ? SUBJECTS.routerRegister : SUBJECTS.routerUnregister);
+    // Copied, because the data is the bus's again when we return.
+    slices.add({ subject, data: Buffer.from(data) });
   };
 
   const onMessage = (message: Heard) => {
@@ -256,7 +252,7 @@ export function createClassicFeed(given: {
       stopStatus();
       for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
       slices.stop();
-      waiting.clear();
+      resume();
       counts.waitingMessages = 0;
     },
   };
