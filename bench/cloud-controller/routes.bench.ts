@@ -1,17 +1,13 @@
 /**
  * How long does the v3 API take for what `cf` asks of it when there are 100,000 routes in 1,000 spaces, and does its
- * memory stay where it is?
- *
- *   node bench/cloud-controller/routes.bench.ts [flags]                    SQLite in a file of the current folder's disk
- *   node bench/cloud-controller/routes.bench.ts [flags] postgres://…       an empty database of PostgreSQL
- *
- *   --routes N    (default 100000)     --samples N   per row of the table (default 300)
- *   --clients N   that ask at the same time (default 1)
- *   --calls N     then so many calls of the usual kinds, with a look at the memory every tenth of them (default 0)
+ * memory stay where it is? `--help` lists the flags.
  *
  * The API is a process of its own, reached over the loopback interface with a real token; the rows are written to the
  * database before it starts. Times are what the client waits, so this process's share is in them, and whatever else the
  * machine does; «CPU ms» is what a call costs the API's process, its collector included, and PostgreSQL's not.
+ *
+ * Beside each call that writes, a bare INSERT of one row is committed to the same kind of database on the same disk, by
+ * turns: what of a slow answer is the disk's and the machine's is in both.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -33,6 +29,7 @@ import {
   toTimestamp,
 } from "../../src/store/index.ts";
 import type { ApiState } from "../support/api-process.ts";
+import { openBareCommits } from "../support/bare-commits.ts";
 
 const SPACES = 1_000;
 const ORGANIZATIONS = 10;
@@ -42,6 +39,8 @@ const PASSWORD = "bench";
 /** A row of the widest table has a dozen values; SQLite takes 32,766 in a statement. */
 const ROWS_PER_INSERT = 1_000;
 const WARM_UP = 30;
+/** Rows of the table that write, in the order of {@link kindsOf}. */
+const WRITES = new Set(["create", "change an option", "map an app", "delete"]);
 /** What is repeated for the look at the memory: reads, and as many deletions as creations. */
 const USUAL = [
   "list, first page of 50",
@@ -53,15 +52,35 @@ const USUAL = [
   "delete",
 ];
 
+const HELP = `Times the v3 API at many routes.
+
+  node bench/cloud-controller/routes.bench.ts [flags]                  SQLite in a file of the current folder's disk
+  node bench/cloud-controller/routes.bench.ts [flags] postgres://…     PostgreSQL: a database that is empty, or that
+                                                                       an earlier run with as many routes has filled
+
+  --routes N    (default 100000)
+  --samples N   per row of the table (default 300)
+  --clients N   that ask at the same time (default 1)
+  --only TEXT   only rows of the table whose name holds the text
+  --calls N     then so many calls of the usual kinds, with a look at the memory every tenth of them (default 0)
+  --help
+`;
+
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     routes: { type: "string", default: "100000" },
     samples: { type: "string", default: "300" },
     clients: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
     calls: { type: "string", default: "0" },
+    help: { type: "boolean", default: false },
   },
 });
+if (flags.help) {
+  console.log(HELP);
+  process.exit();
+}
 const [ROUTES, SAMPLES, CLIENTS, CALLS] = [flags.routes, flags.samples, flags.clients, flags.calls].map(
   Number,
 ) as [number, number, number, number];
@@ -96,7 +115,7 @@ type Ask = (token: string, method: string, path: string, body?: object) => Promi
 type Kind = (i: number) => Promise<Answer>;
 
 async function measure(location: StoreLocation): Promise<void> {
-  const ground = await fill(location);
+  const ground = await prepareGround(location);
   const before = loadavg()[0] ?? 0;
   const child = fork(
     join(import.meta.dirname, "../support/api-process.ts"),
@@ -123,22 +142,29 @@ async function measure(location: StoreLocation): Promise<void> {
         `Node ${process.version}; ${CLIENTS} client(s); start with a full comparison ${(startMs / 1000).toFixed(1)} s`,
     );
     const kinds = kindsOf(ask, tokens, ground);
+    const bare = await openBareCommits(location);
     const table: Record<string, object> = {};
     for (const [name, kind] of Object.entries(kinds)) {
-      await run(kind, WARM_UP, 0);
+      if (!name.includes(flags.only)) continue;
+      const beside = WRITES.has(name) ? () => bare.commit() : undefined;
+      await run(kind, WARM_UP, 0, beside);
       await state("collect");
       const before = await state("state");
-      const times = await run(kind, SAMPLES, WARM_UP);
+      const { times, besideTimes } = await run(kind, SAMPLES, WARM_UP, beside);
       const after = await state("state");
-      const at = (share: number) =>
-        rounded(times[Math.min(times.length - 1, Math.floor(share * times.length))] ?? 0);
       table[name] = {
-        p50: at(0.5),
-        p99: at(0.99),
+        p50: rounded(at(times, 0.5)),
+        p99: rounded(at(times, 0.99)),
         "CPU ms": rounded((after.cpuMs - before.cpuMs) / SAMPLES),
         "longest turn": rounded(after.longestTurnMs),
+        ...(beside !== undefined && {
+          "bare p50": rounded(at(besideTimes, 0.5)),
+          "bare p99": rounded(at(besideTimes, 0.99)),
+          "p50 × bare": rounded(at(times, 0.5) / at(besideTimes, 0.5)),
+        }),
       };
     }
+    await bare.close();
     console.table(table);
     if (CALLS > 0) await watchMemory(kinds, state);
   } finally {
@@ -220,21 +246,38 @@ function kindsOf(
   } satisfies Record<string, Kind>;
 }
 
+interface Times {
+  readonly times: readonly number[];
+  /** Of what was done beside each call. */
+  readonly besideTimes: readonly number[];
+}
+
 /** @returns how long each took, in ms, sorted */
-async function run(kind: Kind, count: number, from: number): Promise<readonly number[]> {
+async function run(kind: Kind, count: number, from: number, beside?: () => Promise<void>): Promise<Times> {
   const times: number[] = [];
+  const besideTimes: number[] = [];
   let next = from;
   const client = async () => {
     while (next < from + count) {
       const i = next++;
       const startedMs = performance.now();
       const { status, text } = await kind(i);
-      times.push(performance.now() - startedMs);
+      const endedMs = performance.now();
+      times.push(endedMs - startedMs);
       if (status >= 300) throw new Error(`${status} ${text}`);
+      if (beside === undefined) continue;
+      await beside();
+      besideTimes.push(performance.now() - endedMs);
     }
   };
   await Promise.all(Array.from({ length: CLIENTS }, client));
-  return times.sort((a, b) => a - b);
+  const sorted = (values: number[]) => values.sort((a, b) => a - b);
+  return { times: sorted(times), besideTimes: sorted(besideTimes) };
+}
+
+/** @param sorted  The value below which that share of them lies. */
+function at(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
 }
 
 async function watchMemory(
@@ -257,8 +300,43 @@ function rounded(ms: number): number {
   return Number(ms.toFixed(1));
 }
 
-async function fill(location: StoreLocation): Promise<Ground> {
+/** Rows in a database that has none yet, and what they are called. */
+async function prepareGround(location: StoreLocation): Promise<Ground> {
   const store = await openStore(location, { log: silentLogger, clock: systemClock });
+  try {
+    const known = await readGround(store);
+    if (known.routes.length === ROUTES) return known;
+    if (known.routes.length > 0) throw new Error(`the database has ${known.routes.length} routes already`);
+    await fill(store);
+    return await readGround(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** In the order they were made. */
+async function readGround({ db }: Store): Promise<Ground> {
+  const named = async (
+    table: "spaces" | "organizations" | "apps" | "routes",
+    column: "name" | "host",
+    prefix: string,
+  ) => {
+    const { rows } = await sql<{ guid: string }>`
+      select guid from ${sql.table(table)} where ${sql.ref(column)} like ${`${prefix}-%`}
+      order by created_at, guid`.execute(db);
+    return rows.map(({ guid }) => guid);
+  };
+  const domain = await db.selectFrom("domains").select("guid").where("name", "=", DOMAIN).executeTakeFirst();
+  return {
+    spaces: await named("spaces", "name", "space"),
+    organizations: await named("organizations", "name", "org"),
+    apps: await named("apps", "name", "app"),
+    routes: await named("routes", "host", "route"),
+    domain: domain?.guid ?? "",
+  };
+}
+
+async function fill(store: Store): Promise<void> {
   const firstMs = Date.parse("2026-01-01T00:00:00Z");
   let rows = 0;
   // Ten minutes apart, over most of a year and more.
@@ -371,8 +449,6 @@ async function fill(location: StoreLocation): Promise<Ground> {
   await roleOf("manager", [{ organization_guid: organizations[0] }], "organization_manager");
   // What PostgreSQL does by itself a minute later.
   if (store.dialect === "postgres") await sql`vacuum analyze`.execute(store.db);
-  await store.close();
-  return { organizations, spaces, apps, routes, domain };
 }
 
 async function insert<T extends keyof Tables>(

@@ -30,8 +30,8 @@ export interface ContextOptions {
   readonly accessLines?: AccessLines | undefined;
   /** Absent where nobody counts acknowledgements. */
   readonly liveness?: RouteLiveness | undefined;
-  /** Resolves when everything committed so far has reached the route table and Diego. */
-  readonly handOver: () => Promise<void>;
+  /** Resolves when the entry of the outbox has reached the route table and Diego. */
+  readonly handOver: (lastId: number) => Promise<void>;
 }
 
 export interface Context extends ContextOptions {
@@ -67,16 +67,15 @@ export function createContext(options: ContextOptions): Context {
       return toTimestamp(newestMs);
     },
     async write(run) {
-      let hasNews = false;
+      let lastId: number | null = null;
       const result = await store.transaction(async (db) => {
         const news = createNews();
         const value = await run(db, news);
-        await store.outbox.add(db, news.entries);
-        hasNews = news.entries.length > 0;
+        lastId = await store.outbox.add(db, news.entries);
         return value;
       });
-      if (hasNews) {
-        const isLate = await endsWithin(options.handOver(), HAND_OVER_LIMIT_MS, clock);
+      if (lastId !== null) {
+        const isLate = await endsWithin(options.handOver(lastId), HAND_OVER_LIMIT_MS, clock);
         if (isLate) log.warn({ afterMs: HAND_OVER_LIMIT_MS }, "a change is stored and not handed over yet");
       }
       return result;

@@ -63,7 +63,7 @@ export function createCloudController(options: CloudControllerOptions): CloudCon
     log,
     clock,
   });
-  const deps = { ...options, log, externalUrl, bits, handOver: () => relay.drained() };
+  const deps = { ...options, log, externalUrl, bits, handOver: (lastId: number) => relay.drained(lastId) };
   const deployer = createDeployer(createContext(deps));
   return {
     name: "cloud-controller",

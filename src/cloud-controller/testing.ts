@@ -150,7 +150,7 @@ export async function startApi(
     bits,
     liveness: options.liveness,
     accessLines: options.accessLines,
-    handOver: () => relay.drained(),
+    handOver: (lastId) => relay.drained(lastId),
     verifier: issuer ?? WORDS,
     issuer,
   };

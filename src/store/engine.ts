@@ -2,11 +2,18 @@
  * What this room asks of a database engine. `sqlite/` and `postgres/` answer it with files of the same names:
  * `connection.ts` opens it, `driver.ts` runs queries, `errors.ts` names its failures, `engine.ts` is the answer.
  */
-import type { Dialect, Kysely, Transaction } from "kysely";
+import type { Dialect, Insertable, Kysely, Transaction } from "kysely";
 import type { ColumnTypes } from "./migrations/define.ts";
-import type { Tables } from "./tables.ts";
+import type { Tables, Timestamp } from "./tables.ts";
 
 export type EngineName = "sqlite" | "postgres";
+
+/** How far a consumer of the outbox is. */
+export interface CursorMove {
+  readonly consumer: string;
+  readonly lastId: number;
+  readonly now: Timestamp;
+}
 
 export interface Engine {
   readonly name: EngineName;
@@ -23,8 +30,10 @@ export interface Engine {
   relaxed<T>(db: Kysely<Tables>, run: (trx: Kysely<Tables>) => Promise<T>): Promise<T>;
   /** Until the transaction ends, no other process migrates. */
   lockMigrations(trx: Transaction<Tables>): Promise<void>;
-  /** Makes ids of the outbox grow in commit order, and tells other processes at commit. */
-  announceOutbox(trx: Kysely<Tables>, change: "added" | "advanced"): Promise<void>;
+  /** Writes entries of the outbox, whose ids grow in commit order, and tells other processes at commit. The last id. */
+  addNews(trx: Transaction<Tables>, entries: readonly Insertable<Tables["outbox"]>[]): Promise<number>;
+  /** Moves a cursor forward, never back, and tells other processes. {@link relaxed}. */
+  moveCursor(db: Kysely<Tables>, move: CursorMove): Promise<void>;
   /** Calls `wake` when another process changed the outbox, or may have. Returns how to stop. */
   watchOutbox(wake: () => void): () => void;
   /** True when no other process delivers for this consumer; true stays true until {@link resign} or a lost session. */

@@ -13,6 +13,7 @@ export { decodeJson, encodeJson, toTimestamp } from "./values.ts";
 export type { JsonText } from "./values.ts";
 export type { Outbox, OutboxEntry, OutboxNews } from "./outbox.ts";
 export type {
+  Author,
   HealthCheckDocument,
   NewRow,
   QuotaLimitsDocument,

@@ -25,8 +25,9 @@ export interface Outbox {
   /**
    * Adds news to the transaction that makes it true. Add it last: on PostgreSQL, transactions with news commit one
    * after the other from here on, which is what makes the order of ids the order of commits.
+   * @returns the id of the last entry; null when there was nothing to add.
    */
-  add(trx: Transaction<Tables>, news: OutboxNews | readonly OutboxNews[]): Promise<void>;
+  add(trx: Transaction<Tables>, news: OutboxNews | readonly OutboxNews[]): Promise<number | null>;
   /** Forgets a consumer that will not come back, so that entries it never saw can be pruned. */
   forget(consumer: string): Promise<void>;
 }
@@ -62,15 +63,12 @@ export function createOutbox(db: Kysely<Tables>, engine: Engine, clock: Clock): 
   return {
     async add(trx, news) {
       const rows = [news].flat().map(({ topic, key }) => ({ topic, key, created_at: now() }));
-      if (rows.length === 0) return;
-      await engine.announceOutbox(trx, "added");
+      let lastId: number | null = null;
       for (let i = 0; i < rows.length; i += INSERT_CHUNK) {
-        await trx
-          .insertInto("outbox")
-          .values(rows.slice(i, i + INSERT_CHUNK))
-          .execute();
+        lastId = await engine.addNews(trx, rows.slice(i, i + INSERT_CHUNK));
       }
-      withNews.add(trx);
+      if (lastId !== null) withNews.add(trx);
+      return lastId;
     },
     async forget(consumer) {
       await db.deleteFrom("outbox_cursors").where("consumer", "=", consumer).execute();
@@ -104,17 +102,7 @@ export function createOutbox(db: Kysely<Tables>, engine: Engine, clock: Clock): 
         .orderBy("id")
         .limit(limit)
         .execute(),
-    async advance(consumer, lastId) {
-      await engine.relaxed(db, async (trx) => {
-        await trx
-          .updateTable("outbox_cursors")
-          .set({ last_id: lastId, updated_at: now() })
-          .where("consumer", "=", consumer)
-          .where("last_id", "<", lastId)
-          .execute();
-        await engine.announceOutbox(trx, "advanced");
-      });
-    },
+    advance: (consumer, lastId) => engine.moveCursor(db, { consumer, lastId, now: now() }),
     async cursor(consumer) {
       return (await cursorOf(consumer).executeTakeFirst())?.last_id ?? 0;
     },

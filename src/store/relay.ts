@@ -43,9 +43,10 @@ export interface OutboxRelayOptions {
 export interface OutboxRelay extends Part {
   /**
    * Resolves when everything committed before the call is handled, here or by the process that delivers.
+   * @param lastId  Waits for this entry only, and for those before it.
    * @throws storeClosed when the relay is stopped first.
    */
-  drained(): Promise<void>;
+  drained(lastId?: number): Promise<void>;
 }
 
 export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
@@ -87,8 +88,9 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
     }
     const batch = coalesce(entries.filter((entry) => topics.has(entry.topic)));
     if (batch.length > 0) await handle(batch);
-    await outbox.advance(consumer, last.id);
+    // Whoever waits need not wait for the cursor: should it be lost, what is handled is handled again.
     handledUpTo(last.id);
+    await outbox.advance(consumer, last.id);
     return entries.length === batchSize;
   };
 
@@ -131,8 +133,8 @@ export function createOutboxRelay(options: OutboxRelayOptions): OutboxRelay {
       for (const waiter of waiters) waiter.reject(storeClosed({ where: `outbox of ${consumer}` }));
       waiters.clear();
     },
-    async drained() {
-      const lastId = await outbox.lastId();
+    async drained(given) {
+      const lastId = given ?? (await outbox.lastId());
       if (lastId <= handledId) return;
       if (alarm.isStopped()) throw storeClosed({ where: `outbox of ${consumer}` });
       const done = Promise.withResolvers<void>();

@@ -235,6 +235,14 @@ export interface BuildsTable extends Row {
   droplet_guid: string | null;
   state: string;
   error: string | null;
+  /** Whoever asked for it, as they were called then; null for what nobody knows. */
+  created_by: JsonText<Author>;
+}
+
+export interface Author {
+  readonly guid: string | null;
+  readonly name: string | null;
+  readonly email: string | null;
 }
 
 export interface DeploymentsTable extends Row {

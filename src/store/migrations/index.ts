@@ -6,6 +6,7 @@ import { serviceCredentialBindings } from "./0004-service-credential-bindings.ts
 import { routeCounts } from "./0005-route-counts.ts";
 import { environmentGroups } from "./0006-environment-groups.ts";
 import { auditEvents } from "./0007-audit-events.ts";
+import { buildAuthors } from "./0008-build-authors.ts";
 import type { Migration } from "./define.ts";
 
 export const migrations: readonly Migration[] = [
@@ -16,4 +17,5 @@ export const migrations: readonly Migration[] = [
   routeCounts,
   environmentGroups,
   auditEvents,
+  buildAuthors,
 ];

@@ -1,6 +1,7 @@
 /** Kysely over `pg`: connections from a pool, values and errors as the rest of the store expects them. */
+import assert from "node:assert/strict";
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult, TransactionSettings } from "kysely";
-import type { Pool, PoolClient } from "pg";
+import type { Pool, PoolClient, QueryResult as PostgresResult } from "pg";
 import type { TransactionScope } from "../transaction-scope.ts";
 import { storeClosed } from "../../kernel/errors/store.ts";
 import { toParameter } from "../values.ts";
@@ -35,10 +36,10 @@ export class PostgresDriver implements Driver {
 
   async beginTransaction(connection: PostgresConnection, settings: TransactionSettings): Promise<void> {
     const level = settings.isolationLevel === undefined ? "" : ` isolation level ${settings.isolationLevel}`;
-    await connection.execute(`begin${level}`);
+    connection.begin(`begin${level}`);
   }
   async commitTransaction(connection: PostgresConnection): Promise<void> {
-    await connection.execute("commit");
+    await connection.commit();
   }
   async rollbackTransaction(connection: PostgresConnection): Promise<void> {
     await connection.rollback();
@@ -62,6 +63,8 @@ class PostgresConnection implements DatabaseConnection {
   readonly #client: PoolClient;
   readonly #where: string;
   #failure: Error | undefined;
+  /** Not sent yet: it goes with the first statement, which spares waiting for an answer that says nothing. */
+  #beginning: string | null = null;
   readonly #onError = (error: Error) => {
     this.#failure ??= error;
   };
@@ -92,9 +95,19 @@ class PostgresConnection implements DatabaseConnection {
     await this.#query(sql, []);
   }
 
+  begin(sql: string): void {
+    this.#beginning = sql;
+  }
+
+  async commit(): Promise<void> {
+    if (this.#beginning === null) await this.execute("commit");
+    this.#beginning = null;
+  }
+
   async rollback(): Promise<void> {
     // A lost connection has rolled back already; a second error would hide the first.
-    if (this.#failure === undefined) await this.execute("rollback");
+    if (this.#failure === undefined && this.#beginning === null) await this.execute("rollback");
+    this.#beginning = null;
   }
 
   release(): void {
@@ -104,11 +117,23 @@ class PostgresConnection implements DatabaseConnection {
   }
 
   async #query(sql: string, parameters: readonly unknown[]) {
+    const beginning = this.#beginning;
+    this.#beginning = null;
     try {
+      if (beginning === null) return await this.#client.query(sql, parameters as unknown[]);
+      if (parameters.length === 0) return lastOf(await this.#client.query(`${beginning}; ${sql}`));
+      await this.#client.query(beginning);
       return await this.#client.query(sql, parameters as unknown[]);
     } catch (error) {
       if (isConnectionLost(error)) this.#failure = error as Error;
       throw queryError(this.#where, error);
     }
   }
+}
+
+/** Several statements in one text give one result each. */
+function lastOf(results: PostgresResult | readonly PostgresResult[]): PostgresResult {
+  const result = [results].flat().at(-1);
+  assert(result !== undefined);
+  return result;
 }

@@ -1,4 +1,5 @@
 /** PostgreSQL as an {@link Engine}: several processes share one database. */
+import { randomUUID } from "node:crypto";
 import { PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler, sql } from "kysely";
 import { storeContended } from "../../kernel/errors/store.ts";
 import type { Logger } from "../../kernel/index.ts";
@@ -20,7 +21,9 @@ const MAX_ATTEMPTS = 10;
 export function openPostgres(url: string, scope: TransactionScope, log: Logger): Engine {
   const where = withoutPassword(url);
   const driver = new PostgresDriver(openPool(url, log), where, scope);
-  const session = createSession(url, where, log);
+  // What this process does it need not be told: relays here are woken directly.
+  const self = randomUUID();
+  const session = createSession(url, { where, self, log });
   return {
     name: "postgres",
     where,
@@ -67,11 +70,32 @@ export function openPostgres(url: string, scope: TransactionScope, log: Logger):
     async lockMigrations(trx) {
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(trx);
     },
-    async announceOutbox(trx, change) {
+    async addNews(trx, entries) {
+      const rows = entries.map(
+        ({ topic, key, created_at }) => sql`(${topic}::text, ${key}::text, ${created_at}::text)`,
+      );
       // Ids are given at the insert and seen at the commit. Without the lock a reader could see 7, move its cursor
-      // past 6, and never see 6, which commits a moment later.
-      if (change === "added") await sql`select pg_advisory_xact_lock(${OUTBOX_LOCK})`.execute(trx);
-      await sql`select pg_notify(${OUTBOX_CHANNEL}, '')`.execute(trx);
+      // past 6, and never see 6, which commits a moment later. The lock is a row that the new ones are joined with, so
+      // that none gets its id before.
+      const added = await sql<{ id: number }>`
+        with alone as materialized (
+          select pg_advisory_xact_lock(${OUTBOX_LOCK}), pg_notify(${OUTBOX_CHANNEL}, ${self})
+        )
+        insert into outbox (topic, key, created_at)
+        select entry.topic, entry.key, entry.created_at
+        from alone cross join (values ${sql.join(rows)}) as entry (topic, key, created_at)
+        returning id`.execute(trx);
+      return Math.max(...added.rows.map(({ id }) => id));
+    },
+    async moveCursor(db, { consumer, lastId, now }) {
+      // One statement is one transaction, and what it sets for itself holds at its own commit.
+      await sql`
+        with moved as (
+          update outbox_cursors set last_id = ${lastId}, updated_at = ${now}
+          where consumer = ${consumer} and last_id < ${lastId} returning consumer
+        )
+        select set_config('synchronous_commit', 'off', true), pg_notify(${OUTBOX_CHANNEL}, ${self})
+        from moved`.execute(db);
     },
     watchOutbox: (wake) => session.watch(wake),
     lead: (consumer) => session.lead(consumer),

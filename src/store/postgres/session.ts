@@ -22,7 +22,11 @@ export interface Session {
   close(): Promise<void>;
 }
 
-export function createSession(url: string, where: string, log: Logger): Session {
+/** @param self  What this process signs its own news with; it does not hear of them. */
+export function createSession(
+  url: string,
+  { where, self, log }: { readonly where: string; readonly self: string; readonly log: Logger },
+): Session {
   const watchers = new Set<() => void>();
   const leading = new Set<string>();
   let connecting: Promise<pg.Client> | null = null;
@@ -40,7 +44,8 @@ export function createSession(url: string, where: string, log: Logger): Session 
     };
     client.on("error", lose);
     client.on("end", () => lose());
-    client.on("notification", () => {
+    client.on("notification", ({ payload }) => {
+      if (payload === self) return;
       for (const wake of watchers) wake();
     });
     await client.connect();

@@ -10,6 +10,12 @@ import { createLogFlusher, noFlusher } from "./flusher.ts";
 export async function openSqlite(path: string, scope: TransactionScope): Promise<Engine> {
   const flusher = path === MEMORY ? noFlusher : createLogFlusher(path);
   const driver = new SqliteDriver(await openDatabase(path), { path, scope, flusher });
+  const relaxed: Engine["relaxed"] = (db, run) =>
+    db.connection().execute(async (connection) => {
+      const result = await run(connection);
+      driver.relax();
+      return result;
+    });
   return {
     name: "sqlite",
     where: path,
@@ -28,15 +34,22 @@ export async function openSqlite(path: string, scope: TransactionScope): Promise
       createIntrospector: (db) => new SqliteIntrospector(db),
     },
     transaction: (db, run) => db.transaction().execute(run),
-    relaxed: (db, run) =>
-      db.connection().execute(async (connection) => {
-        const result = await run(connection);
-        driver.relax();
-        return result;
-      }),
+    relaxed,
     // `begin immediate` has locked out every other writer already.
     lockMigrations: async () => {},
-    announceOutbox: async () => {},
+    async addNews(trx, entries) {
+      const added = await trx.insertInto("outbox").values(entries).returning("id").execute();
+      return Math.max(...added.map(({ id }) => id));
+    },
+    moveCursor: (db, { consumer, lastId, now }) =>
+      relaxed(db, async (connection) => {
+        await connection
+          .updateTable("outbox_cursors")
+          .set({ last_id: lastId, updated_at: now })
+          .where("consumer", "=", consumer)
+          .where("last_id", "<", lastId)
+          .execute();
+      }),
     watchOutbox: () => () => {},
     lead: async () => true,
     resign: async () => {},
