@@ -962,6 +962,7 @@ const FULL_ROWS = {
     droplet_guid: null,
     state: "FAILED",
     error: "no buildpack",
+    created_by: encodeJson({ guid: "user", name: "ada", email: "ada@example.com" }),
   },
   deployments: {
     ...row("deployment"),

@@ -6,7 +6,7 @@ import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { zipInvalid } from "../../kernel/errors/bits.ts";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
-import { encodeJson, type RowOf } from "../../store/index.ts";
+import { type Author, decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { bitsOf } from "../app-droplet.ts";
 import { detectProcesses, type ProcessTypes } from "../bits/detect.ts";
 import type { Context, Writer } from "../context.ts";
@@ -69,6 +69,7 @@ async function createBuild(call: Call<Static<typeof CreateBuild>>): Promise<stri
           droplet_guid: droplet,
           state: droplet === null ? "FAILED" : "STAGED",
           error: staged.error,
+          created_by: encodeJson(await authorOf(db, call.caller.userGuid)),
         })
         .execute();
       await writeMetadata(db, "build", guid, body.metadata);
@@ -84,6 +85,15 @@ async function createBuild(call: Call<Static<typeof CreateBuild>>): Promise<stri
   // The droplets that had to make room leave bits behind.
   void bits.sweep().catch(() => {});
   return guid;
+}
+
+async function authorOf(db: Writer, guid: string): Promise<Author> {
+  const user = await db
+    .selectFrom("users")
+    .select(["username", "email"])
+    .where("guid", "=", guid)
+    .executeTakeFirst();
+  return { guid: guid === "" ? null : guid, name: user?.username ?? null, email: user?.email ?? null };
 }
 
 async function findPackage(call: Call<unknown>, guid: string): Promise<RowOf<"packages">> {
@@ -176,6 +186,7 @@ async function expireDroplets(db: Writer, appGuid: string): Promise<void> {
 async function presentBuilds(context: Context, rows: readonly RowOf<"builds">[]): Promise<object[]> {
   return withMetadata(context, "build", rows, (row, metadata) => ({
     ...head(row),
+    created_by: decodeJson(row.created_by),
     state: row.state,
     staging_memory_in_mb: context.config.defaultMemoryMb,
     staging_disk_in_mb: context.config.defaultDiskMb,

@@ -110,6 +110,17 @@ test("an app that nothing says how to start is not staged, unless it has a comma
   assert.equal((await api.post("/v3/builds", { package: { guid: source } })).body.state, "STAGED");
 });
 
+test("a build says who asked for it", async (t) => {
+  if (needs(t, "zip") === null) return;
+  const api = await startApi(t);
+  const source = await newPackage(api, await newApp(api));
+  await upload(api, source, zip(t, { "server.js": "" }));
+  const { guid, token } = await api.user("space_developer");
+  const built = await api.post("/v3/builds", { package: { guid: source } }, token);
+  // In these tests a user is called by the GUID.
+  assert.deepEqual(built.body["created_by"], { guid, name: guid, email: guid });
+});
+
 test("an upload that cannot be unpacked says why, fails its package, and may be tried again", async (t) => {
   if (needs(t, "zip") === null) return;
   const api = await startApi(t);
