@@ -75,3 +75,13 @@ test("says who is kept out", () =>
     allowedRanges.explain("10.0.0.0/8,::1"),
     "clients at other addresses than 10.0.0.0/8 or ::1 get 403",
   ));
+
+test("names as many networks as the operator allows", () => {
+  const many = Array.from({ length: 129 }, () => "::/0").join();
+  assert.deepEqual(problemsOf(allowedRanges, many), [
+    "Options allowed-ranges: 129 networks are more than the 128 that the operator allows",
+  ]);
+  const operator = { maxAllowedRanges: 1 };
+  assert.deepEqual(problemsOf(allowedRanges, "10.0.0.0/8", operator), []);
+  assert.match(problemsOf(allowedRanges, "10.0.0.0/8, ::/0", operator).join(), /2 networks .* the 1 that/);
+});

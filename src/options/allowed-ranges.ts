@@ -1,6 +1,7 @@
 import { BlockList, isIPv4, isIPv6 } from "node:net";
 import { Type } from "typebox";
 import { clientNotAllowed } from "../kernel/errors/options.ts";
+import { setting } from "../kernel/index.ts";
 import { defineOption } from "./define.ts";
 
 const MAX_CHARACTERS = 960;
@@ -29,10 +30,21 @@ export default defineOption({
     typeof given === "string" && given.length > MAX_CHARACTERS
       ? `Allowed ranges must be at most ${MAX_CHARACTERS} characters`
       : "Allowed ranges must be networks like '203.0.113.0/24, 2001:db8::/32'",
-  check: (text) =>
-    rangesOf(text)
-      .map(problemOf)
-      .find((problem) => problem !== null) ?? true,
+  operator: {
+    maxAllowedRanges: setting.integer({
+      key: "max_allowed_ranges",
+      default: 128,
+      minimum: 1,
+      describe:
+        "Most networks that a route's `allowed-ranges` may name; a request may be compared with each.",
+    }),
+  },
+  check(text, { operator }) {
+    const ranges = rangesOf(text);
+    if (ranges.length > operator.maxAllowedRanges)
+      return `${ranges.length} networks are more than the ${operator.maxAllowedRanges} that the operator allows`;
+    return ranges.map(problemOf).find((problem) => problem !== null) ?? true;
+  },
   refusesWith: [clientNotAllowed],
   explain: (text) => `clients at other addresses than ${rangesOf(text).join(" or ")} get 403`,
   hooks(text) {

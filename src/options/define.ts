@@ -101,7 +101,7 @@ export interface RetryRules {
 }
 
 /** What an option's hooks may know of the route they are for. */
-export interface RouteFacts {
+export interface RouteFacts<O extends OperatorSettings = Record<never, never>> {
   readonly host: string;
   /** "" or `/v2`. */
   readonly path: string;
@@ -110,6 +110,8 @@ export interface RouteFacts {
    * queues. Made once; the same object each time.
    */
   readonly keep: <T>(create: () => T) => T;
+  /** Values of the option's own {@link OperatorSettings}. */
+  readonly operator: OperatorValues<O>;
 }
 
 /** Plain functions named after the phases of an exchange. What is left out costs nothing. */
@@ -168,6 +170,8 @@ export interface OptionHooks {
 /** Settings by which an operator bounds an option; by the name that its check uses, which carries the unit. */
 export type OperatorSettings = Readonly<Record<string, Setting<unknown>>>;
 
+type OperatorValues<O extends OperatorSettings> = ConfigOf<Section<{ [K in keyof O]: O[K] }>>;
+
 /** What the operator allows: values of all options' {@link OperatorSettings}. What is missing has its default. */
 export type OperatorLimits = Readonly<Record<string, unknown>>;
 
@@ -223,10 +227,7 @@ export interface RouteOption<S extends TSchema = TSchema, O extends OperatorSett
    * Rules beyond the schema: true, or what is wrong, as what follows `NAME: `. Both planes ask: the control plane refuses,
    * the data plane ignores the value.
    */
-  readonly check: (
-    value: Static<S>,
-    context: { readonly operator: ConfigOf<Section<{ [K in keyof O]: O[K] }>> },
-  ) => true | string;
+  readonly check: (value: Static<S>, context: { readonly operator: OperatorValues<O> }) => true | string;
   /** How it refuses traffic: for the reference, and counted together by the metric `refused_requests`. */
   readonly refusesWith: readonly { readonly definition: Omit<ErrorDefinition<never>, "explain"> }[];
   /** Settings of the router whose place it takes on its route, by the names that `viaduct explain` has for them. */
@@ -234,7 +235,7 @@ export interface RouteOption<S extends TSchema = TSchema, O extends OperatorSett
   /** What this value means on a route, for `viaduct explain`: a sentence without full stop, "" where the value says all. */
   readonly explain: (value: Static<S>) => string;
   /** Runs when a route changes, never per request. */
-  readonly hooks: (value: Static<S>, route: RouteFacts) => OptionHooks;
+  readonly hooks: (value: Static<S>, route: RouteFacts<O>) => OptionHooks;
 }
 
 /** An option of whatever value type, as the list holds it. Only a value that its schema took may be handed to it. */
@@ -243,7 +244,7 @@ export type AnyOption = Omit<RouteOption, "check" | "stored" | "hooks" | "exampl
   readonly stored: (value: never) => OptionValue;
   readonly check: (value: never, context: { readonly operator: never }) => true | string;
   readonly explain: (value: never) => string;
-  readonly hooks: (value: never, route: RouteFacts) => OptionHooks;
+  readonly hooks: (value: never, route: RouteFacts<never>) => OptionHooks;
 };
 
 type Optional =

@@ -1,5 +1,8 @@
 import { Type } from "typebox";
+import { setting } from "../kernel/index.ts";
 import { defineOption, type Foreseen } from "./define.ts";
+
+const HTTPS_PORT = 443;
 
 /** Sends clients that come without TLS to the same place with it. */
 export default defineOption({
@@ -9,7 +12,7 @@ export default defineOption({
     "With the status given: `308` keeps the method and the body, `301` is what old clients know and makes a GET of a POST. The " +
     "app is not asked. What https is, is what the app is told by `X-Forwarded-Proto`: the router's own TLS, or what a load " +
     "balancer in front says, unless the router is set to replace it (`sanitize_forwarded_proto`, " +
-    "`force_forwarded_proto_https`). Leads to port 443.",
+    "`force_forwarded_proto_https`). Leads to the port that the operator says, 443 if nothing.",
   schema: Type.Union([Type.Literal(301), Type.Literal(308)]),
   protocols: ["http1", "http2"],
   since: "0.1",
@@ -18,12 +21,22 @@ export default defineOption({
     { value: 301, effect: "the same, for clients that know no 308" },
   ],
   refusal: "Https redirect must be one of '301, 308'",
+  operator: {
+    httpsPort: setting.integer({
+      key: "https_port",
+      default: HTTPS_PORT,
+      minimum: 1,
+      maximum: 65_535,
+      describe: "Port at which clients find https, where `https-redirect` leads.",
+    }),
+  },
   explain: (status) => `requests by http get ${status} to https`,
-  hooks(status) {
+  hooks(status, { operator }) {
+    const port = operator.httpsPort === HTTPS_PORT ? "" : `:${operator.httpsPort}`;
     const redirect = ({ isHttps, host, target }: Foreseen) => {
       if (isHttps) return null;
       // Host and target have passed the parser: no byte of theirs can end the line.
-      const headers = { Location: `https://${host}${target === "*" ? "/" : target}` };
+      const headers = { Location: `https://${host}${port}${target === "*" ? "/" : target}` };
       return { kind: "answer", status, headers, body: "" } as const;
     };
     return { admit: redirect, foresee: redirect };

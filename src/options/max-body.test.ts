@@ -35,3 +35,14 @@ for (const { value, bytes } of [
       assert.throws(() => ask(length), requestBodyTooLarge.is);
   });
 }
+
+test("is between the bounds that the operator sets", () => {
+  const operator = { smallestMaxBodyBytes: 1_024, largestMaxBodyBytes: 1_000_000 };
+  for (const value of ["1KiB", "1MB"]) assert.deepEqual(problemsOf(maxBody, value, operator), []);
+  assert.deepEqual(problemsOf(maxBody, "1MiB", operator), [
+    "Options max-body: 1MiB is more than the 1000000 bytes that the operator allows",
+  ]);
+  assert.deepEqual(problemsOf(maxBody, "1KB", operator), [
+    "Options max-body: 1KB is less than the 1024 bytes that the operator wants let through",
+  ]);
+});

@@ -1,6 +1,6 @@
 import { Type } from "typebox";
 import { requestBodyTooLarge } from "../kernel/errors/options.ts";
-import { parseBytes } from "../kernel/index.ts";
+import { parseBytes, setting } from "../kernel/index.ts";
 import { defineOption } from "./define.ts";
 
 /** Longest body of a request. */
@@ -27,6 +27,27 @@ export default defineOption({
     /^\d+$/.test(String(given))
       ? `Max body must have a unit: ${String(given)}B`
       : "Max body must be a size with a unit, like 512KiB or 10MB",
+  operator: {
+    smallestMaxBodyBytes: setting.bytes({
+      key: "smallest_max_body",
+      default: "0B",
+      describe: "Smallest body that a route's `max-body` must let through.",
+    }),
+    largestMaxBodyBytes: setting.bytes({
+      key: "largest_max_body",
+      default: "999999GiB",
+      describe: "Largest body that a route's `max-body` may let through.",
+    }),
+  },
+  check(text, { operator: { smallestMaxBodyBytes, largestMaxBodyBytes } }) {
+    const bytes = bytesOf(text);
+    if (bytes > largestMaxBodyBytes)
+      return `${text} is more than the ${largestMaxBodyBytes} bytes that the operator allows`;
+    return (
+      bytes >= smallestMaxBodyBytes ||
+      `${text} is less than the ${smallestMaxBodyBytes} bytes that the operator wants let through`
+    );
+  },
   refusesWith: [requestBodyTooLarge],
   explain: (text) => `requests with more than ${bytesOf(text)} bytes of body get 413`,
   hooks(text) {

@@ -19,7 +19,7 @@ const set = createOptionSet([
     refusal: "Limit must be a whole number of at least 1",
     operator: { maxLimit: setting.integer({ key: "max_limit", default: 100, describe: "Largest limit." }) },
     check: (limit, { operator }) => limit <= operator.maxLimit || `at most ${operator.maxLimit} here`,
-    hooks: (limit) => ({ balancer: `limit ${limit}` }),
+    hooks: (limit, { operator }) => ({ balancer: `limit ${limit} of ${operator.maxLimit}` }),
   }),
   defineOption({
     name: "label",
@@ -199,8 +199,10 @@ test("never fails, and honours nothing that the control plane would refuse", () 
 test("compiles hooks in the order of the list, whatever the order of the map", () => {
   assert.deepEqual(
     set.compileHooks({ label: "a", limit: 2 }, ROUTE).map((hooks) => hooks.balancer),
-    ["limit 2", "label a"],
+    ["limit 2 of 100", "label a"],
   );
+  const [limit] = set.compileHooks({ limit: 2 }, ROUTE, new Map(), { maxLimit: 5 });
+  assert.equal(limit?.balancer, "limit 2 of 5", "as the operator has set it");
   assert.deepEqual(set.compileHooks({}, ROUTE), []);
 });
 

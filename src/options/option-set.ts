@@ -72,8 +72,9 @@ export interface OptionSet {
    */
   compileHooks(
     options: RouteOptions,
-    route: Omit<RouteFacts, "keep">,
+    route: Pick<RouteFacts, "host" | "path">,
     kept?: Map<string, unknown>,
+    operator?: OperatorLimits,
   ): readonly OptionHooks[];
   /** What the operator may set about options, as settings of one section. */
   readonly operatorSettings: OperatorSettings;
@@ -242,7 +243,9 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
       return map;
     },
 
-    compileHooks(given, { host, path }, kept = new Map()) {
+    compileHooks(given, { host, path }, kept = new Map(), limits = {}) {
+      // As in `checkValue`: the list cannot say what each option's settings are.
+      const operator = { ...defaultLimits, ...limits } as never;
       const hooks: OptionHooks[] = [];
       for (const option of options) {
         const { name } = option;
@@ -253,7 +256,7 @@ export function createOptionSet(options: readonly AnyOption[]): OptionSet {
           // Put there by the same line, for the same option.
           return kept.get(name) as T;
         };
-        hooks.push(option.hooks(value as never, { host, path, keep }));
+        hooks.push(option.hooks(value as never, { host, path, keep, operator }));
       }
       return hooks;
     },

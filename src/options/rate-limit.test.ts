@@ -26,15 +26,27 @@ for (const value of [
     ]));
 }
 
-test("counts up to a million", () => {
+test("counts up to a million, unless the operator says otherwise", () => {
+  const tooMany = (most: number, given: number) => [
+    `Options rate-limit: ${given} is more than the ${most} that the operator allows`,
+  ];
   assert.deepEqual(problemsOf(rateLimit, "1000000/s, burst 1000000"), []);
   for (const value of ["1000001/s", "1/s, burst 1000001"]) {
-    assert.deepEqual(problemsOf(rateLimit, value), ["Options rate-limit: 1000001 is more than 1000000"]);
+    assert.deepEqual(problemsOf(rateLimit, value), tooMany(1_000_000, 1_000_001));
   }
+  assert.deepEqual(problemsOf(rateLimit, "10/h, burst 11", { maxRateLimit: 10 }), tooMany(10, 11));
+});
+
+test("leaves a client what the operator wants left to it, whatever the time is counted in", () => {
+  const operator = { minRateLimitPerHour: 120 };
+  for (const value of ["120/h", "2/m", "1/s"]) assert.deepEqual(problemsOf(rateLimit, value, operator), []);
+  assert.deepEqual(problemsOf(rateLimit, "1/m, burst 500", operator), [
+    "Options rate-limit: 60 in an hour are fewer than the 120 that the operator leaves a client",
+  ]);
 });
 
 /** One request after another on a route; says what each was told. */
-function start(value: string, route: RouteFacts = ROUTE) {
+function start(value: string, route: RouteFacts<never> = ROUTE) {
   const { admit } = rateLimit.hooks(value, route);
   return (nowMs: number, clientAddress = "192.0.2.1", headers: Readonly<Record<string, string>> = {}) => {
     const said: string[] = [];
@@ -101,7 +113,7 @@ test("counts values of a header, and who sends none by address", () => {
 
 test("what a client has used stays used when the route changes", () => {
   const kept = new Map<string, unknown>();
-  const route: RouteFacts = {
+  const route: RouteFacts<never> = {
     ...ROUTE,
     keep<T>(create: () => T): T {
       if (!kept.has("it")) kept.set("it", create());

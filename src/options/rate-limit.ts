@@ -1,19 +1,20 @@
 import { createHash } from "node:crypto";
 import { Type } from "typebox";
 import { rateLimitExceeded } from "../kernel/errors/options.ts";
+import { setting } from "../kernel/index.ts";
 import { clientKey } from "./client-key.ts";
 import { defineOption } from "./define.ts";
 import { MAX_CLIENTS, RateBuckets } from "./rate-buckets.ts";
 import { TOKEN } from "./token.ts";
 
-const MAX_COUNT = 1_000_000;
+const SECONDS_PER_HOUR = 3_600;
 const VALUE = new RegExp(
   `^(?<count>[1-9]\\d{0,6})/(?<unit>[smh])(?:, ?burst (?<burst>[1-9]\\d{0,6}))?(?:, ?by (?<header>${TOKEN}))?$`,
 );
 const UNITS: Readonly<Record<string, { readonly words: string; readonly seconds: number }>> = {
   s: { words: "second", seconds: 1 },
   m: { words: "minute", seconds: 60 },
-  h: { words: "hour", seconds: 3_600 },
+  h: { words: "hour", seconds: SECONDS_PER_HOUR },
 };
 
 /** Most requests of one client in a time. */
@@ -42,10 +43,29 @@ export default defineOption({
     { value: "1000/h, burst 100, by X-Api-Key", effect: "each API key has a limit of its own" },
   ],
   refusal: "Rate limit must be like '10/s', '600/m, burst 50' or '1000/h, by X-Api-Key'",
-  check(value) {
-    const { count, burst } = read(value);
+  operator: {
+    minRateLimitPerHour: setting.integer({
+      key: "min_rate_limit_per_hour",
+      default: 1,
+      minimum: 1,
+      describe: "Fewest requests in an hour that a route's `rate-limit` must leave a client.",
+    }),
+    maxRateLimit: setting.integer({
+      key: "max_rate_limit",
+      default: 1_000_000,
+      minimum: 1,
+      describe: "Most requests that a route's `rate-limit` may name, in its time and at once.",
+    }),
+  },
+  check(value, { operator: { minRateLimitPerHour, maxRateLimit } }) {
+    const { count, burst, unit } = read(value);
     const most = Math.max(count, burst);
-    return most <= MAX_COUNT || `${most} is more than ${MAX_COUNT}`;
+    if (most > maxRateLimit) return `${most} is more than the ${maxRateLimit} that the operator allows`;
+    const perHour = (count * SECONDS_PER_HOUR) / unit.seconds;
+    return (
+      perHour >= minRateLimitPerHour ||
+      `${perHour} in an hour are fewer than the ${minRateLimitPerHour} that the operator leaves a client`
+    );
   },
   refusesWith: [rateLimitExceeded],
   explain(value) {

@@ -4,7 +4,13 @@ import { test } from "node:test";
 import type { AnyOption, ExchangeView, OperatorLimits, RouteFacts } from "./define.ts";
 import { createOptionSet } from "./option-set.ts";
 
-export const ROUTE: RouteFacts = { host: "shop.example.com", path: "", keep: (create) => create() };
+/** Of an option that asks for no setting of the operator in its hooks. */
+export const ROUTE: RouteFacts<never> = {
+  host: "shop.example.com",
+  path: "",
+  keep: (create) => create(),
+  operator: {} as never,
+};
 
 export function exchangeView(given: Partial<ExchangeView> = {}): ExchangeView {
   return {

@@ -27,7 +27,7 @@ export function createVocabulary(builtIn: readonly AnyOption[]): Vocabulary {
       mergeOptions: (options, patch) => current.mergeOptions(options, patch),
       honourOptions: (map, onProblems, context) => current.honourOptions(map, onProblems, context),
       companionsOf: (name, value) => current.companionsOf(name, value),
-      compileHooks: (options, route, kept) => current.compileHooks(options, route, kept),
+      compileHooks: (options, route, kept, operator) => current.compileHooks(options, route, kept, operator),
       findOption: (name) => current.findOption(name),
       parseOptionText: (name, text) => current.parseOptionText(name, text),
     },

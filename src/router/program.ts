@@ -104,7 +104,7 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
     };
     const honoured = honourOptions(route.options, report, { operator: config.optionLimits });
     const kept = previous?.kept ?? new Map<string, unknown>();
-    const hooks = compileHooks(honoured, route, kept);
+    const hooks = compileHooks(honoured, route, kept, config.optionLimits);
     const wanted = factOf(hooks, "balancer");
     const balancer = (wanted === undefined ? undefined : byName.get(wanted)) ?? fallback;
     const balancing = hooks.reduce((told, hook) => ({ ...told, ...hook.balancing }), NO_SETTINGS);

@@ -119,6 +119,12 @@ script("a request by http is sent to https, and the connection goes on", async (
   assert.match(router.accessLog()[0] ?? "", /"POST \/a\?b=1 HTTP\/1\.1" 308 0 0 /);
 });
 
+script("where https has another port, it leads there", async (t) => {
+  const { client } = await start(t, { "https-redirect": 301 }, { optionLimits: { httpsPort: 8443 } });
+  client.send(`GET /a HTTP/1.1\r\n${HOST}\r\n`);
+  assert.match(await client.message(), new RegExp(`\r\nLocation: https://${URI}:8443/a\r\n`));
+});
+
 for (const { name, config, proto, isHttps } of [
   { name: "a load balancer's word is taken", config: {}, proto: "https", isHttps: true },
   { name: "the first of several schemes counts", config: {}, proto: "HTTPS, http", isHttps: true },
