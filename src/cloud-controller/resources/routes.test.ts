@@ -406,16 +406,34 @@ test("options merge key by key, and null removes one", async (t) => {
   const patch = (options: unknown) => api.patch(`/v3/routes/${guid}`, { options });
   assert.deepEqual((await patch({ "trim-path": true })).body.options, {
     loadbalancing: "round-robin",
-    "trim-path": true,
+    "trim-path": "true",
   });
-  assert.deepEqual((await patch({ loadbalancing: null })).body.options, { "trim-path": true });
+  assert.deepEqual((await patch({ loadbalancing: null })).body.options, { "trim-path": "true" });
   assert.deepEqual(api.routeTable.find("shop.localhost")?.options, { "trim-path": true });
   assert.deepEqual((await patch({ x: 1, loadbalancing: "random" })).details, [
     "Options Unknown field(s): 'x'",
     WRONG_BALANCER,
   ]);
   assert.deepEqual((await patch(null)).details, ["Options 'options' is not a valid object"]);
-  assert.deepEqual((await api.get(`/v3/routes/${guid}`)).body.options, { "trim-path": true });
+  assert.deepEqual((await api.get(`/v3/routes/${guid}`)).body.options, { "trim-path": "true" });
+});
+
+test("options are shown as texts and carried as what they are", async (t) => {
+  const api = await startApi(t);
+  const options = {
+    loadbalancing: "hash",
+    hash_header: "x",
+    hash_balance: "1.5",
+    retries: 3,
+    "trim-path": true,
+  };
+  const guid = await api.create("/v3/routes", body(api, { options }));
+  const shown = { ...options, retries: "3", "trim-path": "true" };
+  const read = await api.get(`/v3/routes/${guid}`);
+  assert.deepEqual(read.body.options, shown);
+  assert.deepEqual(api.routeTable.find("shop.localhost")?.options, options);
+  const again = await api.patch(`/v3/routes/${guid}`, { options: read.body.options });
+  assert.deepEqual([again.status, again.body.options], [200, shown], "what was read may be written back");
 });
 
 test("an update that changes no option is not news for routers", async (t) => {
