@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
+import { sql } from "kysely";
 import { Client } from "pg";
 import { storeConnectionLost, storeUnreachable } from "../../src/kernel/errors/store.ts";
 import {
@@ -629,6 +630,29 @@ const postgresOnly: readonly Case[] = [
       await addNews(store, ["b"]);
       await consumer.relay.drained();
       assert.deepEqual(consumer.batches, [["a"], ["b"]]);
+    },
+  },
+  {
+    name: "what was prepared before another process changed a table is asked again, alone and in a transaction",
+    check: async (t, newPlace) => {
+      const place = await newPlace(t);
+      const store = await open(t, place);
+      const columns = async (db: Store["db"]) => {
+        const [found] = await db.selectFrom("organizations").selectAll().where("guid", "=", "a").execute();
+        return Object.keys(found ?? {}).length;
+      };
+      await store.db
+        .insertInto("organizations")
+        .values({ ...organization("a"), guid: "a" })
+        .execute();
+      const before = await columns(store.db);
+      for (const [i, ask] of [() => columns(store.db), () => store.transaction(columns)].entries()) {
+        // Prepared at the second time, used from then on.
+        for (let times = 0; times < 3; times++) assert.equal(await ask(), before + i);
+        const other = await open(t, place);
+        await sql.raw(`alter table organizations add column newer_${i} text`).execute(other.db);
+        assert.equal(await ask(), before + i + 1);
+      }
     },
   },
   {

@@ -5,12 +5,14 @@ import type { Pool, PoolClient, QueryResult as PostgresResult } from "pg";
 import type { TransactionScope } from "../transaction-scope.ts";
 import { storeClosed } from "../../kernel/errors/store.ts";
 import { toParameter } from "../values.ts";
-import { connectError, isConnectionLost, queryError } from "./errors.ts";
+import { connectError, isConnectionLost, isOutdatedPlan, queryError } from "./errors.ts";
+import { PreparedStatements } from "./prepared.ts";
 
 export class PostgresDriver implements Driver {
   readonly #pool: Pool;
   readonly #where: string;
   readonly #scope: TransactionScope;
+  readonly #prepared = new PreparedStatements();
 
   constructor(pool: Pool, where: string, scope: TransactionScope) {
     this.#pool = pool;
@@ -24,7 +26,7 @@ export class PostgresDriver implements Driver {
     this.#scope.assertOutside();
     if (this.#pool.ending) throw storeClosed({ where: this.#where });
     try {
-      return new PostgresConnection(await this.#pool.connect(), this.#where);
+      return new PostgresConnection(await this.#pool.connect(), this.#prepared, this.#where);
     } catch (error) {
       throw connectError(this.#where, error);
     }
@@ -61,6 +63,7 @@ export class PostgresDriver implements Driver {
 
 class PostgresConnection implements DatabaseConnection {
   readonly #client: PoolClient;
+  readonly #prepared: PreparedStatements;
   readonly #where: string;
   #failure: Error | undefined;
   /** Not sent yet: it goes with the first statement, which spares waiting for an answer that says nothing. */
@@ -69,8 +72,9 @@ class PostgresConnection implements DatabaseConnection {
     this.#failure ??= error;
   };
 
-  constructor(client: PoolClient, where: string) {
+  constructor(client: PoolClient, prepared: PreparedStatements, where: string) {
     this.#client = client;
+    this.#prepared = prepared;
     this.#where = where;
     // A connection may break between two queries; without a listener that would end the process.
     client.on("error", this.#onError);
@@ -113,21 +117,33 @@ class PostgresConnection implements DatabaseConnection {
   release(): void {
     this.#client.off("error", this.#onError);
     // A connection that failed is closed, not handed to the next query.
-    this.#client.release(this.#failure);
+    this.#client.release(this.#failure ?? this.#prepared.isWornOut(this.#client));
   }
 
-  async #query(sql: string, parameters: readonly unknown[]) {
-    const beginning = this.#beginning;
-    this.#beginning = null;
+  async #query(sql: string, parameters: readonly unknown[]): Promise<PostgresResult> {
     try {
-      if (beginning === null) return await this.#client.query(sql, parameters as unknown[]);
-      if (parameters.length === 0) return lastOf(await this.#client.query(`${beginning}; ${sql}`));
-      await this.#client.query(beginning);
-      return await this.#client.query(sql, parameters as unknown[]);
+      return await this.#send(sql, parameters);
     } catch (error) {
       if (isConnectionLost(error)) this.#failure = error as Error;
+      if (isOutdatedPlan(error)) {
+        this.#prepared.wearOutAll();
+        // Nothing of it was done. A transaction is run again as a whole.
+        if (this.#client.getTransactionStatus() === "I") return this.#query(sql, parameters);
+      }
       throw queryError(this.#where, error);
     }
+  }
+
+  async #send(sql: string, parameters: readonly unknown[]): Promise<PostgresResult> {
+    const beginning = this.#beginning;
+    this.#beginning = null;
+    if (parameters.length === 0) {
+      return lastOf(await this.#client.query(beginning === null ? sql : `${beginning}; ${sql}`));
+    }
+    if (beginning !== null) await this.#client.query(beginning);
+    const name = this.#prepared.nameFor(this.#client, sql);
+    const values = [...parameters];
+    return this.#client.query(name === null ? { text: sql, values } : { name, text: sql, values });
   }
 }
 

@@ -4,6 +4,8 @@ import { storeConnectionLost, storeFailed, storeUnreachable } from "../../kernel
 const UNIQUE_VIOLATION = "23505";
 const FOREIGN_KEY_VIOLATION = "23503";
 const SERIALIZATION_FAILURE = "40001";
+/** Also what PostgreSQL calls a change of columns under a prepared statement. */
+const FEATURE_NOT_SUPPORTED = "0A000";
 const DEADLOCK_DETECTED = "40P01";
 /** Insufficient resources: disk full, out of memory, too many connections. */
 const RESOURCES_CLASS = "53";
@@ -30,10 +32,16 @@ function facts(error: unknown): { code: string; message: string } {
 export const isUniqueViolation = (error: unknown) => facts(error).code === UNIQUE_VIOLATION;
 export const isForeignKeyViolation = (error: unknown) => facts(error).code === FOREIGN_KEY_VIOLATION;
 
-/** The transaction met another one and may simply be run again. */
+/** The transaction met another one, or a migration, and may simply be run again. */
 export function isContention(error: unknown): boolean {
   const { code } = facts(error);
-  return code === SERIALIZATION_FAILURE || code === DEADLOCK_DETECTED;
+  return code === SERIALIZATION_FAILURE || code === DEADLOCK_DETECTED || isOutdatedPlan(error);
+}
+
+/** A prepared statement would give other columns than when it was prepared: somebody has migrated the database. */
+export function isOutdatedPlan(error: unknown): boolean {
+  const { code, message } = facts(error);
+  return code === FEATURE_NOT_SUPPORTED && /cached plan/.test(message);
 }
 
 /** The connection is of no more use. */
