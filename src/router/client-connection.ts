@@ -58,9 +58,6 @@ export class ClientConnection {
   readonly exchange: Exchange;
   /** Received, not yet used. During a read it may be the memory that is read into: see {@link keepHeld}. */
   held: Buffer | null = null;
-  /** Received part of an unfinished head, and its last three characters. */
-  text = "";
-  textEnd = "";
   /** When the first byte of the present head came (monotonic, precise). */
   headStartedAtMs = 0;
   /** The client ended its side; moment by the ticker, -1 when it has not. */
@@ -95,7 +92,7 @@ export class ClientConnection {
   }
 
   get isIdle(): boolean {
-    return this.#state === "head" && this.text === "" && this.held === null;
+    return this.#state === "head" && this.head.heldLength === 0 && this.held === null;
   }
 
   /** Written bytes wait in our memory because the client does not take them. */
@@ -192,7 +189,7 @@ export class ClientConnection {
     this.#state = "lingering";
     this.#quietSinceMs = this.router.ticker.nowMs;
     this.held = null;
-    this.text = "";
+    this.head.forget();
     this.socket.end();
     this.resume();
     if (this.endedAtMs !== -1 && !this.isFull) this.socket.destroySoon();
@@ -221,7 +218,7 @@ export class ClientConnection {
     const quietMs = nowMs - this.#quietSinceMs;
     switch (this.#state) {
       case "head":
-        if (this.text !== "") {
+        if (this.head.heldLength > 0) {
           const limitMs = config.readHeaderTimeoutMs;
           if (limitMs !== 0 && nowMs - this.headStartedAtMs >= limitMs) this.destroy();
         } else if (config.frontendIdleTimeoutMs !== 0 && quietMs >= config.frontendIdleTimeoutMs)
@@ -345,7 +342,7 @@ export class ClientConnection {
     if (used < size) this.#borrow(bytes, used, size);
     if (this.#state === "skipping") {
       if (this.body.done) this.#state = "head";
-    } else if (this.text === "") {
+    } else if (this.head.heldLength === 0) {
       this.#state = "exchange";
       this.exchange.begin();
     }

@@ -5,7 +5,7 @@ import { type ResponseHead, SAID_UPGRADE } from "../wire/http1/index.ts";
 import { countResponse } from "./counters.ts";
 import type { Exchange } from "./exchange.ts";
 import { NAMES } from "./header-names.ts";
-import { MAX_HEADER_LINES, waitsForMore } from "./read-head.ts";
+import { MAX_HEADER_LINES } from "./read-head.ts";
 import { refuseAnswer } from "./retry.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
 import { sendInterim, sendResponseBody, sendResponseHead, sendUpgrade } from "./send-response.ts";
@@ -39,34 +39,27 @@ function readHeads(exchange: Exchange, upstream: Upstream, bytes: Buffer, size: 
     maxHeadBytes: config.maxResponseHeadBytes,
     maxHeaders: config.maxResponseHeaders || MAX_HEADER_LINES,
   };
-  const before = upstream.text;
-  if (before !== "" && waitsForMore(upstream, bytes, size, limits.maxHeadBytes)) return;
   let window = Math.min(size, WINDOW_BYTES);
-  let text = before + bytes.toString("latin1", 0, window);
-  let from = 0;
-  let searched = before.length;
+  const first = bytes.toString("latin1", 0, window);
+  // What came of a head before stands in front of these bytes.
+  let before = head.heldLength;
+  let isComplete = before > 0 ? head.parseMore(first, NAMES, limits) : head.parse(first, 0, NAMES, limits);
   for (;;) {
-    if (!head.parse(text, from, searched, NAMES, limits)) {
-      if (window === size) {
-        upstream.text = text.slice(from);
-        upstream.textEnd = upstream.text.slice(-3);
-        return;
-      }
+    if (!isComplete && window < size) {
+      before = head.heldLength - window;
+      isComplete = head.parseMore(bytes.toString("latin1", window, size), NAMES, limits);
       window = size;
-      text = before + bytes.toString("latin1", 0, size);
-      continue;
     }
-    upstream.text = "";
+    if (!isComplete) return;
     if (head.status >= 200 || head.status === 101) break;
     if (++exchange.interimAnswers > MAX_INTERIM_ANSWERS) throw invalid(exchange, "too many interim answers");
     if (head.end - head.start > MAX_INTERIM_HEAD_BYTES) throw invalid(exchange, "too long an interim answer");
     sendInterim(exchange, head);
-    from = head.end;
-    searched = from;
-    if (from - before.length === size) return;
+    if (head.end - before === size) return;
+    isComplete = head.parse(head.text, head.end, NAMES, limits);
   }
   if (exchange.serviceLeg !== null) noteServiceAnswer(exchange, exchange.serviceLeg, head.status);
-  const bodyFrom = head.end - before.length;
+  const bodyFrom = head.end - before;
   const route = exchange.route;
   if (route !== null && route.attachment.rules !== null) refuseAnswer(exchange, upstream);
   if (route !== null) for (const hook of route.attachment.responseHead) hook(exchange, head.status);
@@ -81,7 +74,15 @@ function readHeads(exchange: Exchange, upstream: Upstream, bytes: Buffer, size: 
   }
   if (exchange.isUpgrade) exchange.router.counters.failedUpgrades++;
   startBody(exchange, upstream, head);
-  sendResponseBody(exchange, upstream, sendResponseHead(exchange, upstream), bytes, text, bodyFrom, size);
+  sendResponseBody(
+    exchange,
+    upstream,
+    sendResponseHead(exchange, upstream),
+    bytes,
+    head.text,
+    bodyFrom,
+    size,
+  );
 }
 
 /** A service that answers in place of the app is legal, and the first thing to know when the app gets nothing. */

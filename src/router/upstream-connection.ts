@@ -19,9 +19,6 @@ export class UpstreamConnection implements Upstream {
   readonly state: EndpointState;
   readonly head = new ResponseHead();
   readonly body = new BodyReader();
-  /** Received part of an unfinished head, and its last three characters. */
-  text = "";
-  textEnd = "";
   /** Of the present read. */
   memory: ReadMemory = OWN_MEMORY;
   exchange: Exchange | null = null;

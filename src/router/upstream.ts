@@ -16,9 +16,6 @@ export interface Upstream {
   readonly socket: Carrier;
   readonly head: ResponseHead;
   readonly body: BodyReader;
-  /** Received part of an unfinished head, and its last three characters. */
-  text: string;
-  textEnd: string;
   /** Of the present read. */
   readonly memory: ReadMemory;
   exchange: Exchange | null;

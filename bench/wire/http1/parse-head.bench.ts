@@ -37,7 +37,7 @@ const head = new RequestHead();
 
 const READERS: Readonly<Record<string, Reader>> = {
   ours: (text) => {
-    head.parse(text, 0, 0, names, limits);
+    head.parse(text, 0, names, limits);
     return head.lineCount;
   },
   obvious: (text) => {

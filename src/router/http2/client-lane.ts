@@ -147,7 +147,7 @@ export class ClientLane extends Lane implements ClientTransport {
     const head = this.#head;
     const { connection } = this.owner;
     for (let at = 0; at < text.length; at = head.end) {
-      head.parse(text, at, at, NAMES, LIMITS);
+      head.parse(text, at, NAMES, LIMITS);
       const fields = responseFields(head);
       if (head.status < 200) {
         connection.sendHead(this.streamId, fields, false);

@@ -36,8 +36,6 @@ export class EndpointLane extends Lane implements Upstream {
   readonly socket: Carrier = this;
   readonly head = new ResponseHead();
   readonly body = new BodyReader();
-  text = "";
-  textEnd = "";
   readonly memory = FOREIGN_MEMORY;
   exchange: Exchange | null;
   readonly wasReused: boolean;
@@ -161,7 +159,7 @@ export class EndpointLane extends Lane implements Upstream {
 
   protected override writeHeads(text: string): number {
     const head = this.#request;
-    head.parse(text, 0, 0, NAMES, LIMITS);
+    head.parse(text, 0, NAMES, LIMITS);
     const { end, contentLength, chunked } = head;
     const hasBody = chunked || contentLength > 0;
     this.#method = head.method;

@@ -55,7 +55,7 @@ for (const { name, fields, endsStream, want, lineCount } of [
     const head = requestText(fields, endsStream);
     assert.deepEqual(head, { text: want, lineCount, isChunked: want.includes("chunked") });
     const parsed = new RequestHead();
-    assert.ok(parsed.parse(head.text, 0, 0, NAMES, LIMITS));
+    assert.ok(parsed.parse(head.text, 0, NAMES, LIMITS));
     assert.deepEqual([parsed.lineCount, parsed.end], [lineCount, want.length]);
   });
 }
@@ -114,7 +114,7 @@ for (const { name, fields, endsStream, method, want } of [
   test(`of an answer's fields, ${name}`, () => {
     const text = responseText(fields, endsStream, method);
     assert.equal(text, want);
-    assert.ok(new ResponseHead().parse(text, 0, 0, NAMES, LIMITS));
+    assert.ok(new ResponseHead().parse(text, 0, NAMES, LIMITS));
   });
 }
 
@@ -122,7 +122,7 @@ test("a head for HTTP/2 has pseudo-headers first, and nothing that is about a co
   const lines =
     "Host: a.example.com\r\nConnection: x\r\nKeep-Alive: 5\r\nTransfer-Encoding: chunked\r\nX-Own: 1\r\nTE: trailers\r\n";
   const request = new RequestHead();
-  request.parse(`POST /x HTTP/1.1\r\n${lines}\r\n`, 0, 0, NAMES, LIMITS);
+  request.parse(`POST /x HTTP/1.1\r\n${lines}\r\n`, 0, NAMES, LIMITS);
   assert.deepEqual(requestFields(request, "http"), [
     ":method",
     "POST",
@@ -139,7 +139,7 @@ test("a head for HTTP/2 has pseudo-headers first, and nothing that is about a co
   ]);
   const response = new ResponseHead();
   const repeated = "Content-Length: 2\r\nContent-Length: 2\r\nConnection: close\r\n";
-  response.parse(`HTTP/1.0 200 Fine\r\n${repeated}\r\n`, 0, 0, NAMES, LIMITS);
+  response.parse(`HTTP/1.0 200 Fine\r\n${repeated}\r\n`, 0, NAMES, LIMITS);
   assert.deepEqual(responseFields(response), [":status", "200", "Content-Length", "2"]);
 });
 

@@ -6,6 +6,11 @@
  *   text   GET /a HTTP/1.1␍␊Host: example.com␍␊Accept: *␍␊␍␊body…
  *          │start             │     │          │                │end
  *                             name  value      line end
+ *
+ * Nearly every head comes in one piece. Of one that does not each line is read once, when it has come:
+ *
+ *   past   GET /a HTTP/1.1␍␊Host: example.com␍␊      lines that were read
+ *   rest                                       Acc   the beginning of the next, which waits for its line feed
  */
 import {
   bareLineFeed,
@@ -45,6 +50,8 @@ const MAX_LENGTH_DIGITS = 15;
 /** Numbers kept per header line: known name, and offsets of name, value, end of value, end of line. */
 const FIELDS_PER_LINE = 5;
 const ROOM_FOR_LINES = 32;
+/** The rest of a head is put together of pieces: one per so many characters at most, for a piece takes 32 bytes by itself. */
+const CHARACTERS_PER_PIECE = 64;
 /** A head object that is kept for the next message keeps so much of the last one. */
 const MAX_KEPT_TEXT = 8 * 1024;
 const MAX_KEPT_LINES = 2 * ROOM_FOR_LINES;
@@ -64,7 +71,7 @@ export const SAID_UPGRADE = 4;
 export const SAID_OTHERS = 8;
 
 /** What requests and responses share. */
-class Head {
+abstract class Head {
   /** What the offsets point into. */
   text = "";
   start = 0;
@@ -83,6 +90,97 @@ class Head {
   /** The protocol named by `Upgrade` is websocket. */
   upgradesToWebsocket = false;
   #lines = new Int32Array(ROOM_FOR_LINES * FIELDS_PER_LINE);
+  #past = "";
+  #rest = "";
+  /** That the rest is made of. */
+  #pieces = 0;
+
+  /** So much of a head that has not ended has come; 0 when there is none. */
+  get heldLength(): number {
+    return this.#past.length + this.#rest.length;
+  }
+
+  /**
+   * Reads the head at `text[start…]`.
+   * @returns true when it is complete; false when more is needed: what came of it is held, and `parseMore` goes on.
+   * @throws the catalogue in `kernel/errors/wire.ts`; the same error however the bytes were cut into pieces.
+   */
+  parse(text: string, start: number, names: HeaderNames, limits: HeadLimits): boolean {
+    const from = start + this.skipsAt(text, start);
+    const found = text.indexOf("\r\n\r\n", from);
+    const end = found + 4;
+    if (found === -1 || end - from > limits.maxHeadBytes) {
+      this.reset("", 0, 0);
+      this.#past = "";
+      this.#rest = "";
+      return this.parseMore(start === 0 ? text : text.slice(start), names, limits);
+    }
+    this.reset(text, from, end);
+    this.readStartLine();
+    this.#readLines(this.linesStart, end, names, limits.maxHeaders);
+    return true;
+  }
+
+  /** The next piece of a head that is held. @returns and @throws as {@link parse} */
+  parseMore(piece: string, names: HeaderNames, limits: HeadLimits): boolean {
+    if (!piece.includes("\n")) {
+      this.#rest += piece;
+      if (++this.#pieces * CHARACTERS_PER_PIECE > this.#rest.length + MAX_KEPT_TEXT) {
+        this.#rest = Buffer.from(this.#rest, "latin1").toString("latin1");
+        this.#pieces = 0;
+      }
+    } else if (this.#readPiece(this.#rest + piece, names, limits)) return true;
+    if (this.heldLength - this.start > limits.maxHeadBytes)
+      throw headTooLarge({ limitBytes: limits.maxHeadBytes });
+    return false;
+  }
+
+  /** What came of it is all that there will be: its lines are those that have ended. */
+  cutShort(): void {
+    this.text = this.#past;
+    this.end = this.#past.length + 2;
+    this.forget();
+  }
+
+  /** Of what is held there will be no more. */
+  forget(): void {
+    this.#past = "";
+    this.#rest = "";
+    this.#pieces = 0;
+  }
+
+  /** @param text  from the first line that has not been read */
+  #readPiece(text: string, names: HeaderNames, limits: HeadLimits): boolean {
+    const past = this.#past.length;
+    const lines = this.lineCount;
+    let at = 0;
+    if (past === 0) this.start = at = this.skipsAt(text, 0);
+    const room = this.start + limits.maxHeadBytes - past;
+    const until = room > 0 ? text.lastIndexOf("\n", room - 1) + 1 : 0;
+    const hasLines = until > at;
+    let end = NOT_YET;
+    if (hasLines) {
+      this.text = text;
+      if (past === 0) {
+        this.readStartLine();
+        at = this.linesStart;
+      }
+      end = this.#readLines(at, until, names, limits.maxHeaders);
+      this.#moveLines(lines, past);
+    }
+    if (end === NOT_YET) {
+      const read = hasLines ? until : 0;
+      this.text = "";
+      this.#past += text.slice(0, read);
+      this.#rest = text.slice(read);
+      this.#pieces = 0;
+      return false;
+    }
+    this.text = this.#past + text;
+    this.end = past + end;
+    this.forget();
+    return true;
+  }
 
   /** The known number of line `i`'s name. */
   nameId(i: number): number {
@@ -147,13 +245,7 @@ class Head {
     this.upgradesToWebsocket = false;
   }
 
-  protected addLine(
-    id: number,
-    nameStart: number,
-    nameEnd: number,
-    valueStart: number,
-    valueEnd: number,
-  ): void {
+  #addLine(id: number, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
     let at = this.lineCount * FIELDS_PER_LINE;
     if (at === this.#lines.length) {
       const more = new Int32Array(this.#lines.length * 2);
@@ -169,14 +261,27 @@ class Head {
     this.lineCount++;
   }
 
-  /** Reads the lines from `linesStart` to the empty line; `frame` sees each known name in order. */
-  protected readLines(names: HeaderNames, maxHeaders: number): void {
+  /** They were read as if nothing came before them. */
+  #moveLines(from: number, by: number): void {
+    const lines = this.#lines;
+    for (let line = from; line < this.lineCount; line++) {
+      for (let field = 1; field < FIELDS_PER_LINE; field++) {
+        const at = line * FIELDS_PER_LINE + field;
+        lines[at] = (lines[at] as number) + by;
+      }
+    }
+  }
+
+  /**
+   * Reads the lines of `text[at, until)`, each of which ends there; `frame` sees each known name in order.
+   * @returns the offset behind the empty line; {@link NOT_YET} when there is none.
+   */
+  #readLines(at: number, until: number, names: HeaderNames, maxHeaders: number): number {
     const text = this.text;
-    let at = this.linesStart;
-    for (;;) {
+    while (at < until) {
       const nameStart = at;
       let code = text.charCodeAt(at);
-      if (code === CR && text.charCodeAt(at + 1) === LF) break;
+      if (code === CR && text.charCodeAt(at + 1) === LF) return at + 2;
       if (code === SP || code === HTAB) throw headerFolded({});
       while (((CLASS[code] as number) & TOKEN) !== 0) code = text.charCodeAt(++at);
       if (code !== COLON || at === nameStart) throw code === LF ? bareLineFeed({}) : headerNameInvalid({});
@@ -193,10 +298,17 @@ class Head {
       at += 2;
       if (maxHeaders !== 0 && this.lineCount === maxHeaders) throw tooManyHeaders({ limit: maxHeaders });
       const id = names.find(text, nameStart, nameEnd);
-      this.addLine(id, nameStart, nameEnd, valueStart, valueEnd);
+      this.#addLine(id, nameStart, nameEnd, valueStart, valueEnd);
       if (id !== 0) this.frame(id, valueStart, valueEnd);
     }
+    return NOT_YET;
   }
+
+  /** Leaves `linesStart` behind the line at `start`. */
+  protected abstract readStartLine(): void;
+
+  /** How much at `text[start…]` is before the head. */
+  protected abstract skipsAt(text: string, start: number): number;
 
   /** What a line of a known name says about framing. */
   protected frame(id: number, start: number, end: number): void {
@@ -270,25 +382,15 @@ export class RequestHead extends Head {
   hostLine = -1;
   expectsContinue = false;
 
-  /**
-   * Reads the head at `text[start…]`. One CRLF before it is skipped (RFC 9112 §2.2).
-   *
-   * @param searched  Offset up to which an earlier call found no end; 0 at first.
-   * @returns true when the head is complete, false when more bytes are needed.
-   * @throws the catalogue in `kernel/errors/wire.ts`; the same error however the bytes were cut into pieces.
-   */
-  parse(text: string, start: number, searched: number, names: HeaderNames, limits: HeadLimits): boolean {
-    if (text.charCodeAt(start) === CR && (text.length === start + 1 || text.charCodeAt(start + 1) === LF)) {
-      start += 2;
-    }
-    const end = findHeadEnd(text, start, searched, limits);
-    if (end === NOT_YET) return false;
-    this.reset(text, start, end);
+  protected override reset(text: string, start: number, end: number): void {
+    super.reset(text, start, end);
     this.hostLine = -1;
     this.expectsContinue = false;
-    this.#readRequestLine();
-    this.readLines(names, limits.maxHeaders);
-    return true;
+  }
+
+  /** One empty line (RFC 9112 §2.2). */
+  protected override skipsAt(text: string, start: number): number {
+    return text.charCodeAt(start) === CR && text.charCodeAt(start + 1) === LF ? 2 : 0;
   }
 
   override release(): boolean {
@@ -305,7 +407,7 @@ export class RequestHead extends Head {
     return this.minorVersion === 1 || (this.connection & SAID_KEEP_ALIVE) !== 0;
   }
 
-  #readRequestLine(): void {
+  protected override readStartLine(): void {
     const text = this.text;
     let at = this.start;
     let code = text.charCodeAt(at);
@@ -367,22 +469,16 @@ export class RequestHead extends Head {
 export class ResponseHead extends Head {
   status = 0;
 
-  /** As {@link RequestHead.parse}. */
-  parse(text: string, start: number, searched: number, names: HeaderNames, limits: HeadLimits): boolean {
-    const end = findHeadEnd(text, start, searched, limits);
-    if (end === NOT_YET) return false;
-    this.reset(text, start, end);
-    this.#readStatusLine();
-    this.readLines(names, limits.maxHeaders);
-    return true;
-  }
-
   get keepsAlive(): boolean {
     if ((this.connection & SAID_CLOSE) !== 0) return false;
     return this.minorVersion === 1 || (this.connection & SAID_KEEP_ALIVE) !== 0;
   }
 
-  #readStatusLine(): void {
+  protected override skipsAt(): number {
+    return 0;
+  }
+
+  protected override readStartLine(): void {
     const text = this.text;
     let at = this.start;
     if (!text.startsWith("HTTP/1.", at)) throw statusLineInvalid({});
@@ -422,44 +518,7 @@ export function absoluteForm(target: string): { readonly authority: string; read
   return { authority, path: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
-/**
- * Of a head that came in pieces: can the next piece end it, or get it refused? When not, there is nothing to parse yet,
- * and a client that sends a long head in many small pieces does not make us read it from the start each time.
- *
- * @param last  The three characters before the piece, fewer when there are no more.
- */
-export function mayDecideHead(last: string, piece: string): boolean {
-  const text = last + piece;
-  let lineFeed = text.indexOf("\n", last.length);
-  while (lineFeed !== -1) {
-    // A bare line feed, or the one of an empty line.
-    if (text.charCodeAt(lineFeed - 1) !== CR || text.charCodeAt(lineFeed - 2) === LF) return true;
-    lineFeed = text.indexOf("\n", lineFeed + 1);
-  }
-  return false;
-}
-
 const NOT_YET = -1;
-
-/**
- * Where the head ends. Refuses early what can never become a head, so that a client that ends lines with LF
- * gets its answer at once instead of waiting for a timeout.
- */
-function findHeadEnd(text: string, start: number, searched: number, limits: HeadLimits): number {
-  const found = text.indexOf("\r\n\r\n", Math.max(start, searched - 3));
-  const end = found === -1 ? text.length : found + 4;
-  if (found !== -1 && end - start <= limits.maxHeadBytes) return end;
-
-  const limit = start + limits.maxHeadBytes;
-  let lineFeed = text.indexOf("\n", Math.max(start, searched - 1));
-  while (lineFeed !== -1 && lineFeed < limit) {
-    // The readers stop at this line feed at the latest, with the first error of the head.
-    if (text.charCodeAt(lineFeed - 1) !== CR || lineFeed === start) return text.length;
-    lineFeed = text.indexOf("\n", lineFeed + 1);
-  }
-  if (end - start > limits.maxHeadBytes) throw headTooLarge({ limitBytes: limits.maxHeadBytes });
-  return NOT_YET;
-}
 
 /** The usual methods without making a string. */
 function methodName(text: string, start: number, end: number): string {

@@ -7,7 +7,6 @@ export { CLASS, DIGIT, HOST, HTAB, SP, TARGET, TOKEN, VALUE } from "./chars.ts";
 export {
   absoluteForm,
   type HeadLimits,
-  mayDecideHead,
   RequestHead,
   ResponseHead,
   SAID_CLOSE,
