@@ -79,7 +79,7 @@ export interface Endpoint {
   readonly checkOpen?: (body: OpenBody, context: Context, params: Call["params"]) => readonly Problem[];
   /** Every query parameter there is; others are refused when reading. `[…]` after a name is allowed. */
   readonly parameters: readonly string[];
-  readonly answers?: Answers;
+  readonly answers: Answers;
   /** Errors that not every call of this kind has; the others: `errorsOf` in `openapi.ts`. */
   readonly refuses?: readonly KnownError[];
   readonly handle: (call: Call<never>) => Promise<Answer>;
@@ -91,25 +91,17 @@ export type OpenBody = Readonly<Record<string, unknown>>;
 /** A sentence, or one with what it is about. */
 export type Problem = string | RefusedOption;
 
-interface Given<S extends TSchema>
-  extends Omit<Endpoint, "body" | "check" | "parameters" | "answers" | "handle"> {
-  readonly body?: S;
-  readonly check?: (body: Static<S>, context: Context) => readonly string[];
-  readonly parameters?: readonly string[];
-}
-
 /** What most endpoints leave out is filled in. */
 export function defineEndpoint<S extends TSchema, const A extends Answers>(
-  given: Given<S> & {
+  given: Omit<Endpoint, "body" | "check" | "parameters" | "answers" | "handle"> & {
+    readonly body?: S;
+    readonly check?: (body: Static<S>, context: Context) => readonly string[];
+    readonly parameters?: readonly string[];
     readonly answers: A;
     readonly handle: (call: Call<Static<S>>) => Promise<AnswerOf<NoInfer<A>>>;
   },
-): Endpoint;
-export function defineEndpoint<S extends TSchema>(
-  given: Given<S> & { readonly handle: (call: Call<Static<S>>) => Promise<Answer> },
-): Endpoint;
-export function defineEndpoint(given: object): Endpoint {
-  return Object.freeze({ parameters: [], ...given } as unknown as Endpoint);
+): Endpoint {
+  return Object.freeze({ parameters: [], ...given });
 }
 
 export const ok = <const B extends object>(body: B) => ({ status: 200 as const, body });

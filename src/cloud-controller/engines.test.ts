@@ -5,6 +5,8 @@ import { startPostgres } from "../../test/support/postgres.ts";
 import { encodeJson, type StoreLocation } from "../store/index.ts";
 import { startApi, type TestApi } from "./testing.ts";
 
+const DROPLET = "7a5d3c1e-0f2b-4d68-9c4a-1b3e5d7f9a0c";
+
 const route = (api: TestApi, host: string, more: object = {}) => ({
   host,
   relationships: { space: { data: { guid: api.space } }, domain: { data: { guid: api.domain } } },
@@ -148,7 +150,7 @@ async function pushPath(t: TestContext, location: StoreLocation): Promise<void> 
   await api.store.db
     .insertInto("droplets")
     .values({
-      guid: "droplet",
+      guid: DROPLET,
       created_at: now,
       updated_at: now,
       app_guid: guid,
@@ -159,7 +161,7 @@ async function pushPath(t: TestContext, location: StoreLocation): Promise<void> 
       data: encodeJson({ sha256: "0".repeat(64) }),
     })
     .execute();
-  const deploy = { droplet: { guid: "droplet" }, relationships };
+  const deploy = { droplet: { guid: DROPLET }, relationships };
   assert.equal((await api.post("/v3/deployments", deploy)).body.status?.reason, "DEPLOYED");
   const rolling = await api.post("/v3/deployments", deploy);
   assert.equal(api.bbs.desired.size, 3, "both versions of web, and the worker");

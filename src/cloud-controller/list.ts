@@ -4,7 +4,7 @@
  */
 import assert from "node:assert";
 import { sql } from "kysely";
-import { type TSchema, Type } from "typebox";
+import type { TSchema } from "typebox";
 import type { RowOf, Tables } from "../store/index.ts";
 import { toTimestamp } from "../store/index.ts";
 import { badQueryParameter, resourceNotFound } from "../kernel/errors/cloud-controller.ts";
@@ -20,7 +20,7 @@ export type Filter = (values: readonly string[], call: Call) => Condition;
 /** `?include=space`: the key below `included`, and the resources that belong to these rows. */
 export interface Include<Row> {
   readonly key: string;
-  readonly shape?: TSchema;
+  readonly shape: TSchema;
   readonly load: (call: Call, rows: readonly Row[]) => Promise<readonly object[]>;
 }
 
@@ -35,7 +35,7 @@ export interface Listing<T extends ListedTable, S extends TSchema = TSchema> {
   readonly table: T;
   /** As in «Route not found». */
   readonly resource: string;
-  readonly shape?: S;
+  readonly shape: S;
   /** Name in the metadata table; without one there is no `label_selector`. */
   readonly labelled?: string;
   readonly filters: Readonly<Record<string, Filter>>;
@@ -80,7 +80,7 @@ export function listEndpoint<T extends ListedTable>(
     summary,
     access: "read",
     parameters: parametersOf(listing),
-    ...(listing.shape !== undefined && { answers: { 200: listOf(listing.shape, includedOf(listing)) } }),
+    answers: { 200: withIncluded(listOf(listing.shape), includedOf(listing)) },
     handle: async (call) =>
       ok(await page(call, listing, scope === undefined ? everything : await scope(call))),
   });
@@ -98,9 +98,7 @@ export function showEndpoint<T extends ListedTable>(
     summary,
     access: "read",
     parameters: [...(listing.includes === undefined ? [] : ["include"]), ...(listing.otherParameters ?? [])],
-    ...(listing.shape !== undefined && {
-      answers: { 200: withIncluded(listing.shape, includedOf(listing)) },
-    }),
+    answers: { 200: withIncluded(listing.shape, includedOf(listing)) },
     handle: async (call) => {
       const problems: string[] = [];
       const includes = readIncludes(call.query, listing, problems);
@@ -175,8 +173,7 @@ const includedOf = ({
   includes = {},
 }: {
   readonly includes?: Readonly<Record<string, Pick<Include<never>, "key" | "shape">>>;
-}): Included =>
-  Object.fromEntries(Object.values(includes).map(({ key, shape }) => [key, shape ?? Type.Unknown()]));
+}): Included => Object.fromEntries(Object.values(includes).map(({ key, shape }) => [key, shape]));
 
 async function loadIncludes<Row>(call: Call, includes: readonly Include<Row>[], rows: readonly Row[]) {
   const included: Record<string, readonly object[]> = {};

@@ -24,7 +24,8 @@ function labelsOf(i: number): Readonly<Record<string, string>> {
 
 async function fill(api: TestApi, spaces: readonly [string, string]): Promise<readonly Labelled[]> {
   const all = Array.from({ length: ROUTES }, (_, i) => ({
-    host: `route-${i}`,
+    // Its GUID, too.
+    host: `00000000-0000-4000-8000-${String(i).padStart(12, "0")}`,
     space: i < 20 ? spaces[1] : spaces[0],
     labels: labelsOf(i),
   }));

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { Check } from "typebox/schema";
+import { answerProblem } from "./answer-check.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { describeApi } from "./openapi.ts";
 import { endpoints } from "./resources/index.ts";
@@ -12,13 +12,15 @@ interface Operation {
   readonly operationId: string;
   readonly parameters: readonly { name: string; in: string }[];
   readonly responses: Readonly<
-    Record<string, { content: { "application/json": { schema: { $ref: string } } } }>
+    Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>
   >;
 }
 interface Document {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
   readonly components: { readonly schemas: Readonly<Record<string, object>> };
 }
+
+const DOCUMENT = describeApi(endpoints, "http://localhost:8080") as Document;
 
 const REQUESTS_PER_ENDPOINT = 8;
 /** A failure prints it; give it here to see the same again. */
@@ -69,10 +71,106 @@ test("the page for people names every endpoint and loads nothing", async (t) => 
   assert.doesNotMatch(body, /<script|src=|@import|https?:\/\/(?!localhost)/);
 });
 
-test("whatever is asked, nothing is our fault, and every answer has the shape the document gives it", async (t) => {
+test("every answer has a shape of its own, closed but where users decide what is in it", () => {
+  for (const [path, operations] of Object.entries(DOCUMENT.paths)) {
+    for (const [method, { responses }] of Object.entries(operations)) {
+      assert(!Object.keys(responses).includes("2XX"), `${method} ${path}`);
+      for (const [status, { content = {} }] of Object.entries(responses)) {
+        const empty = status === "202" || status === "204";
+        assert(empty || Object.keys(content).length === 1, `${method} ${path} ${status}`);
+      }
+    }
+  }
+  const open: string[] = [];
+  const look = (node: unknown, place: string): void => {
+    if (typeof node !== "object" || node === null) return;
+    const { type, additionalProperties, patternProperties } = node as Record<string, unknown>;
+    if (type === "object" && additionalProperties === undefined && patternProperties === undefined) {
+      open.push(place);
+    }
+    for (const [key, value] of Object.entries(node))
+      look(value, key === "properties" ? place : `${place}.${key}`);
+  };
+  const { RouteOptions: _, ...shapes } = DOCUMENT.components.schemas;
+  for (const [name, schema] of Object.entries(shapes)) look(schema, name);
+  assert.deepEqual(open.toSorted(), [
+    "AuditEvent.data",
+    "Environment.application_env_json.VCAP_APPLICATION",
+    "Environment.system_env_json.VCAP_SERVICES.patternProperties.^.*$.items",
+    "Info.custom",
+    "RouteOptionList.resources.items.schema",
+    "ServiceCredentialBindingDetails.credentials",
+  ]);
+});
+
+test("an operation says which of upstream's errors it may answer with", () => {
+  const errorsOf = (method: string, path: string) =>
+    Object.entries(DOCUMENT.paths[path]?.[method]?.responses ?? {})
+      .filter(([status]) => Number(status) >= 400 && Number(status) < 500)
+      .map(([status, { content }]) => {
+        const schema = JSON.stringify(content?.["application/json"]?.schema);
+        return [status, ...[...schema.matchAll(/schemas\/(\w+)/g)].map(([, name]) => name)].join(" ");
+      });
+  assert.deepEqual(errorsOf("post", "/v3/routes"), [
+    "400 MessageParseError",
+    "401 NotAuthenticated InvalidAuthToken",
+    "403 NotAuthorized FeatureDisabled",
+    "422 UnprocessableEntity",
+  ]);
+  assert.deepEqual(errorsOf("patch", "/v3/routes/{guid}"), [
+    "400 MessageParseError",
+    "401 NotAuthenticated InvalidAuthToken",
+    "403 NotAuthorized",
+    "404 ResourceNotFound NotFound",
+    "412 PreconditionFailed",
+    "422 UnprocessableEntity",
+  ]);
+  assert.deepEqual(errorsOf("get", "/v3/info"), ["400 BadQueryParameter"]);
+  assert.match(JSON.stringify(DOCUMENT.components.schemas["NotAuthorized"]), /"const":10003/);
+});
+
+const JOB = { guid: "00000000-0000-4000-8000-000000000000", operation: "route.delete", state: "COMPLETE" };
+const TIMES = { created_at: "2026-01-01T00:00:00Z", updated_at: "2026-01-01T00:00:00Z" };
+const LISTS = { errors: [], warnings: [] };
+const WHOLE = { ...JOB, ...TIMES, ...LISTS, links: { self: { href: "http://localhost:8080/v3/jobs/x" } } };
+for (const { name, path = "/v3/jobs/:guid", method = "GET", status = 200, body, want } of [
+  { name: "as described", body: WHOLE, want: null },
+  { name: "a key too many", body: { ...WHOLE, surplus: 1 }, want: /surplus/ },
+  { name: "a key too few", body: { ...WHOLE, links: {} }, want: /links.*self/ },
+  { name: "a word that is none", body: { ...WHOLE, state: "READY" }, want: /state.*COMPLETE/ },
+  { name: "a time with milliseconds lost", body: { ...WHOLE, created_at: "2026-01-01" }, want: /created_at/ },
+  { name: "a status that is not described", status: 201, body: WHOLE, want: /no answer 201/ },
+  {
+    name: "an error of another operation",
+    status: 403,
+    body: { errors: [{ code: 330_002, title: "CF-FeatureDisabled", detail: "x" }] },
+    want: /code/,
+  },
+  {
+    name: "a job without its address",
+    path: "/v3/routes/:guid",
+    method: "DELETE",
+    status: 202,
+    want: /Location/,
+  },
+]) {
+  test(`an answer against its document: ${name}`, () => {
+    const problem = answerProblem({
+      method,
+      path,
+      status,
+      headers: {},
+      contentType: "application/json; charset=utf-8",
+      body: body === undefined ? "" : JSON.stringify(body),
+    });
+    if (want === null) assert.equal(problem, null);
+    else assert.match(String(problem), want);
+  });
+}
+
+test("whatever is asked, nothing is our fault", async (t) => {
   const api = await startApi(t);
   const known = await populate(api);
-  const document = describeApi(endpoints, "http://localhost:8080") as Document;
   let successes = 0;
   for (const [i, endpoint] of endpoints.entries()) {
     const samples = fc.sample(requestOf(endpoint, known), { numRuns: REQUESTS_PER_ENDPOINT, seed: SEED + i });
@@ -81,20 +179,10 @@ test("whatever is asked, nothing is our fault, and every answer has the shape th
       const about = `seed ${SEED}: ${endpoint.method} ${url} ${JSON.stringify(body)} → ${status} ${JSON.stringify(answer)}`;
       assert(status < 500, about);
       if (status < 300) successes += 1;
-      if (Object.keys(answer).length === 0) continue;
-      const schema = schemaOf(document, endpoint, status);
-      assert(Check(schema, answer), about);
     }
   }
   assert(successes > endpoints.length / 3, `${successes} requests were good: the others test one door only`);
 });
-
-function schemaOf(document: Document, { path, method }: Endpoint, status: number): object {
-  const operation = document.paths[path.replaceAll(/:(\w+)/g, "{$1}")]?.[method.toLowerCase()];
-  const { $ref = "" } =
-    operation?.responses[`${Math.floor(status / 100)}XX`]?.content["application/json"].schema ?? {};
-  return document.components.schemas[$ref.split("/").at(-1) ?? ""] ?? assert.fail($ref);
-}
 
 /** One of everything, so that requests reach beyond «not found». */
 async function populate(api: TestApi): Promise<readonly string[]> {

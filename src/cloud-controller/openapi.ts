@@ -1,78 +1,30 @@
 /** The OpenAPI document of the API, made from the endpoints themselves when somebody asks for it. */
-import type { TSchema } from "typebox";
+import { isDeepStrictEqual } from "node:util";
+import assert from "node:assert";
+import { type TSchema, Type } from "typebox";
+import {
+  badQueryParameter,
+  invalidAuthToken,
+  messageParseError,
+  notAuthenticated,
+  notAuthorized,
+  resourceNotFound,
+  unknownRequest,
+  unprocessable,
+} from "../kernel/errors/cloud-controller.ts";
 import { optionMapSchema } from "../options/index.ts";
-import type { Endpoint } from "./endpoint.ts";
-
-type Schema = Readonly<Record<string, unknown>>;
-
-const LINK: Schema = { type: "object", required: ["href"], properties: { href: { type: "string" } } };
-const PAGE_LINK: Schema = { anyOf: [LINK, { type: "null" }] };
-
-/** Shapes that answers of every resource have. */
-const SHAPES: Readonly<Record<string, Schema>> = {
-  Resource: { type: "object" },
-  List: {
-    type: "object",
-    required: ["pagination", "resources"],
-    properties: {
-      pagination: {
-        type: "object",
-        required: ["total_results", "total_pages", "first", "last", "next", "previous"],
-        properties: {
-          total_results: { type: "integer", minimum: 0 },
-          total_pages: { type: "integer", minimum: 1 },
-          first: LINK,
-          last: LINK,
-          next: PAGE_LINK,
-          previous: PAGE_LINK,
-        },
-      },
-      resources: { type: "array", items: { type: "object" } },
-      included: { type: "object", additionalProperties: { type: "array" } },
-    },
-  },
-  Errors: {
-    type: "object",
-    required: ["errors"],
-    properties: {
-      errors: {
-        type: "array",
-        minItems: 1,
-        items: {
-          type: "object",
-          required: ["code", "title", "detail"],
-          properties: {
-            code: { type: "integer" },
-            title: { type: "string" },
-            detail: { type: "string" },
-            about: {
-              type: "object",
-              description: "Of a route option that is refused: which, where, and what it may be.",
-              required: ["route", "option", "value", "allowed"],
-              properties: {
-                route: { type: "string" },
-                option: { type: "string" },
-                value: {},
-                allowed: { type: ["array", "object"] },
-              },
-            },
-          },
-        },
-      },
-    },
-  },
-};
-
-/** A route's options are checked by the options themselves; here is what they take. */
-const ROUTE_OPTIONS = { $ref: "#/components/schemas/RouteOptions" };
+import type { Endpoint, KnownError } from "./endpoint.ts";
+import { shownAs, UNAVAILABLE, UNKNOWN } from "./respond.ts";
+import { AboutOption, part, RouteOptionsShape, shape } from "./shape.ts";
 
 /** @param url  Where the API is reached. */
 export function describeApi(endpoints: readonly Endpoint[], url: string): object {
+  const components = createComponents();
   const paths: Record<string, Record<string, object>> = {};
   for (const endpoint of endpoints) {
     const path = endpoint.path.replaceAll(/:(\w+)/g, "{$1}");
     const operations = (paths[path] ??= {});
-    operations[endpoint.method.toLowerCase()] = describe(endpoint);
+    operations[endpoint.method.toLowerCase()] = components.take(describe(endpoint)) as object;
   }
   const collections = [...new Set(endpoints.map(collectionOf))];
   return {
@@ -82,7 +34,7 @@ export function describeApi(endpoints: readonly Endpoint[], url: string): object
     tags: collections.map((name) => ({ name })),
     paths,
     components: {
-      schemas: { ...SHAPES, RouteOptions: optionMapSchema() },
+      schemas: { ...components.schemas(), RouteOptions: optionMapSchema() },
       securitySchemes: { token: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
     },
   };
@@ -93,6 +45,33 @@ export function collectionOf({ path }: Pick<Endpoint, "path">): string {
   return path.split("/")[2] ?? "discovery";
 }
 
+interface Components {
+  /** The same, with a reference in the place of every shape that has a name. */
+  take(node: unknown): unknown;
+  schemas(): Readonly<Record<string, unknown>>;
+}
+
+function createComponents(): Components {
+  const originals = new Map<string, object>();
+  const schemas = new Map<string, unknown>();
+  const inside = (node: object) =>
+    Object.fromEntries(Object.entries(node).map(([key, value]) => [key, take(value)]));
+  const take = (node: unknown): unknown => {
+    if (Array.isArray(node)) return node.map(take);
+    if (typeof node !== "object" || node === null) return node;
+    const { title, type } = node as { readonly title?: unknown; readonly type?: unknown };
+    if (typeof title !== "string" || type !== "object") return inside(node);
+    const known = originals.get(title);
+    if (known === undefined) {
+      originals.set(title, node);
+      schemas.set(title, inside(node));
+    }
+    assert(known === undefined || isDeepStrictEqual(known, node), `two shapes are called ${title}`);
+    return { $ref: `#/components/schemas/${title}` };
+  };
+  return { take, schemas: () => Object.fromEntries([...schemas].toSorted(([a], [b]) => (a < b ? -1 : 1))) };
+}
+
 function describe(endpoint: Endpoint): object {
   const inPath = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
     name,
@@ -101,7 +80,6 @@ function describe(endpoint: Endpoint): object {
     schema: { type: "string" },
   }));
   const inQuery = endpoint.parameters.map((name) => ({ name, in: "query", schema: { type: "string" } }));
-  const shape = endpoint.parameters.includes("per_page") ? "List" : "Resource";
   return {
     operationId: operationId(endpoint),
     tags: [collectionOf(endpoint)],
@@ -115,9 +93,13 @@ function describe(endpoint: Endpoint): object {
     }),
     ...(endpoint.access !== "public" && { security: [{ token: [] }] }),
     responses: {
-      "2XX": answer("What was asked for; empty for 204, and for 202, whose Location names a job.", shape),
-      "4XX": answer("What is wrong with the request, one error per problem.", "Errors"),
-      "5XX": answer("What is wrong here; try again later.", "Errors"),
+      ...Object.fromEntries(
+        Object.entries(endpoint.answers).map(([status, body]) => [
+          status,
+          body === null ? EMPTY[status] : { description: "What was asked for.", content: contentOf(body) },
+        ]),
+      ),
+      ...errorsOf(endpoint),
     },
   };
 }
@@ -127,7 +109,7 @@ function withOptions(body: TSchema): object {
   const { properties } = body as { readonly properties?: Readonly<Record<string, object>> };
   const options = properties?.["options"];
   if (options === undefined || Object.hasOwn(options, "type")) return body;
-  return { ...body, properties: { ...properties, options: ROUTE_OPTIONS } };
+  return { ...body, properties: { ...properties, options: RouteOptionsShape } };
 }
 
 /** `getRoutesGuidDestinations` */
@@ -137,7 +119,80 @@ function operationId({ method, path }: Endpoint): string {
   return method.toLowerCase() + words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join("");
 }
 
-const answer = (description: string, shape: string) => ({
+// --- answers ---
+
+/** Answers that have no body. */
+const EMPTY: Readonly<Record<string, object>> = {
+  "202": {
+    description: "It is done, and a job says so.",
+    headers: {
+      Location: {
+        required: true,
+        schema: { type: "string", format: "uri" },
+        description: "Where the job is.",
+      },
+    },
+  },
+  "204": { description: "It is done." },
+};
+
+/** JSON, unless the shape names another type. */
+const contentOf = (schema: TSchema) => {
+  const { contentMediaType = "application/json" } = schema as { readonly contentMediaType?: string };
+  return { [contentMediaType]: { schema } };
+};
+
+// --- errors ---
+
+/** `{"errors":[…]}`, one element per problem, all of this kind. */
+const errorShape = ({ code, title }: { readonly code: number; readonly title: string }) =>
+  shape(title.replace(/^CF-/, ""), {
+    errors: Type.Array(
+      part({
+        code: Type.Literal(code),
+        title: Type.Literal(title),
+        detail: Type.String({ minLength: 1 }),
+        ...(code === shownAs(unprocessable)?.code && { about: Type.Optional(AboutOption) }),
+      }),
+      { minItems: 1 },
+    ),
+  });
+
+/** What every call of its kind may be refused with, and what this one says of itself. */
+export function refusalsOf(endpoint: Endpoint): readonly KnownError[] {
+  const { access, method, path, parameters, body, refuses = [] } = endpoint;
+  const isRead = method === "GET";
+  return [
+    ...(isRead || parameters.length > 0 ? [badQueryParameter] : []),
+    // A body that is too large is refused even where none is wanted.
+    ...(isRead ? [] : [messageParseError]),
+    ...(access === "public" ? [] : [notAuthenticated, invalidAuthToken, notAuthorized]),
+    ...(path.includes(":") ? [resourceNotFound, unknownRequest] : []),
+    ...(isRead && body === undefined ? [] : [unprocessable]),
+    ...refuses,
+  ];
+}
+
+function errorsOf(endpoint: Endpoint): Readonly<Record<string, object>> {
+  const byStatus = Map.groupBy(refusalsOf(endpoint), ({ definition }) => definition.status);
+  const refusals = [...byStatus].map(([status, errors]) => {
+    const shapes = new Map(
+      errors.map((error) => {
+        const shown = shownAs(error);
+        assert(shown !== null, `${error.definition.code} has no number for an API client`);
+        return [shown.title, errorShape(shown)];
+      }),
+    );
+    return [String(status), describeErrors("What is wrong with the request.", [...shapes.values()])] as const;
+  });
+  return {
+    ...Object.fromEntries(refusals),
+    "500": describeErrors("What is wrong here.", [errorShape(UNKNOWN)]),
+    "503": describeErrors("What is away for the moment; try again later.", [errorShape(UNAVAILABLE)]),
+  };
+}
+
+const describeErrors = (description: string, shapes: readonly TSchema[]) => ({
   description,
-  content: { "application/json": { schema: { $ref: `#/components/schemas/${shape}` } } },
+  content: { "application/json": { schema: shapes.length === 1 ? shapes[0] : { anyOf: shapes } } },
 });

@@ -38,13 +38,13 @@ export const orNull = <S extends TSchema>(schema: S) =>
 export const Guid = Type.String({ format: "uuid" });
 export const Time = Type.String({ format: "date-time", examples: ["2026-11-21T10:00:00Z"] });
 export const Url = Type.String({ format: "uri" });
-export const Count = Type.Integer({ minimum: 0 });
-/** An integer with -1 for «as much as there is». */
-export const CountOrUnlimited = Type.Integer({ minimum: -1 });
-/** Names and values of variables. */
-export const Variables = Type.Record(Type.String(), Type.String());
-/** What users or operators put there, and nobody here looks into. */
-export const AnyObject = Type.Record(Type.String(), Type.Unknown());
+export const Quantity = Type.Integer({ minimum: 0 });
+/** Bytes per second; -1 for any number. */
+export const LogRate = Type.Integer({ minimum: -1 });
+/** Names and what stands for them: labels, variables, commands. */
+export const Texts = Type.Record(Type.String(), Type.String());
+/** What users put there, and nobody here looks into. */
+export const AnyObject = Type.Unsafe<object>({ type: "object" });
 
 /** What lists of nothing hold. */
 export const Nothing = Type.Never();
@@ -71,10 +71,33 @@ export const ToOneOrNone = shape("OptionalToOneRelationship", { data: orNull(Rel
 /** `{"data":[{"guid":"…"},…]}` */
 export const ToMany = shape("ToManyRelationship", { data: Type.Array(Related) });
 
-export const MetadataShape = shape("Metadata", { labels: Variables, annotations: Variables });
+/** {@link ToMany}, as a page of its own. */
+export const ToManyPage = shape("ToManyRelationshipPage", {
+  data: ToMany.properties.data,
+  links: linksTo(["self"]),
+});
+
+export const MetadataShape = shape("Metadata", { labels: Texts, annotations: Texts });
 
 /** The options of a route: what the options themselves say of their values. */
 export const RouteOptionsShape = Type.Unsafe<RouteOptions>({ $ref: "#/components/schemas/RouteOptions" });
+
+/** What became of the last change; here all are done at once. */
+export const LastOperation = shape("LastOperation", {
+  type: oneOf("create"),
+  state: oneOf("succeeded"),
+  description: Type.String(),
+  created_at: Time,
+  updated_at: Time,
+});
+
+/** Of a route option that is refused; `respond.ts` says it of an error. */
+export const AboutOption = shape("RefusedOption", {
+  route: Type.String(),
+  option: Type.String(),
+  value: Type.Unknown(),
+  allowed: Type.Unsafe<unknown>({ type: ["array", "object"] }),
+});
 
 const IDENTITY = { guid: Guid, created_at: Time, updated_at: Time };
 
@@ -83,7 +106,7 @@ export const resource = <P extends TProperties>(title: string, properties: P) =>
   shape(title, { ...IDENTITY, ...properties });
 
 export const Pagination = shape("Pagination", {
-  total_results: Count,
+  total_results: Quantity,
   total_pages: Type.Integer({ minimum: 1 }),
   first: Link,
   last: Link,
@@ -105,17 +128,13 @@ const includedPart = (included: Included) => ({
 });
 
 /** A page of a list. */
-export const listOf = <S extends TSchema>(each: S, included: Included = {}) =>
-  shape(`${titleOf(each)}List`, {
-    pagination: Pagination,
-    resources: Type.Array(each),
-    ...(Object.keys(included).length > 0 && includedPart(included)),
-  });
+export const listOf = <S extends TSchema>(each: S) =>
+  shape(`${titleOf(each)}List`, { pagination: Pagination, resources: Type.Array(each) });
 
-/** A single resource that may come with others. */
-export const withIncluded = (each: TSchema, included: Included): TSchema =>
+/** A resource, or a list of them, that may come with others. */
+export const withIncluded = (what: TSchema, included: Included): TSchema =>
   Object.keys(included).length === 0
-    ? each
-    : shape(`${titleOf(each)}AndIncluded`, { ...(each as TObject).properties, ...includedPart(included) });
+    ? what
+    : shape(`${titleOf(what)}AndIncluded`, { ...(what as TObject).properties, ...includedPart(included) });
 
-const titleOf = (schema: TSchema) => (schema as { readonly title?: string }).title ?? "";
+const titleOf = (schema: TSchema) => (schema as { readonly title?: string }).title ?? "Empty";

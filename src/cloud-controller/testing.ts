@@ -33,6 +33,7 @@ import {
   type StoreLocation,
 } from "../store/index.ts";
 import type { Reservation } from "../table/index.ts";
+import { answerProblem } from "./answer-check.ts";
 import { createBits } from "./bits/rows.ts";
 import type { AccessLines } from "./app-log.ts";
 import { buildCloudController, type CloudControllerDeps } from "./api.ts";
@@ -67,7 +68,7 @@ export interface TestApi {
   post(path: string, body?: object | string, token?: string): Promise<Reply>;
   patch(path: string, body?: object | string, token?: string): Promise<Reply>;
   delete(path: string, token?: string): Promise<Reply>;
-  /** Any request, any headers: for tokens and odd bodies. */
+  /** Any request, any headers: for tokens and odd bodies. An answer that the OpenAPI document does not know fails. */
   request(options: {
     method: Method;
     url: string;
@@ -155,6 +156,8 @@ export async function startApi(
     issuer,
   };
   const api = buildCloudController(deps);
+  const pathOf = new WeakMap<object, string>();
+  api.addHook("onRequest", async ({ raw, routeOptions }) => void pathOf.set(raw, routeOptions.url ?? ""));
   await api.ready();
   t.after(async () => {
     await api.close();
@@ -165,7 +168,17 @@ export async function startApi(
 
   const request: TestApi["request"] = async ({ method, url, headers = {}, payload }) => {
     const answer = await api.inject({ method, url, headers, ...(payload !== undefined && { payload }) });
-    const isJson = String(answer.headers["content-type"]).includes("json");
+    const contentType = String(answer.headers["content-type"]);
+    const problem = answerProblem({
+      method,
+      path: pathOf.get(answer.raw.req) ?? "",
+      status: answer.statusCode,
+      contentType,
+      headers: answer.headers,
+      body: answer.body,
+    });
+    assert(problem === null, `${method} ${url} → ${answer.statusCode} ${answer.body}\n${problem}`);
+    const isJson = contentType.includes("json");
     const body = (isJson && answer.body !== "" ? JSON.parse(answer.body) : {}) as Json;
     const errors = (body.errors ?? []) as unknown as readonly { detail: string }[];
     return {

@@ -6,6 +6,7 @@ import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { findRow, onePage } from "../list.ts";
 import { refuse } from "../refuse.ts";
 import { message } from "../schema.ts";
+import { listOf, oneOf, shape, type Shown } from "../shape.ts";
 import { appListing, demandApp } from "./apps.ts";
 
 interface Feature {
@@ -44,23 +45,29 @@ function findFeature(name: string | undefined): Feature {
 
 const findApp = (call: Call<unknown>) => findRow(call, appListing, call.params["guid"] ?? "");
 
+const AppFeature = shape("AppFeature", {
+  name: oneOf<string>(...FEATURES.map(({ name }) => name)),
+  description: Type.String(),
+  enabled: Type.Boolean(),
+});
+
+type App = Pick<RowOf<"apps">, "guid">;
+
 async function present(
   { context }: Call<unknown>,
-  app: Pick<RowOf<"apps">, "guid">,
-  features: readonly Feature[],
-): Promise<readonly object[]> {
+  app: App,
+): Promise<(feature: Feature) => Shown<typeof AppFeature>> {
   const rows = await context.store.db
     .selectFrom("app_features")
     .select(["name", "enabled"])
     .where("app_guid", "=", app.guid)
     .execute();
   const stored = new Map(rows.map((row) => [row.name, row.enabled === 1]));
-  return features.map(({ name, description, isOn }) => ({
-    name,
-    description,
-    enabled: stored.get(name) ?? isOn,
-  }));
+  return ({ name, description, isOn }) => ({ name, description, enabled: stored.get(name) ?? isOn });
 }
+
+const presentOne = async (call: Call<unknown>, app: App, feature: Feature) =>
+  (await present(call, app))(feature);
 
 export const appFeatures: readonly Endpoint[] = [
   defineEndpoint({
@@ -68,18 +75,19 @@ export const appFeatures: readonly Endpoint[] = [
     path: "/v3/apps/:guid/features",
     summary: "Lists what may be switched on for an app.",
     access: "read",
+    answers: { 200: listOf(AppFeature) },
     parameters: ["page", "per_page"],
-    handle: async (call) => ok(onePage(call, await present(call, await findApp(call), FEATURES))),
+    handle: async (call) => ok(onePage(call, FEATURES.map(await present(call, await findApp(call))))),
   }),
   defineEndpoint({
     method: "GET",
     path: "/v3/apps/:guid/features/:name",
     summary: "Shows whether something is switched on for an app.",
     access: "read",
+    answers: { 200: AppFeature },
     handle: async (call) => {
       const app = await findApp(call);
-      const [shown] = await present(call, app, [findFeature(call.params["name"])]);
-      return ok(shown ?? {});
+      return ok(await presentOne(call, app, findFeature(call.params["name"])));
     },
   }),
   defineEndpoint({
@@ -87,6 +95,7 @@ export const appFeatures: readonly Endpoint[] = [
     path: "/v3/apps/:guid/features/:name",
     summary: "Switches something on or off for an app.",
     access: "write",
+    answers: { 200: AppFeature },
     body: UpdateFeature,
     handle: async (call) => {
       const app = await findApp(call);
@@ -105,8 +114,7 @@ export const appFeatures: readonly Endpoint[] = [
           .onConflict((conflict) => conflict.columns(["app_guid", "name"]).doUpdateSet({ enabled }))
           .execute(),
       );
-      const [shown] = await present(call, app, [feature]);
-      return ok(shown ?? {});
+      return ok(await presentOne(call, app, feature));
     },
   }),
 ];

@@ -17,7 +17,7 @@ import { deleteApps } from "../deletions.ts";
 import { endDeployments, renewVersion } from "../deployment-steps.ts";
 import { loadEnvironmentGroup } from "../environment-groups.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import { checkLifecycle, currentDroplet, DEFAULT_LIFECYCLE, whyNotRunnable } from "../lifecycle.ts";
 import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
@@ -26,6 +26,21 @@ import { head, link, toOneData, withMetadata } from "../present.ts";
 import { newWebProcess } from "../process-defaults.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, nullable, toOne, toOneOrNone } from "../schema.ts";
+import {
+  AnyObject,
+  Guid,
+  linksTo,
+  MetadataShape,
+  oneOf,
+  orNull,
+  part,
+  resource,
+  shape,
+  type Shown,
+  Texts,
+  ToOne,
+  ToOneOrNone,
+} from "../shape.ts";
 import { findSpace, organizationOf, placeOf, spaceInOrganizations, spaceOf } from "./spaces.ts";
 
 // --- messages ---
@@ -237,7 +252,62 @@ const unlessNameTaken = (name: string, write: Promise<void>) =>
 
 // --- presenter ---
 
-async function presentApps(context: Context, rows: readonly RowOf<"apps">[]): Promise<object[]> {
+/** How an app becomes something that runs; of builds and droplets, too. */
+export const LifecycleShape = Type.Unsafe<typeof DEFAULT_LIFECYCLE>({
+  anyOf: [
+    part({
+      type: Type.Literal("buildpack"),
+      data: part({
+        buildpacks: Type.Optional(Type.Array(Type.String())),
+        stack: Type.Optional(orNull(Type.String())),
+        credentials: Type.Optional(Type.Unknown()),
+      }),
+    }),
+    part({ type: Type.Literal("local"), data: part({ directory: Type.String() }) }),
+  ],
+});
+
+export const App = resource("App", {
+  name: Type.String(),
+  state: oneOf("STOPPED", "STARTED"),
+  lifecycle: LifecycleShape,
+  relationships: part({ space: ToOne, current_droplet: ToOneOrNone }),
+  metadata: MetadataShape,
+  links: linksTo([
+    "self",
+    "environment_variables",
+    "space",
+    "processes",
+    "packages",
+    "current_droplet",
+    "droplets",
+    "tasks",
+    "start",
+    "stop",
+    "revisions",
+    "deployed_revisions",
+    "features",
+  ]),
+});
+
+const AppVariables = shape("EnvironmentVariables", { var: Texts, links: linksTo(["self", "app"]) });
+
+const AppEnvironment = shape("Environment", {
+  staging_env_json: Texts,
+  running_env_json: Texts,
+  environment_variables: Texts,
+  system_env_json: part({ VCAP_SERVICES: Type.Record(Type.String(), Type.Array(AnyObject)) }),
+  application_env_json: part({ VCAP_APPLICATION: AnyObject }),
+});
+
+const SshEnabled = shape("SshEnabled", { enabled: Type.Literal(false), reason: Type.String() });
+
+const CurrentDroplet = shape("CurrentDroplet", {
+  data: part({ guid: Guid }),
+  links: linksTo(["self", "related"]),
+});
+
+async function presentApps(context: Context, rows: readonly RowOf<"apps">[]): Promise<Shown<typeof App>[]> {
   return withMetadata(context, "app", rows, (row, metadata) => {
     const at = (path: string, method?: "POST" | "PATCH") =>
       link(context, `/v3/apps/${row.guid}${path}`, method);
@@ -270,9 +340,10 @@ async function presentApps(context: Context, rows: readonly RowOf<"apps">[]): Pr
   });
 }
 
-export const appListing: Listing<"apps"> = {
+export const appListing: Listing<"apps", typeof App> = {
   table: "apps",
   resource: "App",
+  shape: App,
   labelled: "app",
   filters: {
     names: column("apps.name"),
@@ -285,7 +356,7 @@ export const appListing: Listing<"apps"> = {
   present: ({ context }, rows) => presentApps(context, rows),
 };
 
-function presentVariables(context: Context, app: RowOf<"apps">): object {
+function presentVariables(context: Context, app: RowOf<"apps">): Shown<typeof AppVariables> {
   return {
     var: decodeJson(app.environment),
     links: {
@@ -310,6 +381,7 @@ const action = (
     path: `/v3/apps/:guid/actions/${name}`,
     summary,
     access: "write",
+    answers: { 200: App },
     handle: async (call) => {
       const app = await findApp(call);
       await run(call, app);
@@ -325,6 +397,8 @@ export const apps: readonly Endpoint[] = [
     path: "/v3/apps",
     summary: "Creates an app.",
     access: "write",
+    answers: { 201: App },
+    refuses: [notUnique],
     body: CreateApp,
     check: (body, context) => [
       ...(body.lifecycle === undefined ? [] : checkLifecycle(body.lifecycle, context.config)),
@@ -337,6 +411,8 @@ export const apps: readonly Endpoint[] = [
     path: "/v3/apps/:guid",
     summary: "Changes an app.",
     access: "write",
+    answers: { 200: App },
+    refuses: [notUnique],
     body: UpdateApp,
     handle: async (call) => {
       const app = await findApp(call);
@@ -349,6 +425,7 @@ export const apps: readonly Endpoint[] = [
     path: "/v3/apps/:guid",
     summary: "Deletes an app with its processes; its routes stay.",
     access: "write",
+    answers: JOB,
     handle: async (call) => {
       const app = await findApp(call);
       await demandApp(call, "app.write", app);
@@ -364,6 +441,7 @@ export const apps: readonly Endpoint[] = [
     path: "/v3/apps/:guid/environment_variables",
     summary: "Shows what a user set in an app's environment.",
     access: "read",
+    answers: { 200: AppVariables },
     handle: async (call) => {
       const app = await findApp(call);
       await demandEnvironment(call, app);
@@ -375,6 +453,7 @@ export const apps: readonly Endpoint[] = [
     path: "/v3/apps/:guid/environment_variables",
     summary: "Sets variables, or removes those that are null.",
     access: "write",
+    answers: { 200: AppVariables },
     body: UpdateVariables,
     check: (body) => variableProblems("Var", body.var, "allowed"),
     handle: async (call) => {
@@ -388,6 +467,7 @@ export const apps: readonly Endpoint[] = [
     path: "/v3/apps/:guid/env",
     summary: "Shows an app's whole environment.",
     access: "read",
+    answers: { 200: AppEnvironment },
     handle: async (call) => {
       const app = await findApp(call);
       await demandEnvironment(call, app);
@@ -408,6 +488,7 @@ export const apps: readonly Endpoint[] = [
     path: "/v3/apps/:guid/ssh_enabled",
     summary: "Says whether SSH into an app is possible.",
     access: "read",
+    answers: { 200: SshEnabled },
     handle: async (call) => {
       await findApp(call);
       return ok({ enabled: false, reason: "Disabled globally" });
@@ -418,6 +499,7 @@ export const apps: readonly Endpoint[] = [
     path: "/v3/apps/:guid/relationships/current_droplet",
     summary: "Says which droplet an app runs.",
     access: "read",
+    answers: { 200: CurrentDroplet },
     handle: async (call) => {
       const app = await findApp(call);
       if (app.current_droplet_guid === null) throw resourceNotFound({ resource: "Droplet" });
@@ -429,6 +511,7 @@ export const apps: readonly Endpoint[] = [
     path: "/v3/apps/:guid/relationships/current_droplet",
     summary: "Chooses the droplet an app runs from its next start on.",
     access: "write",
+    answers: { 200: CurrentDroplet },
     body: AssignDroplet,
     handle: async (call) => {
       const app = await findApp(call);
@@ -438,7 +521,11 @@ export const apps: readonly Endpoint[] = [
   }),
 ];
 
-function presentDropletRelationship(context: Context, app: string, droplet: string): object {
+function presentDropletRelationship(
+  context: Context,
+  app: string,
+  droplet: string,
+): Shown<typeof CurrentDroplet> {
   return {
     ...toOneData(droplet),
     links: {

@@ -1,12 +1,26 @@
 /** Audit events: who changed which route, and which app was mapped to one. */
+import { Type } from "typebox";
 import { decodeJson, type RowOf } from "../../store/index.ts";
 import type { Context } from "../context.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { column, type Listing, listEndpoint, showEndpoint } from "../list.ts";
 import { spaceVisible } from "../permissions.ts";
 import { head, link } from "../present.ts";
+import { AnyObject, linksTo, part, resource, type Shown } from "../shape.ts";
 
-const present = (context: Context, row: RowOf<"audit_events">) => ({
+const About = part({ guid: Type.String(), type: Type.String(), name: Type.String() });
+
+const AuditEvent = resource("AuditEvent", {
+  type: Type.String({ pattern: "^audit\\." }),
+  actor: About,
+  target: About,
+  data: AnyObject,
+  space: part({ guid: Type.String() }),
+  organization: part({ guid: Type.String() }),
+  links: linksTo(["self"]),
+});
+
+const present = (context: Context, row: RowOf<"audit_events">): Shown<typeof AuditEvent> => ({
   ...head(row),
   type: row.type,
   actor: { guid: row.actor_guid, type: "user", name: row.actor_name },
@@ -17,9 +31,10 @@ const present = (context: Context, row: RowOf<"audit_events">) => ({
   links: { self: link(context, `/v3/audit_events/${row.guid}`) },
 });
 
-const eventListing: Listing<"audit_events"> = {
+const eventListing: Listing<"audit_events", typeof AuditEvent> = {
   table: "audit_events",
   resource: "Event",
+  shape: AuditEvent,
   filters: {
     types: column("audit_events.type"),
     target_guids: column("audit_events.target_guid"),

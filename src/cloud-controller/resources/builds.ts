@@ -17,7 +17,20 @@ import { Metadata, writeMetadata } from "../metadata.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message } from "../schema.ts";
-import { appListing, demandApp } from "./apps.ts";
+import {
+  Guid,
+  linksTo,
+  LogRate,
+  MetadataShape,
+  oneOf,
+  orNull,
+  part,
+  Quantity,
+  resource,
+  type Shown,
+  ToOne,
+} from "../shape.ts";
+import { appListing, demandApp, LifecycleShape } from "./apps.ts";
 import { deleteDroplet } from "./droplets.ts";
 import { appFilters, appVisible, demandBits, KEPT_PER_APP, packageListing } from "./packages.ts";
 
@@ -183,7 +196,33 @@ async function expireDroplets(db: Writer, appGuid: string): Promise<void> {
 
 // --- presenter ---
 
-async function presentBuilds(context: Context, rows: readonly RowOf<"builds">[]): Promise<object[]> {
+const Reference = part({ guid: Guid });
+
+const Author = part({
+  guid: orNull(Type.String()),
+  name: orNull(Type.String()),
+  email: orNull(Type.String()),
+});
+
+const Build = resource("Build", {
+  created_by: Author,
+  state: oneOf<string>("STAGING", "STAGED", "FAILED"),
+  staging_memory_in_mb: Quantity,
+  staging_disk_in_mb: Quantity,
+  staging_log_rate_limit_bytes_per_second: LogRate,
+  error: orNull(Type.String()),
+  lifecycle: LifecycleShape,
+  package: Reference,
+  droplet: orNull(Reference),
+  relationships: part({ app: ToOne }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "app"], ["droplet"]),
+});
+
+async function presentBuilds(
+  context: Context,
+  rows: readonly RowOf<"builds">[],
+): Promise<Shown<typeof Build>[]> {
   return withMetadata(context, "build", rows, (row, metadata) => ({
     ...head(row),
     created_by: decodeJson(row.created_by),
@@ -205,9 +244,10 @@ async function presentBuilds(context: Context, rows: readonly RowOf<"builds">[])
   }));
 }
 
-const buildListing: Listing<"builds"> = {
+const buildListing: Listing<"builds", typeof Build> = {
   table: "builds",
   resource: "Build",
+  shape: Build,
   labelled: "build",
   filters: {
     ...appFilters("builds"),
@@ -231,6 +271,7 @@ export const builds: readonly Endpoint[] = [
     path: "/v3/builds",
     summary: "Makes a droplet of a package.",
     access: "write",
+    answers: { 201: Build },
     body: CreateBuild,
     handle: async (call) => created(await presentNow(call, buildListing, await createBuild(call))),
   }),

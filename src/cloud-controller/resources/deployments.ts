@@ -15,6 +15,18 @@ import type { News } from "../news.ts";
 import { head, link, shownTime, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message, nullable, toOne } from "../schema.ts";
+import {
+  Guid,
+  linksTo,
+  MetadataShape,
+  oneOf,
+  orNull,
+  part,
+  resource,
+  type Shown,
+  Time,
+  ToOne,
+} from "../shape.ts";
 import { appListing, demandApp } from "./apps.ts";
 import { appFilters, appVisible } from "./packages.ts";
 
@@ -129,10 +141,29 @@ async function cancel(call: Call<unknown>, deployment: RowOf<"deployments">): Pr
 
 // --- presenter ---
 
+const Reference = orNull(part({ guid: Guid }));
+
+const Deployment = resource("Deployment", {
+  state: oneOf("DEPLOYING", "CANCELING", "DEPLOYED", "CANCELED", "SUPERSEDED"),
+  status: part({
+    value: oneOf("ACTIVE", "FINALIZED"),
+    reason: oneOf("DEPLOYING", "CANCELING", "DEPLOYED", "CANCELED", "SUPERSEDED"),
+    details: part({ last_successful_healthcheck: Time, last_status_change: Time }),
+  }),
+  strategy: oneOf("rolling"),
+  options: part({ max_in_flight: Type.Integer({ minimum: 1 }) }),
+  droplet: Reference,
+  previous_droplet: Reference,
+  new_processes: Type.Array(part({ guid: Guid, type: Type.String() })),
+  relationships: part({ app: ToOne }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "app"], ["cancel"]),
+});
+
 async function presentDeployments(
   context: Context,
   rows: readonly RowOf<"deployments">[],
-): Promise<object[]> {
+): Promise<Shown<typeof Deployment>[]> {
   return withMetadata(context, "deployment", rows, (row, metadata) => {
     const self = `/v3/deployments/${row.guid}`;
     return {
@@ -165,9 +196,10 @@ async function presentDeployments(
 
 const { states: _states, ...filters } = appFilters("deployments");
 
-const deploymentListing: Listing<"deployments"> = {
+const deploymentListing: Listing<"deployments", typeof Deployment> = {
   table: "deployments",
   resource: "Deployment",
+  shape: Deployment,
   labelled: "deployment",
   filters: {
     ...filters,
@@ -190,6 +222,7 @@ export const deployments: readonly Endpoint[] = [
     path: "/v3/deployments",
     summary: "Replaces an app's instances some at a time, by those of another droplet or configuration.",
     access: "write",
+    answers: { 201: Deployment },
     body: CreateDeployment,
     handle: async (call) => created(await presentNow(call, deploymentListing, await createDeployment(call))),
   }),
@@ -198,6 +231,7 @@ export const deployments: readonly Endpoint[] = [
     path: "/v3/deployments/:guid",
     summary: "Changes a deployment's metadata.",
     access: "write",
+    answers: { 200: Deployment },
     body: UpdateDeployment,
     handle: async (call) => {
       const deployment = await findDeployment(call);
@@ -211,6 +245,7 @@ export const deployments: readonly Endpoint[] = [
     path: "/v3/deployments/:guid/actions/cancel",
     summary: "Goes back to the version before.",
     access: "write",
+    answers: { 200: Deployment },
     handle: async (call) => {
       const deployment = await findDeployment(call);
       await cancel(call, deployment);

@@ -26,7 +26,6 @@ import { demandRoomForDomain } from "../quotas.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, nullable, toMany, toOneOrNone } from "../schema.ts";
 import {
-  Guid,
   linksTo,
   MetadataShape,
   oneOf,
@@ -280,7 +279,8 @@ async function refuseSharedDeletion(db: Database, guid: string): Promise<void> {
 export const Domain = resource("Domain", {
   name: Type.String(),
   internal: Type.Boolean(),
-  router_group: orNull(part({ guid: Guid })),
+  // A router group is the Routing API's, which names it as it likes.
+  router_group: orNull(part({ guid: Type.String() })),
   supported_protocols: Type.Array(oneOf("http", "tcp")),
   relationships: part({ organization: ToOneOrNone, shared_organizations: ToMany }),
   metadata: MetadataShape,

@@ -6,25 +6,51 @@ import { decodeJson, type RowOf } from "../../store/index.ts";
 import { bitsOf } from "../app-droplet.ts";
 import type { Context, Writer } from "../context.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import { findRow, type Listing, listEndpoint, presentNow, presentRow, showEndpoint } from "../list.ts";
 import { DEFAULT_LIFECYCLE } from "../lifecycle.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message } from "../schema.ts";
+import { linksTo, MetadataShape, oneOf, orNull, part, resource, type Shown, Texts, ToOne } from "../shape.ts";
 import { appListing, demandApp } from "./apps.ts";
-import { appFilters, appVisible } from "./packages.ts";
+import { appFilters, appVisible, Checksum } from "./packages.ts";
 
 const UpdateDroplet = message({ metadata: Type.Optional(Metadata) });
+
+const STACK = String(DEFAULT_LIFECYCLE.data["stack"]);
 
 /** Start commands may hold passwords. */
 const HIDDEN = { redacted_message: "[PRIVATE DATA HIDDEN IN LISTS]" };
 
+const Droplet = resource("Droplet", {
+  state: oneOf<string>("STAGED", "FAILED", "EXPIRED"),
+  error: orNull(Type.String()),
+  lifecycle: part({ type: Type.Literal("buildpack"), data: part({}) }),
+  execution_metadata: Type.String(),
+  checksum: Checksum,
+  buildpacks: Type.Array(
+    part({
+      name: Type.String(),
+      detect_output: Type.String(),
+      buildpack_name: Type.String(),
+      version: Type.Null(),
+    }),
+  ),
+  stack: Type.String(),
+  image: Type.Null(),
+  // A list hides them behind the key `redacted_message`.
+  process_types: Texts,
+  relationships: part({ app: ToOne }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "app", "assign_current_droplet"], ["package"]),
+});
+
 async function presentDroplets(
   context: Context,
   rows: readonly RowOf<"droplets">[],
-): Promise<{ process_types: object }[]> {
+): Promise<Shown<typeof Droplet>[]> {
   return withMetadata(context, "droplet", rows, (row, metadata) => {
     const self = `/v3/droplets/${row.guid}`;
     const { by } = decodeJson(row.data) as { by?: string };
@@ -36,7 +62,7 @@ async function presentDroplets(
       execution_metadata: "",
       checksum: { type: "sha256", value: bitsOf(row) },
       buildpacks: [{ name: "viaduct", detect_output: by ?? "", buildpack_name: "viaduct", version: null }],
-      stack: DEFAULT_LIFECYCLE.data["stack"],
+      stack: STACK,
       image: null,
       process_types: decodeJson(row.process_types),
       relationships: { app: toOneData(row.app_guid) },
@@ -55,9 +81,10 @@ async function presentDroplets(
   });
 }
 
-export const dropletListing: Listing<"droplets"> = {
+export const dropletListing: Listing<"droplets", typeof Droplet> = {
   table: "droplets",
   resource: "Droplet",
+  shape: Droplet,
   labelled: "droplet",
   filters: appFilters("droplets"),
   visible: (call) => appVisible(call, "droplets"),
@@ -101,6 +128,7 @@ export const droplets: readonly Endpoint[] = [
     path: "/v3/apps/:guid/droplets/current",
     summary: "Shows the droplet an app runs.",
     access: "read",
+    answers: { 200: Droplet },
     handle: async (call) => {
       const app = await findRow(call, appListing, call.params["guid"] ?? "");
       if (app.current_droplet_guid === null) throw resourceNotFound({ resource: "Droplet" });
@@ -113,6 +141,7 @@ export const droplets: readonly Endpoint[] = [
     path: "/v3/droplets/:guid",
     summary: "Changes a droplet's metadata.",
     access: "write",
+    answers: { 200: Droplet },
     body: UpdateDroplet,
     handle: async (call: Call<Static<typeof UpdateDroplet>>) => {
       const droplet = await findDroplet(call);
@@ -126,6 +155,7 @@ export const droplets: readonly Endpoint[] = [
     path: "/v3/droplets/:guid",
     summary: "Deletes a droplet that is not the current one of its app.",
     access: "write",
+    answers: JOB,
     handle: async (call) => {
       const droplet = await findDroplet(call);
       await demandDroplet(call, droplet);

@@ -8,6 +8,7 @@ import { ENVIRONMENT_GROUPS, type EnvironmentGroup, loadEnvironmentGroup } from 
 import { demandAdmin } from "../permissions.ts";
 import { link, shownTime } from "../present.ts";
 import { message } from "../schema.ts";
+import { linksTo, oneOf, orNull, shape, type Shown, Texts, Time } from "../shape.ts";
 import { variableProblems } from "./apps.ts";
 
 const UpdateGroup = message({ var: Type.Record(Type.String(), Type.Unknown()) });
@@ -40,7 +41,14 @@ async function updateGroup(
   });
 }
 
-async function present(context: Context, name: EnvironmentGroup): Promise<object> {
+const Group = shape("EnvironmentVariableGroup", {
+  name: oneOf(...ENVIRONMENT_GROUPS),
+  var: Texts,
+  updated_at: orNull(Time),
+  links: linksTo(["self"]),
+});
+
+async function present(context: Context, name: EnvironmentGroup): Promise<Shown<typeof Group>> {
   const { variables, updatedAt } = await loadEnvironmentGroup(context.store.db, name);
   return {
     name,
@@ -56,6 +64,7 @@ export const environmentGroups: readonly Endpoint[] = [
     path: PATH,
     summary: "Shows variables that every app gets while it runs or is staged.",
     access: "read",
+    answers: { 200: Group },
     handle: async ({ context, params }) => ok(await present(context, findGroup(params["name"]))),
   }),
   defineEndpoint({
@@ -63,6 +72,7 @@ export const environmentGroups: readonly Endpoint[] = [
     path: PATH,
     summary: "Sets variables of every app, from its next start on, or removes those that are null.",
     access: "write",
+    answers: { 200: Group },
     body: UpdateGroup,
     check: (body) => variableProblems("Var", body.var, "allowed"),
     handle: async ({ context, caller, params, body }) => {

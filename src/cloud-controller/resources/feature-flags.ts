@@ -1,7 +1,6 @@
 /** Feature flags: what administrators switch on and off for everybody. */
 import { Type } from "typebox";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
-import type { RowOf } from "../../store/index.ts";
 import type { Context } from "../context.ts";
 import { defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { FEATURE_FLAGS, type FeatureFlag, isFeatureFlag } from "../feature-flags.ts";
@@ -9,6 +8,9 @@ import { onePage } from "../list.ts";
 import { demandAdmin } from "../permissions.ts";
 import { link, shownTime } from "../present.ts";
 import { message, nullable } from "../schema.ts";
+import { linksTo, listOf, oneOf, orNull, shape, type Shown, Time } from "../shape.ts";
+
+const FLAG_NAMES = Object.keys(FEATURE_FLAGS).filter(isFeatureFlag);
 
 const UpdateFeatureFlag = message({
   enabled: Type.Optional(Type.Boolean()),
@@ -20,11 +22,18 @@ function findFlag(name: string | undefined): FeatureFlag {
   return name;
 }
 
-async function present(context: Context, names: readonly FeatureFlag[]): Promise<object[]> {
+const Flag = shape("FeatureFlag", {
+  name: oneOf(...FLAG_NAMES),
+  enabled: Type.Boolean(),
+  updated_at: orNull(Time),
+  custom_error_message: orNull(Type.String()),
+  links: linksTo(["self"]),
+});
+
+async function present(context: Context): Promise<(name: FeatureFlag) => Shown<typeof Flag>> {
   const rows = await context.store.db.selectFrom("feature_flags").selectAll().execute();
-  const rowOf = (name: string): RowOf<"feature_flags"> | undefined => rows.find((row) => row.name === name);
-  return names.map((name) => {
-    const row = rowOf(name);
+  return (name) => {
+    const row = rows.find((each) => each.name === name);
     return {
       name,
       enabled: row === undefined ? FEATURE_FLAGS[name] : row.enabled === 1,
@@ -32,7 +41,7 @@ async function present(context: Context, names: readonly FeatureFlag[]): Promise
       custom_error_message: row?.error_message ?? null,
       links: { self: link(context, `/v3/feature_flags/${name}`) },
     };
-  });
+  };
 }
 
 export const featureFlags: readonly Endpoint[] = [
@@ -41,22 +50,24 @@ export const featureFlags: readonly Endpoint[] = [
     path: "/v3/feature_flags",
     summary: "Lists feature flags.",
     access: "read",
+    answers: { 200: listOf(Flag) },
     parameters: ["page", "per_page", "order_by"],
-    handle: async (call) =>
-      ok(onePage(call, await present(call.context, Object.keys(FEATURE_FLAGS).filter(isFeatureFlag)))),
+    handle: async (call) => ok(onePage(call, FLAG_NAMES.map(await present(call.context)))),
   }),
   defineEndpoint({
     method: "GET",
     path: "/v3/feature_flags/:name",
     summary: "Shows a feature flag.",
     access: "read",
-    handle: async ({ context, params }) => ok((await present(context, [findFlag(params["name"])]))[0] ?? {}),
+    answers: { 200: Flag },
+    handle: async ({ context, params }) => ok((await present(context))(findFlag(params["name"]))),
   }),
   defineEndpoint({
     method: "PATCH",
     path: "/v3/feature_flags/:name",
     summary: "Switches a feature flag.",
     access: "write",
+    answers: { 200: Flag },
     body: UpdateFeatureFlag,
     handle: async ({ context, caller, params, body }) => {
       const name = findFlag(params["name"]);
@@ -82,7 +93,7 @@ export const featureFlags: readonly Endpoint[] = [
           .onConflict((conflict) => conflict.column("name").doUpdateSet(values))
           .execute();
       });
-      return ok((await present(context, [name]))[0] ?? {});
+      return ok((await present(context))(name));
     },
   }),
 ];

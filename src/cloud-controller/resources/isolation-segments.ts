@@ -18,6 +18,16 @@ import { type Caller, demand, demandAdmin, organizationVisible, spaceVisible } f
 import { head, link, toManyData, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toMany, toOneOrNone } from "../schema.ts";
+import {
+  linksTo,
+  MetadataShape,
+  resource,
+  shape,
+  type Shown,
+  ToMany,
+  ToManyPage,
+  ToOneOrNone,
+} from "../shape.ts";
 import { organizationListing } from "./organizations.ts";
 import { placeOf, spaceListing } from "./spaces.ts";
 
@@ -236,9 +246,25 @@ function segmentVisible(caller: Caller): Condition {
     where ${organizationVisible(caller, "entitlements.organization_guid")})`;
 }
 
-const segmentListing: Listing<"isolation_segments"> = {
+const Segment = resource("IsolationSegment", {
+  name: Type.String(),
+  metadata: MetadataShape,
+  links: linksTo(["self", "organizations"]),
+});
+
+const Entitled = shape("EntitledOrganizations", {
+  data: ToMany.properties.data,
+  links: linksTo(["self", "related"]),
+});
+const Assignment = shape("IsolationSegmentAssignment", {
+  data: ToOneOrNone.properties.data,
+  links: linksTo(["self"], ["related"]),
+});
+
+const segmentListing: Listing<"isolation_segments", typeof Segment> = {
   table: "isolation_segments",
   resource: "Isolation segment",
+  shape: Segment,
   labelled: "isolation_segment",
   filters: {
     names: column("isolation_segments.name"),
@@ -259,7 +285,10 @@ const segmentListing: Listing<"isolation_segments"> = {
     })),
 };
 
-async function presentEntitled({ context, caller }: Call<unknown>, segment: string): Promise<object> {
+async function presentEntitled(
+  { context, caller }: Call<unknown>,
+  segment: string,
+): Promise<Shown<typeof Entitled>> {
   const rows = await context.store.db
     .selectFrom("entitlements")
     .select("organization_guid")
@@ -276,7 +305,7 @@ async function presentEntitled({ context, caller }: Call<unknown>, segment: stri
   };
 }
 
-function presentAssignment(context: Context, path: string, segment: string | null): object {
+function presentAssignment(context: Context, path: string, segment: string | null): Shown<typeof Assignment> {
   return {
     ...toOneData(segment),
     links: {
@@ -332,6 +361,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: "/v3/isolation_segments",
     summary: "Creates an isolation segment.",
     access: "write",
+    answers: { 201: Segment },
     body: CreateSegment,
     handle: async (call) => created(await presentNow(call, segmentListing, await createSegment(call))),
   }),
@@ -340,6 +370,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: "/v3/isolation_segments/:guid",
     summary: "Renames an isolation segment or changes its metadata.",
     access: "write",
+    answers: { 200: Segment },
     body: UpdateSegment,
     handle: async (call) => {
       const segment = await findWritable(call);
@@ -352,6 +383,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: "/v3/isolation_segments/:guid",
     summary: "Deletes an isolation segment that nobody may use.",
     access: "write",
+    answers: { 204: null },
     handle: async (call) => {
       await deleteSegment(call, await findWritable(call));
       return noContent;
@@ -362,6 +394,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: ORGANIZATIONS,
     summary: "Names the organizations that may use an isolation segment.",
     access: "read",
+    answers: { 200: Entitled },
     handle: async (call) => ok(await presentEntitled(call, (await findSegment(call)).guid)),
   }),
   defineEndpoint({
@@ -369,6 +402,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: "/v3/isolation_segments/:guid/relationships/spaces",
     summary: "Names the spaces that were put into an isolation segment.",
     access: "read",
+    answers: { 200: ToManyPage },
     handle: async (call) => {
       const { guid } = await findSegment(call);
       const spaces = await call.context.store.db
@@ -387,6 +421,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: ORGANIZATIONS,
     summary: "Lets organizations use an isolation segment.",
     access: "write",
+    answers: { 200: Entitled },
     body: Entitle,
     handle: async (call) => {
       const segment = await findWritable(call);
@@ -399,6 +434,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: `${ORGANIZATIONS}/:organization_guid`,
     summary: "No longer lets an organization use an isolation segment.",
     access: "write",
+    answers: { 204: null },
     handle: async (call) => {
       await revoke(call, await findWritable(call), call.params["organization_guid"] ?? "");
       return noContent;
@@ -409,6 +445,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: DEFAULT,
     summary: "Names the isolation segment of spaces that have none of their own.",
     access: "read",
+    answers: { 200: Assignment },
     handle: async (call) => {
       const { guid } = await findRow(call, organizationListing, guidOf(call));
       const segment = await segmentOf(call.context.store.db, "organizations", guid);
@@ -420,6 +457,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: DEFAULT,
     summary: "Chooses the isolation segment of spaces that have none of their own.",
     access: "write",
+    answers: { 200: Assignment },
     body: Assign,
     handle: async (call) => {
       const { guid } = await findRow(call, organizationListing, guidOf(call));
@@ -435,6 +473,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: OWN,
     summary: "Names the isolation segment of a space.",
     access: "read",
+    answers: { 200: Assignment },
     handle: async (call) => {
       const { guid } = await findRow(call, spaceListing, guidOf(call));
       const segment = await segmentOf(call.context.store.db, "spaces", guid);
@@ -446,6 +485,7 @@ export const isolationSegments: readonly Endpoint[] = [
     path: OWN,
     summary: "Puts a space into an isolation segment.",
     access: "write",
+    answers: { 200: Assignment },
     body: Assign,
     handle: async (call) => {
       const space = await findRow(call, spaceListing, guidOf(call));

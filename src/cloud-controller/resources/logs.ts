@@ -2,11 +2,13 @@
  * Log lines as Log Cache serves them, for `cf logs` and for the lines that `cf push` shows. Its clients take only the host
  * of the link and their own path, so these calls lie beside `/v3`.
  */
+import { Type } from "typebox";
 import { badQueryParameter } from "../../kernel/errors/cloud-controller.ts";
 import type { LogLine } from "../../contracts/index.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { findRow } from "../list.ts";
 import { spaceVisible } from "../permissions.ts";
+import { Guid, oneOf, part, shape, type Shown } from "../shape.ts";
 import { appListing } from "./apps.ts";
 
 /** From 2.0 on, clients look below `/api/v1`. */
@@ -15,6 +17,27 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1_000;
 /** Lines that are looked through for a range of time. */
 const MAX_LINES = 10_000;
+
+const Nanoseconds = Type.String({ pattern: "^\\d+$" });
+const Envelope = shape("LogEnvelope", {
+  timestamp: Nanoseconds,
+  source_id: Guid,
+  instance_id: Type.String(),
+  deprecated_tags: part({}),
+  tags: part({
+    app_id: Guid,
+    app_name: Type.String(),
+    instance_id: Type.String(),
+    source_type: Type.String(),
+  }),
+  log: part({ payload: Type.String({ contentEncoding: "base64" }), type: oneOf("OUT", "ERR") }),
+});
+const LogPage = shape("LogPage", { envelopes: part({ batch: Type.Array(Envelope) }) });
+const LogCacheInfo = shape("LogCacheInfo", {
+  version: Type.String(),
+  vm_uptime: Type.String({ pattern: "^\\d+$" }),
+});
+const LogSources = shape("LogSources", { meta: Type.Record(Type.String(), part({})) });
 
 /** Nanoseconds; clients send large negative ones for «from the beginning». @throws badQueryParameter */
 function readTime(call: Call, name: string, otherwise: bigint): bigint {
@@ -31,7 +54,7 @@ function readLimit(call: Call): number {
   throw badQueryParameter({ problems: [`limit must be between 1 and ${MAX_LIMIT}, and is '${text}'`] });
 }
 
-async function read(call: Call): Promise<object> {
+async function read(call: Call): Promise<Shown<typeof LogPage>> {
   const app = await findRow(call, appListing, call.params["source_id"] ?? "");
   const from = readTime(call, "start_time", 0n);
   const to = readTime(call, "end_time", 2n ** 63n);
@@ -45,7 +68,10 @@ async function read(call: Call): Promise<object> {
   return { envelopes: { batch: batch.map((line) => presentEnvelope(app, line)) } };
 }
 
-function presentEnvelope(app: { readonly guid: string; readonly name: string }, line: LogLine): object {
+function presentEnvelope(
+  app: { readonly guid: string; readonly name: string },
+  line: LogLine,
+): Shown<typeof Envelope> {
   return {
     timestamp: line.timestampNs,
     source_id: app.guid,
@@ -67,6 +93,7 @@ export const logs: readonly Endpoint[] = [
     path: "/api/v1/info",
     summary: "Says which version of Log Cache's API this is.",
     access: "public",
+    answers: { 200: LogCacheInfo },
     handle: async ({ context }) =>
       ok({ version: VERSION, vm_uptime: String(Math.floor(context.clock.monotonicMs() / 1000)) }),
   }),
@@ -75,6 +102,7 @@ export const logs: readonly Endpoint[] = [
     path: "/api/v1/read/:source_id",
     summary: "Shows log lines of an app, with those of the platform and the routers about it.",
     access: "read",
+    answers: { 200: LogPage },
     parameters: ["start_time", "end_time", "limit", "descending", "envelope_types", "name_filter"],
     handle: async (call) => ok(await read(call)),
   }),
@@ -83,6 +111,7 @@ export const logs: readonly Endpoint[] = [
     path: "/api/v1/meta",
     summary: "Lists the apps whose log lines one may read.",
     access: "read",
+    answers: { 200: LogSources },
     handle: async (call) => {
       const apps = await call.context.store.db
         .selectFrom("apps")

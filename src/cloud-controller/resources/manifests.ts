@@ -1,9 +1,12 @@
 /** Manifests: a space's apps in one document; applied, compared, and written down. */
+import { Type } from "typebox";
 import { stringify } from "yaml";
 import { newGuid, ViaductError } from "../../kernel/index.ts";
+import { wrongContentType } from "../../kernel/errors/cloud-controller.ts";
 import { encodeJson, isUniqueViolation, type RowOf } from "../../store/index.ts";
 import type { Context, Writer } from "../context.ts";
-import { type Answer, type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
+import { type AnswerOf, type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
+import { JOB } from "../jobs.ts";
 import { findRow } from "../list.ts";
 import { applyManifest } from "../manifest/apply.ts";
 import { type Difference, diffApp } from "../manifest/diff.ts";
@@ -12,6 +15,7 @@ import { generateManifest } from "../manifest/generate.ts";
 import { optionProblems, type Place } from "../manifest/routes.ts";
 import { demand } from "../permissions.ts";
 import { errorAnswer } from "../respond.ts";
+import { part, shape } from "../shape.ts";
 import { appListing, demandEnvironment } from "./apps.ts";
 import { placeOf, spaceListing } from "./spaces.ts";
 
@@ -44,7 +48,7 @@ async function readChecked(call: Call<unknown>, place: Place): Promise<Manifest>
   return manifest;
 }
 
-async function apply(call: Call<unknown>): Promise<Answer> {
+async function apply(call: Call<unknown>): Promise<AnswerOf<typeof JOB>> {
   const { context } = call;
   const place = await findPlace(call);
   const { applications, warnings } = await readChecked(call, place);
@@ -98,7 +102,7 @@ async function insertJob(
     .execute();
 }
 
-async function diff(call: Call<unknown>): Promise<Answer> {
+async function diff(call: Call<unknown>): Promise<AnswerOf<{ readonly 201: typeof ManifestDiff }>> {
   const { db } = call.context.store;
   const place = await findPlace(call);
   const { raw } = await readChecked(call, place);
@@ -115,7 +119,7 @@ async function diff(call: Call<unknown>): Promise<Answer> {
   return created({ diff: differences });
 }
 
-async function show(call: Call<unknown>): Promise<Answer> {
+async function show(call: Call<unknown>): Promise<AnswerOf<{ readonly 200: typeof ManifestText }>> {
   const app = await findRow(call, appListing, call.params["guid"] ?? "");
   await demandEnvironment(call, app);
   const manifest = { applications: [await generateManifest(call.context.store.db, app)] };
@@ -127,6 +131,19 @@ async function show(call: Call<unknown>): Promise<Answer> {
 }
 
 const YAML = { type: "application/x-yaml", schema: { type: "string" } };
+const ManifestText = Type.String({ contentMediaType: YAML.type });
+
+const at = { path: Type.String({ pattern: "^/" }), value: Type.Unknown() };
+const ManifestDiff = shape("ManifestDiff", {
+  diff: Type.Array(
+    Type.Unsafe<Difference>({
+      anyOf: [
+        part({ op: Type.Literal("add"), ...at }),
+        part({ op: Type.Literal("replace"), ...at, was: Type.Unknown() }),
+      ],
+    }),
+  ),
+});
 
 export const manifests: readonly Endpoint[] = [
   defineEndpoint({
@@ -134,6 +151,8 @@ export const manifests: readonly Endpoint[] = [
     path: "/v3/spaces/:guid/actions/apply_manifest",
     summary: "Makes a space's apps what a manifest (YAML) says.",
     access: "write",
+    answers: JOB,
+    refuses: [wrongContentType],
     takes: YAML,
     handle: apply,
   }),
@@ -142,6 +161,8 @@ export const manifests: readonly Endpoint[] = [
     path: "/v3/spaces/:guid/manifest_diff",
     summary: "Says what applying a manifest (YAML) would change.",
     access: "write",
+    answers: { 201: ManifestDiff },
+    refuses: [wrongContentType],
     takes: YAML,
     handle: diff,
   }),
@@ -150,6 +171,7 @@ export const manifests: readonly Endpoint[] = [
     path: "/v3/apps/:guid/manifest",
     summary: "Writes down an app as a manifest (YAML).",
     access: "read",
+    answers: { 200: ManifestText },
     handle: show,
   }),
 ];

@@ -4,12 +4,13 @@ import { type Static, Type } from "typebox";
 import type { RowOf } from "../../store/index.ts";
 import type { Writer } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { demandAdmin, organizationVisible } from "../permissions.ts";
 import { link, toManyData } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message, toMany } from "../schema.ts";
+import { ToManyPage } from "../shape.ts";
 import {
   changeQuota,
   domainLimitProperties,
@@ -17,6 +18,7 @@ import {
   insertQuota,
   limitProblems,
   limitProperties,
+  OrganizationQuota,
   presentQuota,
   QuotaName,
 } from "./quota-parts.ts";
@@ -85,9 +87,10 @@ async function deleteQuota(call: Call<unknown>, quota: RowOf<"quotas">) {
 
 // --- presenter ---
 
-const quotaListing: Listing<"quotas"> = {
+const quotaListing: Listing<"quotas", typeof OrganizationQuota> = {
   table: "quotas",
   resource: "Organization quota",
+  shape: OrganizationQuota,
   filters: {
     names: column("quotas.name"),
     organization_guids: (values, { caller }) => sql<boolean>`quotas.guid in (
@@ -128,6 +131,7 @@ export const organizationQuotas: readonly Endpoint[] = [
     path: "/v3/organization_quotas",
     summary: "Creates a quota for organizations.",
     access: "write",
+    answers: { 201: OrganizationQuota },
     body: CreateQuota,
     check: limitProblems,
     handle: async (call) => created(await presentNow(call, quotaListing, await createQuota(call))),
@@ -137,6 +141,7 @@ export const organizationQuotas: readonly Endpoint[] = [
     path: "/v3/organization_quotas/:guid",
     summary: "Changes a quota of organizations.",
     access: "write",
+    answers: { 200: OrganizationQuota },
     body: UpdateQuota,
     check: limitProblems,
     handle: async (call) => {
@@ -150,6 +155,7 @@ export const organizationQuotas: readonly Endpoint[] = [
     path: "/v3/organization_quotas/:guid",
     summary: "Deletes a quota that no organization has.",
     access: "write",
+    answers: JOB,
     handle: async (call) => deleteQuota(call, await findWritable(call)),
   }),
   defineEndpoint({
@@ -157,6 +163,7 @@ export const organizationQuotas: readonly Endpoint[] = [
     path: "/v3/organization_quotas/:guid/relationships/organizations",
     summary: "Gives organizations this quota.",
     access: "write",
+    answers: { 200: ToManyPage },
     body: ApplyQuota,
     handle: async (call) => {
       const { guid } = await findWritable(call);

@@ -2,10 +2,12 @@
  * What Cloud Foundry has besides routing, as a small foundation shows it: one stack, and lists that are empty. Clients
  * ask for these on their way to something else, so they get an answer and not an error.
  */
+import { Type } from "typebox";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { findRow, onePage } from "../list.ts";
 import { head, link } from "../present.ts";
+import { linksTo, listOf, MetadataShape, Nothing, oneOf, resource, shape, type Shown } from "../shape.ts";
 import { appListing } from "./apps.ts";
 import { spaceListing } from "./spaces.ts";
 
@@ -21,7 +23,17 @@ const STACK = {
 };
 const STACK_NAME = "cflinuxfs4";
 
-function presentStack({ context }: Call): object {
+const Stack = resource("Stack", {
+  name: Type.String(),
+  description: Type.String(),
+  default: Type.Boolean(),
+  build_rootfs_image: Type.String(),
+  run_rootfs_image: Type.String(),
+  metadata: MetadataShape,
+  links: linksTo(["self"]),
+});
+
+function presentStack({ context }: Call): Shown<typeof Stack> {
   return {
     ...head(STACK),
     name: STACK_NAME,
@@ -40,6 +52,7 @@ const stacks: readonly Endpoint[] = [
     path: "/v3/stacks",
     summary: "Lists stacks: there is one.",
     access: "read",
+    answers: { 200: listOf(Stack) },
     parameters: [...GENERAL, "names", "default"],
     handle: async (call) => {
       const isAsked = (name: string, value: string) =>
@@ -53,6 +66,7 @@ const stacks: readonly Endpoint[] = [
     path: "/v3/stacks/:guid",
     summary: "Shows a stack.",
     access: "read",
+    answers: { 200: Stack },
     handle: async (call) => {
       if (call.params["guid"] !== STACK.guid) throw resourceNotFound({ resource: "Stack" });
       return ok(presentStack(call));
@@ -128,6 +142,7 @@ const empty = ({ name, resource, filters }: EmptyCollection): Endpoint[] => [
     path: `/v3/${name}`,
     summary: "Outside routing: lists nothing.",
     access: "read",
+    answers: { 200: listOf(Nothing) },
     parameters: [...GENERAL, ...filters],
     handle: async (call) => ok(onePage(call, [])),
   }),
@@ -136,6 +151,7 @@ const empty = ({ name, resource, filters }: EmptyCollection): Endpoint[] => [
     path: `/v3/${name}/:guid`,
     summary: "Outside routing: there is none.",
     access: "read",
+    answers: {},
     parameters: filters.filter((filter) => filter === "include" || filter === "fields"),
     handle: async () => {
       throw resourceNotFound({ resource });
@@ -154,6 +170,7 @@ const emptyBelow = (
     path,
     summary: "Outside routing: lists nothing.",
     access: "read",
+    answers: { 200: listOf(Nothing) },
     parameters: [...GENERAL, ...filters],
     handle: async (call) => {
       await find(call, call.params["guid"] ?? "");
@@ -178,12 +195,20 @@ async function ofProcess(call: Call, guid: string): Promise<unknown> {
 
 const SSH = { name: "ssh", description: "Enable SSHing into apps in the space.", enabled: false };
 
+const SpaceFeature = shape("SpaceFeature", {
+  name: oneOf<string>(SSH.name),
+  description: Type.String(),
+  enabled: Type.Boolean(),
+});
+const SpaceFeatures = shape("SpaceFeatures", { features: Type.Array(SpaceFeature) });
+
 const spaceFeatures: readonly Endpoint[] = [
   defineEndpoint({
     method: "GET",
     path: "/v3/spaces/:guid/features",
     summary: "Lists what may be switched on in a space.",
     access: "read",
+    answers: { 200: SpaceFeatures },
     handle: async (call) => {
       await inSpace(call, call.params["guid"] ?? "");
       return ok({ features: [SSH] });
@@ -194,6 +219,7 @@ const spaceFeatures: readonly Endpoint[] = [
     path: "/v3/spaces/:guid/features/:name",
     summary: "Shows whether something is switched on in a space.",
     access: "read",
+    answers: { 200: SpaceFeature },
     handle: async (call) => {
       await inSpace(call, call.params["guid"] ?? "");
       if (call.params["name"] !== SSH.name) throw resourceNotFound({ resource: "Feature" });

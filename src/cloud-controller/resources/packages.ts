@@ -2,7 +2,7 @@
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid, ViaductError } from "../../kernel/index.ts";
-import { multipartInvalid, zipInvalid } from "../../kernel/errors/bits.ts";
+import { multipartInvalid, uploadTooLarge, zipInvalid } from "../../kernel/errors/bits.ts";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { bitsOf, type StoredBits } from "../app-droplet.ts";
@@ -10,13 +10,25 @@ import { boundaryOf, readMultipart } from "../bits/multipart.ts";
 import type { Bits, Incoming } from "../bits/store.ts";
 import type { Context, Writer } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
 import { spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
+import {
+  linksTo,
+  MetadataShape,
+  Nothing,
+  oneOf,
+  orNull,
+  part,
+  resource,
+  shape,
+  type Shown,
+  ToOne,
+} from "../shape.ts";
 import { appListing, demandApp } from "./apps.ts";
 import { spaceInOrganizations } from "./spaces.ts";
 
@@ -162,7 +174,25 @@ async function demandPackage(call: Call<unknown>, row: Pick<RowOf<"packages">, "
 
 // --- presenter ---
 
-async function presentPackages(context: Context, rows: readonly RowOf<"packages">[]): Promise<object[]> {
+/** Of bits; the value is null until there are some. */
+export const Checksum = part({
+  type: Type.Literal("sha256"),
+  value: orNull(Type.String({ pattern: "^[0-9a-f]{64}$" })),
+});
+
+const Package = resource("Package", {
+  type: oneOf<string>("bits"),
+  data: part({ error: orNull(Type.String()), checksum: Checksum }),
+  state: oneOf<string>("AWAITING_UPLOAD", "READY", "FAILED"),
+  relationships: part({ app: ToOne }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "upload", "app"]),
+});
+
+async function presentPackages(
+  context: Context,
+  rows: readonly RowOf<"packages">[],
+): Promise<Shown<typeof Package>[]> {
   return withMetadata(context, "package", rows, (row, metadata) => {
     const self = `/v3/packages/${row.guid}`;
     return {
@@ -198,9 +228,10 @@ export const appFilters = (table: string) => ({
       select guid from apps where ${spaceInOrganizations("apps.space_guid")(values, call)})`,
 });
 
-export const packageListing: Listing<"packages"> = {
+export const packageListing: Listing<"packages", typeof Package> = {
   table: "packages",
   resource: "Package",
+  shape: Package,
   labelled: "package",
   filters: { ...appFilters("packages"), types: column("packages.type") },
   visible: (call) => appVisible(call, "packages"),
@@ -223,6 +254,7 @@ export const packages: readonly Endpoint[] = [
     path: "/v3/packages",
     summary: "Creates a package, to which the files are uploaded next.",
     access: "write",
+    answers: { 201: Package },
     body: CreatePackage,
     handle: async (call) => created(await presentNow(call, packageListing, await createPackage(call))),
   }),
@@ -231,6 +263,8 @@ export const packages: readonly Endpoint[] = [
     path: "/v3/packages/:guid/upload",
     summary: "Uploads the files of a package: a form with the zip file `bits`.",
     access: "write",
+    answers: { 200: Package },
+    refuses: [multipartInvalid, uploadTooLarge],
     takes: {
       type: "multipart/form-data",
       schema: {
@@ -253,6 +287,7 @@ export const packages: readonly Endpoint[] = [
     path: "/v3/packages/:guid",
     summary: "Changes a package's metadata.",
     access: "write",
+    answers: { 200: Package },
     body: UpdatePackage,
     handle: async (call) => {
       const row = await findPackage(call);
@@ -266,6 +301,7 @@ export const packages: readonly Endpoint[] = [
     path: "/v3/packages/:guid",
     summary: "Deletes a package.",
     access: "write",
+    answers: JOB,
     handle: async (call) => {
       const row = await findPackage(call);
       await demandPackage(call, row);
@@ -279,6 +315,7 @@ export const packages: readonly Endpoint[] = [
     // Files are kept by archive, so that a push is one upload and nothing has to be put together from two places.
     summary: "Says which files need not be uploaded: none.",
     access: "write",
+    answers: { 201: shape("ResourceMatches", { resources: Type.Array(Nothing) }) },
     body: MatchResources,
     handle: async () => created({ resources: [] }),
   }),

@@ -2,7 +2,11 @@
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import type { ActualLrp } from "../../contracts/index.ts";
-import { badQueryParameter, resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
+import {
+  badQueryParameter,
+  featureDisabled,
+  resourceNotFound,
+} from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type HealthCheckDocument, type RowOf } from "../../store/index.ts";
 import { withinQuotas } from "../app-quotas.ts";
 import type { Context } from "../context.ts";
@@ -27,6 +31,20 @@ import { spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message, nullable } from "../schema.ts";
+import {
+  Guid,
+  linksTo,
+  LogRate,
+  MetadataShape,
+  oneOf,
+  orNull,
+  part,
+  Quantity,
+  resource,
+  shape,
+  type Shown,
+  ToOne,
+} from "../shape.ts";
 import { appListing, demandApp } from "./apps.ts";
 
 // --- messages ---
@@ -200,10 +218,73 @@ const findAppOf = (context: Context, process: RowOf<"processes">) =>
 
 // --- presenters ---
 
+const HealthCheck = Type.Unsafe<HealthCheckDocument>(
+  part({
+    type: oneOf(...HEALTH_CHECK_TYPES),
+    data: part({
+      timeout: Type.Optional(orNull(Quantity)),
+      invocation_timeout: orNull(Quantity),
+      interval: orNull(Quantity),
+      endpoint: Type.Optional(orNull(Type.String())),
+    }),
+  }),
+);
+
+const InstanceState = oneOf("RUNNING", "CRASHED", "STARTING", "DOWN");
+
+const Process = resource("Process", {
+  version: Guid,
+  type: Type.String(),
+  command: orNull(Type.String()),
+  instances: Quantity,
+  memory_in_mb: Quantity,
+  disk_in_mb: Quantity,
+  log_rate_limit_in_bytes_per_second: LogRate,
+  health_check: HealthCheck,
+  readiness_health_check: HealthCheck,
+  relationships: part({ app: ToOne, revision: Type.Null() }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "scale", "app", "space", "stats"]),
+  process_instances: Type.Optional(
+    Type.Array(part({ index: Quantity, state: InstanceState, since: Quantity })),
+  ),
+});
+
+const TlsPort = orNull(Quantity);
+/** What is only known of an instance that runs is absent from others. */
+const InstanceStats = part({
+  type: Type.String(),
+  index: Quantity,
+  instance_guid: Type.String(),
+  state: InstanceState,
+  routable: Type.Boolean(),
+  uptime: Quantity,
+  details: orNull(Type.String()),
+  isolation_segment: orNull(Type.String()),
+  host: Type.Optional(Type.String()),
+  instance_internal_ip: Type.Optional(Type.String()),
+  instance_ports: Type.Optional(
+    Type.Array(
+      part({
+        external: Quantity,
+        internal: Quantity,
+        external_tls_proxy_port: TlsPort,
+        internal_tls_proxy_port: TlsPort,
+      }),
+    ),
+  ),
+  usage: Type.Optional(part({})),
+  mem_quota: Type.Optional(Quantity),
+  disk_quota: Type.Optional(Quantity),
+  log_rate_limit: Type.Optional(LogRate),
+  fds_quota: Type.Optional(Quantity),
+});
+const ProcessStats = shape("ProcessStats", { resources: Type.Array(InstanceStats) });
+
 async function presentProcesses(
   context: Context,
   rows: readonly RowOf<"processes">[],
-): Promise<{ readonly command: string | null }[]> {
+): Promise<Shown<typeof Process>[]> {
   const apps =
     rows.length === 0
       ? []
@@ -241,9 +322,10 @@ async function presentProcesses(
   }));
 }
 
-const processListing: Listing<"processes"> = {
+const processListing: Listing<"processes", typeof Process> = {
   table: "processes",
   resource: "Process",
+  shape: Process,
   labelled: "process",
   filters: {
     types: column("processes.type"),
@@ -283,7 +365,7 @@ const redactedListing: typeof processListing = {
   present: async (call, rows) =>
     (await processListing.present(call, rows)).map((process) => ({
       ...process,
-      command: (process as { command: unknown }).command === null ? null : "[PRIVATE DATA HIDDEN IN LISTS]",
+      command: process.command === null ? null : "[PRIVATE DATA HIDDEN IN LISTS]",
     })),
 };
 
@@ -291,7 +373,10 @@ const MEBIBYTE = 2 ** 20;
 const MAX_OPEN_FILES = 16_384;
 
 /** One element per instance that should be there; those that nobody reports are down. */
-async function presentStats(context: Context, process: RowOf<"processes">): Promise<object> {
+async function presentStats(
+  context: Context,
+  process: RowOf<"processes">,
+): Promise<Shown<typeof ProcessStats>> {
   const lrpAt = await findInstances(context, process);
   const { space_guid: space } = await findAppOf(context, process);
   const segment = await segmentOfSpace(context.store.db, space);
@@ -304,7 +389,10 @@ async function presentStats(context: Context, process: RowOf<"processes">): Prom
 }
 
 /** The same in short, for `embed=process_instances`: `cf apps` asks for all processes at once. */
-async function embedInstances(context: Context, process: RowOf<"processes">): Promise<readonly object[]> {
+async function embedInstances(
+  context: Context,
+  process: RowOf<"processes">,
+): Promise<NonNullable<Shown<typeof Process>["process_instances"]>> {
   const lrpAt = await findInstances(context, process);
   return Array.from({ length: process.instances }, (_, index) => {
     const lrp = lrpAt(index);
@@ -339,7 +427,7 @@ function presentInstance(
   process: RowOf<"processes">,
   index: number,
   lrp: ActualLrp | undefined,
-): object {
+): Omit<Shown<typeof InstanceStats>, "isolation_segment"> {
   const nowNs = BigInt(Math.floor(context.clock.nowMs())) * 1_000_000n;
   const uptime = lrp === undefined ? 0 : Math.max(0, Number((nowNs - BigInt(lrp.sinceNs)) / 1_000_000_000n));
   const common = {
@@ -371,7 +459,7 @@ function presentInstance(
   };
 }
 
-function stateOf(lrp: ActualLrp | undefined): string {
+function stateOf(lrp: ActualLrp | undefined): Shown<typeof InstanceState> {
   if (lrp === undefined) return "DOWN";
   switch (lrp.state) {
     case "RUNNING":
@@ -396,6 +484,7 @@ function below(path: string, find: (call: Call<unknown>) => Promise<RowOf<"proce
       path: `${path}/stats`,
       summary: "Shows a process's instances.",
       access: "read",
+      answers: { 200: ProcessStats },
       handle: async (call) => ok(await presentStats(call.context, await find(call))),
     }),
     defineEndpoint({
@@ -403,6 +492,8 @@ function below(path: string, find: (call: Call<unknown>) => Promise<RowOf<"proce
       path: `${path}/actions/scale`,
       summary: "Changes how many instances run, and how large they are.",
       access: "write",
+      answers: { 202: Process },
+      refuses: [featureDisabled],
       body: ScaleProcess,
       handle: async (call) => {
         const process = await find(call);
@@ -415,6 +506,7 @@ function below(path: string, find: (call: Call<unknown>) => Promise<RowOf<"proce
       path: `${path}/instances/:index`,
       summary: "Stops one instance; another takes its place.",
       access: "write",
+      answers: { 204: null },
       handle: async (call) => {
         await stopInstance(call, await find(call));
         return noContent;
@@ -450,6 +542,7 @@ export const processes: readonly Endpoint[] = [
     path: "/v3/apps/:guid/processes/:type",
     summary: "Shows an app's process of one type.",
     access: "read",
+    answers: { 200: Process },
     parameters: ["embed"],
     handle: async (call) => ok(await presentRow(call, processListing, await findProcessOfApp(call))),
   }),
@@ -458,6 +551,7 @@ export const processes: readonly Endpoint[] = [
     path: "/v3/processes/:guid",
     summary: "Changes how a process is started and checked, from its next start on.",
     access: "write",
+    answers: { 200: Process },
     body: UpdateProcess,
     check: updateProblems,
     handle: async (call) => {

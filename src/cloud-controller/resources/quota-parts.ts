@@ -11,6 +11,7 @@ import { groupBy, head } from "../present.ts";
 import { UNLIMITED } from "../quotas.ts";
 import { unlessTaken } from "../refuse.ts";
 import { message, nullable } from "../schema.ts";
+import { linksTo, orNull, part, Quantity, resource, ToMany, ToOne } from "../shape.ts";
 
 const MAX_LIMIT = 2_147_483_647;
 const Limit = Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: MAX_LIMIT })));
@@ -127,14 +128,39 @@ export async function holdersOf(
   return (quota) => of(quota).map((row) => row.guid);
 }
 
-export function presentQuota(row: RowOf<"quotas">): object {
+const LimitOrNone = orNull(Quantity);
+const limitShapes = {
+  apps: part({
+    total_memory_in_mb: LimitOrNone,
+    per_process_memory_in_mb: LimitOrNone,
+    log_rate_limit_in_bytes_per_second: LimitOrNone,
+    total_instances: LimitOrNone,
+    per_app_tasks: LimitOrNone,
+  }),
+  services: part({
+    paid_services_allowed: Type.Boolean(),
+    total_service_instances: LimitOrNone,
+    total_service_keys: LimitOrNone,
+  }),
+  routes: part({ total_routes: LimitOrNone, total_reserved_ports: LimitOrNone }),
+};
+const domainLimitShapes = { domains: part({ total_domains: LimitOrNone }) };
+
+export const OrganizationQuota = resource("OrganizationQuota", {
+  name: Type.String(),
+  ...limitShapes,
+  ...domainLimitShapes,
+  relationships: part({ organizations: ToMany }),
+  links: linksTo(["self"]),
+});
+export const SpaceQuota = resource("SpaceQuota", {
+  name: Type.String(),
+  ...limitShapes,
+  relationships: part({ organization: ToOne, spaces: ToMany }),
+  links: linksTo(["self", "organization"]),
+});
+
+export function presentQuota(row: RowOf<"quotas">) {
   const { apps, services, routes, domains } = decodeJson(row.limits);
-  return {
-    ...head(row),
-    name: row.name,
-    apps,
-    services,
-    routes,
-    ...(row.kind === "organization" && { domains }),
-  };
+  return { ...head(row), name: row.name, apps, services, routes, domains };
 }

@@ -3,6 +3,7 @@
  * an administrator turns on the flag `route_sharing`.
  */
 import { type Static, Type } from "typebox";
+import { featureDisabled } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import { recordEvent } from "../audit.ts";
 import type { Context } from "../context.ts";
@@ -16,6 +17,7 @@ import { countRoutes } from "../route-counts.ts";
 import { refuse } from "../refuse.ts";
 import { routeUrl } from "../route-address.ts";
 import { message, toMany } from "../schema.ts";
+import { shape, type Shown, ToManyPage } from "../shape.ts";
 import { usableBy } from "./domains.ts";
 import { asTarget, demandRouteWrite, routeListing } from "./routes.ts";
 import { placeOf } from "./spaces.ts";
@@ -225,7 +227,12 @@ async function findOwned(call: Call<unknown>): Promise<RowOf<"routes">> {
   return route;
 }
 
-async function presentShares({ context }: Call<unknown>, { guid }: RowOf<"routes">): Promise<object> {
+const Transferred = shape("Transferred", { status: Type.Literal("ok") });
+
+async function presentShares(
+  { context }: Call<unknown>,
+  { guid }: RowOf<"routes">,
+): Promise<Shown<typeof ToManyPage>> {
   const shares = await context.store.db
     .selectFrom("route_shares")
     .select("space_guid")
@@ -244,6 +251,8 @@ export const routeSharing: readonly Endpoint[] = [
     path: PATH,
     summary: "Lists the spaces a route is shared with.",
     access: "read",
+    answers: { 200: ToManyPage },
+    refuses: [featureDisabled],
     handle: async (call) => ok(await presentShares(call, await findShareable(call))),
   }),
   defineEndpoint({
@@ -251,6 +260,8 @@ export const routeSharing: readonly Endpoint[] = [
     path: PATH,
     summary: "Shares a route with spaces.",
     access: "write",
+    answers: { 200: ToManyPage },
+    refuses: [featureDisabled],
     body: ShareRoute,
     handle: async (call) => {
       const route = await findOwned(call);
@@ -263,6 +274,8 @@ export const routeSharing: readonly Endpoint[] = [
     path: `${PATH}/:space_guid`,
     summary: "Stops sharing a route with a space.",
     access: "write",
+    answers: { 204: null },
+    refuses: [featureDisabled],
     handle: async (call) => {
       await unshareRoute(call, await findOwned(call), call.params["space_guid"] ?? "");
       return noContent;
@@ -273,6 +286,8 @@ export const routeSharing: readonly Endpoint[] = [
     path: "/v3/routes/:guid/relationships/space",
     summary: "Moves a route to another space, which shares it with the one it had.",
     access: "write",
+    answers: { 200: Transferred },
+    refuses: [featureDisabled],
     body: TransferRoute,
     handle: async (call) => {
       await transferRoute(call, await findOwned(call));

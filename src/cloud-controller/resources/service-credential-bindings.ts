@@ -20,9 +20,23 @@ import { spaceVisible } from "../permissions.ts";
 import { head, lastOperation, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, nullable, toOne } from "../schema.ts";
-import { appListing, demandApp, demandEnvironment } from "./apps.ts";
+import {
+  AnyObject,
+  LastOperation,
+  linksTo,
+  MetadataShape,
+  Nothing,
+  oneOf,
+  orNull,
+  part,
+  resource,
+  shape,
+  type Shown,
+  ToOne,
+} from "../shape.ts";
+import { App, appListing, demandApp, demandEnvironment } from "./apps.ts";
 import { appVisible } from "./packages.ts";
-import { presentInstances } from "./service-instances.ts";
+import { presentInstances, ServiceInstance } from "./service-instances.ts";
 
 // --- messages ---
 
@@ -97,10 +111,25 @@ const named =
     sql<boolean>`${sql.ref(`service_credential_bindings.${key}`)} in (
     select guid from ${sql.table(table)} where name in (${sql.join(values)}))`;
 
+const Binding = resource("ServiceCredentialBinding", {
+  name: orNull(Type.String()),
+  type: oneOf("app"),
+  last_operation: LastOperation,
+  relationships: part({ app: ToOne, service_instance: ToOne }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "details", "app", "service_instance"]),
+});
+
+const BindingDetails = shape("ServiceCredentialBindingDetails", {
+  credentials: AnyObject,
+  syslog_drain_url: orNull(Type.String()),
+  volume_mounts: Type.Array(Nothing),
+});
+
 async function presentBindings(
   context: Context,
   rows: readonly RowOf<"service_credential_bindings">[],
-): Promise<object[]> {
+): Promise<Shown<typeof Binding>[]> {
   return withMetadata(context, "service_credential_binding", rows, (row, metadata) => {
     const self = `/v3/service_credential_bindings/${row.guid}`;
     return {
@@ -123,9 +152,10 @@ async function presentBindings(
   });
 }
 
-const bindingListing: Listing<"service_credential_bindings"> = {
+const bindingListing: Listing<"service_credential_bindings", typeof Binding> = {
   table: "service_credential_bindings",
   resource: "Service credential binding",
+  shape: Binding,
   labelled: "service_credential_binding",
   filters: {
     names: column("service_credential_bindings.name"),
@@ -143,6 +173,7 @@ const bindingListing: Listing<"service_credential_bindings"> = {
   includes: {
     app: {
       key: "apps",
+      shape: App,
       load: async (call, rows) => {
         const apps = await call.context.store.db
           .selectFrom("apps")
@@ -154,6 +185,7 @@ const bindingListing: Listing<"service_credential_bindings"> = {
     },
     service_instance: {
       key: "service_instances",
+      shape: ServiceInstance,
       load: async ({ context }, rows) => {
         const instances = await context.store.db
           .selectFrom("service_instances")
@@ -180,6 +212,7 @@ export const serviceCredentialBindings: readonly Endpoint[] = [
     path: "/v3/service_credential_bindings",
     summary: "Binds an app to a service instance, from its next start on.",
     access: "write",
+    answers: { 201: Binding },
     body: CreateBinding,
     handle: async (call) => created(await presentNow(call, bindingListing, await createBinding(call))),
   }),
@@ -188,6 +221,7 @@ export const serviceCredentialBindings: readonly Endpoint[] = [
     path: "/v3/service_credential_bindings/:guid/details",
     summary: "Shows the credentials of a binding.",
     access: "read",
+    answers: { 200: BindingDetails },
     handle: async (call) => {
       const binding = await findBinding(call);
       await demandEnvironment(call, await appOf(call, binding));
@@ -209,6 +243,7 @@ export const serviceCredentialBindings: readonly Endpoint[] = [
     path: "/v3/service_credential_bindings/:guid",
     summary: "Changes a binding's metadata.",
     access: "write",
+    answers: { 200: Binding },
     body: UpdateBinding,
     handle: async (call) => {
       const binding = await findBinding(call);
@@ -224,6 +259,7 @@ export const serviceCredentialBindings: readonly Endpoint[] = [
     path: "/v3/service_credential_bindings/:guid",
     summary: "Unbinds an app from a service instance, from its next start on.",
     access: "write",
+    answers: { 204: null },
     handle: async (call) => {
       const binding = await findBinding(call);
       await demandApp(call, "app.write", await appOf(call, binding));

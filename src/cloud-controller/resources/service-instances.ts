@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import {
+  featureDisabled,
   notAuthorized,
   parametersNotSupported,
   unprocessable,
@@ -19,6 +20,18 @@ import { demand, may, type Operation, spaceVisible } from "../permissions.ts";
 import { head, lastOperation, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, nullable, toOne } from "../schema.ts";
+import {
+  AnyObject,
+  LastOperation,
+  linksTo,
+  MetadataShape,
+  oneOf,
+  orNull,
+  part,
+  resource,
+  type Shown,
+  ToOne,
+} from "../shape.ts";
 import { findSpace, placeOf, spaceInOrganizations } from "./spaces.ts";
 
 // --- messages ---
@@ -189,10 +202,22 @@ async function demandCredentials(call: Call<unknown>, instance: RowOf<"service_i
 
 // --- presenter ---
 
+export const ServiceInstance = resource("ServiceInstance", {
+  name: Type.String(),
+  tags: Type.Array(Type.String()),
+  type: oneOf("user-provided", "managed"),
+  last_operation: LastOperation,
+  syslog_drain_url: orNull(Type.String()),
+  route_service_url: orNull(Type.String()),
+  relationships: part({ space: ToOne }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "space", "service_credential_bindings", "service_route_bindings", "credentials"]),
+});
+
 export async function presentInstances(
   context: Context,
   rows: readonly RowOf<"service_instances">[],
-): Promise<object[]> {
+): Promise<Shown<typeof ServiceInstance>[]> {
   return withMetadata(context, "service_instance", rows, (row, metadata) => ({
     ...head(row),
     name: row.name,
@@ -216,9 +241,10 @@ export async function presentInstances(
   }));
 }
 
-export const serviceInstanceListing: Listing<"service_instances"> = {
+export const serviceInstanceListing: Listing<"service_instances", typeof ServiceInstance> = {
   table: "service_instances",
   resource: "Service instance",
+  shape: ServiceInstance,
   labelled: "service_instance",
   filters: {
     names: column("service_instances.name"),
@@ -249,6 +275,8 @@ export const serviceInstances: readonly Endpoint[] = [
     path: "/v3/service_instances",
     summary: "Creates a user-provided service instance.",
     access: "write",
+    answers: { 201: ServiceInstance },
+    refuses: [featureDisabled],
     body: CreateInstance,
     check: instanceProblems,
     handle: async (call) =>
@@ -259,6 +287,7 @@ export const serviceInstances: readonly Endpoint[] = [
     path: "/v3/service_instances/:guid",
     summary: "Changes a service instance.",
     access: "write",
+    answers: { 200: ServiceInstance },
     body: UpdateInstance,
     check: instanceProblems,
     handle: async (call) => {
@@ -272,6 +301,7 @@ export const serviceInstances: readonly Endpoint[] = [
     path: "/v3/service_instances/:guid",
     summary: "Deletes a service instance with its bindings.",
     access: "write",
+    answers: { 204: null },
     parameters: ["purge"],
     handle: async (call) => {
       const instance = await findInstance(call);
@@ -285,6 +315,7 @@ export const serviceInstances: readonly Endpoint[] = [
     path: "/v3/service_instances/:guid/credentials",
     summary: "Shows the credentials of a user-provided service instance.",
     access: "read",
+    answers: { 200: AnyObject },
     handle: async (call) => {
       const instance = await findInstance(call);
       await demandCredentials(call, instance);
@@ -296,6 +327,8 @@ export const serviceInstances: readonly Endpoint[] = [
     path: "/v3/service_instances/:guid/parameters",
     summary: "Refused: only brokers know parameters.",
     access: "read",
+    answers: {},
+    refuses: [parametersNotSupported],
     handle: async (call) => {
       await findInstance(call);
       throw parametersNotSupported({ of: "instance" });

@@ -12,8 +12,9 @@ import { routeVisible, spaceVisible } from "../permissions.ts";
 import { head, lastOperation, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
-import { presentRoutes } from "./routes.ts";
-import { demandInstance, presentInstances, tellOfRoutes } from "./service-instances.ts";
+import { LastOperation, linksTo, MetadataShape, orNull, part, resource, ToOne } from "../shape.ts";
+import { presentRoutes, Route } from "./routes.ts";
+import { demandInstance, presentInstances, ServiceInstance, tellOfRoutes } from "./service-instances.ts";
 
 // --- messages ---
 
@@ -130,9 +131,18 @@ const rowsOf = <T extends "routes" | "service_instances">(db: Database, table: T
     .execute(db)
     .then((found) => found.rows);
 
-const bindingListing: Listing<"service_route_bindings"> = {
+const Binding = resource("ServiceRouteBinding", {
+  route_service_url: orNull(Type.String()),
+  last_operation: LastOperation,
+  relationships: part({ service_instance: ToOne, route: ToOne }),
+  metadata: MetadataShape,
+  links: linksTo(["self", "service_instance", "route"]),
+});
+
+const bindingListing: Listing<"service_route_bindings", typeof Binding> = {
   table: "service_route_bindings",
   resource: "Service route binding",
+  shape: Binding,
   labelled: "service_route_binding",
   filters: {
     route_guids: column("service_route_bindings.route_guid"),
@@ -143,6 +153,7 @@ const bindingListing: Listing<"service_route_bindings"> = {
   includes: {
     route: {
       key: "routes",
+      shape: Route,
       load: async ({ context }, rows) =>
         rows.length === 0
           ? []
@@ -157,6 +168,7 @@ const bindingListing: Listing<"service_route_bindings"> = {
     },
     service_instance: {
       key: "service_instances",
+      shape: ServiceInstance,
       load: async ({ context }, rows) =>
         rows.length === 0
           ? []
@@ -210,6 +222,7 @@ export const serviceRouteBindings: readonly Endpoint[] = [
     path: "/v3/service_route_bindings",
     summary: "Sends the requests for a route through a route service.",
     access: "write",
+    answers: { 201: Binding },
     body: CreateBinding,
     handle: async (call) => created(await presentNow(call, bindingListing, await createBinding(call))),
   }),
@@ -218,6 +231,7 @@ export const serviceRouteBindings: readonly Endpoint[] = [
     path: "/v3/service_route_bindings/:guid",
     summary: "Changes a route service binding's metadata.",
     access: "write",
+    answers: { 200: Binding },
     body: UpdateBinding,
     handle: async (call) => {
       const binding = await findBinding(call);
@@ -233,6 +247,7 @@ export const serviceRouteBindings: readonly Endpoint[] = [
     path: "/v3/service_route_bindings/:guid",
     summary: "Takes a route service out of a route's way.",
     access: "write",
+    answers: { 204: null },
     handle: async (call) => {
       await deleteBinding(call, await findBinding(call));
       return noContent;
@@ -243,6 +258,8 @@ export const serviceRouteBindings: readonly Endpoint[] = [
     path: "/v3/service_route_bindings/:guid/parameters",
     summary: "Refused: only brokers know parameters.",
     access: "read",
+    answers: {},
+    refuses: [parametersNotSupported],
     handle: async (call) => {
       await findBinding(call);
       throw parametersNotSupported({ of: "binding" });

@@ -1,4 +1,6 @@
 /** Sharing of service instances: user-provided ones, which is all there are, cannot be shared. */
+import { Type } from "typebox";
+import { featureDisabled } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { demandEnabled } from "../feature-flags.ts";
@@ -6,10 +8,20 @@ import { findRow } from "../list.ts";
 import { link } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { toMany } from "../schema.ts";
+import { linksTo, Nothing, shape } from "../shape.ts";
 import { demandInstance, serviceInstanceListing } from "./service-instances.ts";
 
 const ShareInstance = toMany("shared_spaces");
 const PATH = "/v3/service_instances/:guid/relationships/shared_spaces";
+
+const SharedSpaces = shape("ServiceInstanceShares", {
+  data: Type.Array(Nothing),
+  links: linksTo(["self"]),
+});
+const SharingUsage = shape("ServiceInstanceSharingUsage", {
+  usage_summary: Type.Array(Nothing),
+  links: linksTo(["self", "shared_spaces", "service_instance"]),
+});
 
 const findInstance = (call: Call<unknown>) =>
   findRow(call, serviceInstanceListing, call.params["guid"] ?? "");
@@ -26,6 +38,7 @@ export const serviceSharing: readonly Endpoint[] = [
     path: PATH,
     summary: "Lists the spaces a service instance is shared with: none.",
     access: "read",
+    answers: { 200: SharedSpaces },
     parameters: ["fields"],
     handle: async (call) => {
       const { guid } = await findInstance(call);
@@ -38,6 +51,7 @@ export const serviceSharing: readonly Endpoint[] = [
     path: `${PATH}/usage_summary`,
     summary: "Counts the bindings in spaces a service instance is shared with: none.",
     access: "read",
+    answers: { 200: SharingUsage },
     handle: async (call) => {
       const { guid } = await findInstance(call);
       const path = `/v3/service_instances/${guid}/relationships/shared_spaces`;
@@ -56,6 +70,8 @@ export const serviceSharing: readonly Endpoint[] = [
     path: PATH,
     summary: "Refused: only brokers offer what can be shared.",
     access: "write",
+    answers: {},
+    refuses: [featureDisabled],
     body: ShareInstance,
     handle: async (call) => {
       await demandEnabled(call.context.store.db, "service_instance_sharing");
@@ -72,6 +88,7 @@ export const serviceSharing: readonly Endpoint[] = [
     path: `${PATH}/:space_guid`,
     summary: "Refused: no service instance is shared.",
     access: "write",
+    answers: {},
     handle: async (call) => {
       await findWritable(call);
       return refuse(

@@ -5,12 +5,13 @@ import type { RowOf } from "../../store/index.ts";
 import { type Condition, everything } from "../condition.ts";
 import type { Writer } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
-import { asJob } from "../jobs.ts";
+import { asJob, JOB } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { type Caller, demand, organizationVisible, spaceVisible } from "../permissions.ts";
 import { link, toManyData, toOneData } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message, toMany, toOne } from "../schema.ts";
+import { ToManyPage } from "../shape.ts";
 import {
   changeQuota,
   holdersOf,
@@ -19,6 +20,7 @@ import {
   limitProperties,
   presentQuota,
   QuotaName,
+  SpaceQuota,
 } from "./quota-parts.ts";
 
 // --- messages ---
@@ -111,9 +113,10 @@ function quotaVisible(caller: Caller): Condition {
     or quotas.guid in (select quota_guid from spaces where ${spaceVisible(caller, "spaces.guid")}))`;
 }
 
-const quotaListing: Listing<"quotas"> = {
+const quotaListing: Listing<"quotas", typeof SpaceQuota> = {
   table: "quotas",
   resource: "Space quota",
+  shape: SpaceQuota,
   filters: {
     names: column("quotas.name"),
     organization_guids: column("quotas.organization_guid"),
@@ -129,17 +132,21 @@ const quotaListing: Listing<"quotas"> = {
       "spaces",
       rows.map((row) => row.guid),
     );
-    return rows.map((row) => ({
-      ...presentQuota(row),
-      relationships: {
-        organization: toOneData(row.organization_guid),
-        spaces: toManyData(spacesOf(row.guid)),
-      },
-      links: {
-        self: link(call.context, `/v3/space_quotas/${row.guid}`),
-        organization: link(call.context, `/v3/organizations/${row.organization_guid}`),
-      },
-    }));
+    return rows.map((row) => {
+      // Domains are an organization's.
+      const { domains: _, ...quota } = presentQuota(row);
+      return {
+        ...quota,
+        relationships: {
+          organization: toOneData(row.organization_guid ?? ""),
+          spaces: toManyData(spacesOf(row.guid)),
+        },
+        links: {
+          self: link(call.context, `/v3/space_quotas/${row.guid}`),
+          organization: link(call.context, `/v3/organizations/${row.organization_guid}`),
+        },
+      };
+    });
   },
 };
 
@@ -163,6 +170,7 @@ export const spaceQuotas: readonly Endpoint[] = [
     path: "/v3/space_quotas",
     summary: "Creates a quota for spaces of an organization.",
     access: "write",
+    answers: { 201: SpaceQuota },
     body: CreateQuota,
     check: limitProblems,
     handle: async (call) => created(await presentNow(call, quotaListing, await createQuota(call))),
@@ -172,6 +180,7 @@ export const spaceQuotas: readonly Endpoint[] = [
     path: "/v3/space_quotas/:guid",
     summary: "Changes a quota of spaces.",
     access: "write",
+    answers: { 200: SpaceQuota },
     body: UpdateQuota,
     check: limitProblems,
     handle: async (call) => {
@@ -185,6 +194,7 @@ export const spaceQuotas: readonly Endpoint[] = [
     path: "/v3/space_quotas/:guid",
     summary: "Deletes a quota; the spaces that have it have none then.",
     access: "write",
+    answers: JOB,
     handle: async (call) => deleteQuota(call, await findWritable(call)),
   }),
   defineEndpoint({
@@ -192,6 +202,7 @@ export const spaceQuotas: readonly Endpoint[] = [
     path: SPACES,
     summary: "Gives spaces this quota.",
     access: "write",
+    answers: { 200: ToManyPage },
     body: ApplyQuota,
     handle: async (call) => {
       const quota = await findWritable(call);
@@ -206,6 +217,7 @@ export const spaceQuotas: readonly Endpoint[] = [
     path: `${SPACES}/:space_guid`,
     summary: "Takes this quota from a space.",
     access: "write",
+    answers: { 204: null },
     handle: async (call) => {
       const quota = await findWritable(call);
       await removeFrom(call, quota.guid, call.params["space_guid"] ?? "");

@@ -8,15 +8,33 @@ import { defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { findRow } from "../list.ts";
 import { link } from "../present.ts";
 import { totalRoutes } from "../route-counts.ts";
+import { linksTo, part, Quantity, shape, type Shown } from "../shape.ts";
 import { organizationListing } from "./organizations.ts";
 import { spaceListing } from "./spaces.ts";
+
+const Usage = part({
+  started_instances: Quantity,
+  memory_in_mb: Quantity,
+  routes: Quantity,
+  service_instances: Quantity,
+  reserved_ports: Quantity,
+  domains: Quantity,
+  per_app_tasks: Quantity,
+  service_keys: Quantity,
+});
+const OrganizationUsage = shape("OrganizationUsage", {
+  usage_summary: Usage,
+  links: linksTo(["self", "organization"]),
+});
+const SpaceUsage = shape("SpaceUsage", { usage_summary: Usage, links: linksTo(["self", "space"]) });
+const FoundationUsage = shape("FoundationUsage", { usage_summary: Usage, links: linksTo(["self"]) });
 
 /** @param spaces  Narrows a column to the spaces that are meant. */
 async function summarize(
   context: Context,
   spaces: (column: string) => Condition,
   privateDomains: Condition,
-): Promise<object> {
+): Promise<Shown<typeof Usage>> {
   const { db } = context.store;
   const { instances, memoryMb } = await usageOf(db, spaces("apps.space_guid"));
   const count = async (table: "service_instances" | "domains", condition: Condition) => {
@@ -48,6 +66,7 @@ export const usageSummaries: readonly Endpoint[] = [
     path: "/v3/organizations/:guid/usage_summary",
     summary: "Counts what an organization has of all that quotas limit.",
     access: "read",
+    answers: { 200: OrganizationUsage },
     handle: async (call) => {
       const { context } = call;
       const { guid } = await findRow(call, organizationListing, call.params["guid"] ?? "");
@@ -67,6 +86,7 @@ export const usageSummaries: readonly Endpoint[] = [
     path: "/v3/spaces/:guid/usage_summary",
     summary: "Counts what a space has of all that quotas limit.",
     access: "read",
+    answers: { 200: SpaceUsage },
     handle: async (call) => {
       const { context } = call;
       const space = await findRow(call, spaceListing, call.params["guid"] ?? "");
@@ -85,6 +105,7 @@ export const usageSummaries: readonly Endpoint[] = [
     path: "/v3/info/usage_summary",
     summary: "Counts what the foundation has of all that quotas limit.",
     access: "read",
+    answers: { 200: FoundationUsage },
     handle: async ({ context, caller }) => {
       if (!caller.seesEverything) throw notAuthorized({});
       return ok({

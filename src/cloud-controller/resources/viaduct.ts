@@ -1,8 +1,10 @@
 /** What upstream has no call for, all below `/v3/viaduct`: recent logs, liveness of routes, the list of options. */
+import { Type } from "typebox";
 import { badQueryParameter, unknownRequest } from "../../kernel/errors/cloud-controller.ts";
 import { type AnyOption, knownOptions, type OperatorLimits } from "../../options/index.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { findRow } from "../list.ts";
+import { AnyObject, orNull, oneOf, part, Quantity, shape } from "../shape.ts";
 import { appListing } from "./apps.ts";
 import { routeListing } from "./routes.ts";
 
@@ -14,6 +16,42 @@ const UNITS = [
   ["m", 60_000],
   ["s", 1_000],
 ] as const;
+
+const RecentLogs = shape("RecentLogs", {
+  resources: Type.Array(
+    part({
+      timestamp: Type.String({ pattern: "^\\d+$", description: "UNIX nanoseconds." }),
+      stream: oneOf("out", "err"),
+      source: Type.String(),
+      instance_index: Type.Integer(),
+      text: Type.String(),
+    }),
+  ),
+});
+
+const Liveness = shape("RouteLiveness", {
+  live: Type.Boolean(),
+  current: Quantity,
+  readers: Quantity,
+});
+
+const OptionList = shape("RouteOptionList", {
+  resources: Type.Array(
+    part({
+      name: Type.String(),
+      summary: Type.String(),
+      details: Type.String(),
+      schema: AnyObject,
+      protocols: Type.Array(Type.String()),
+      since: Type.String(),
+      examples: Type.Array(part({ value: Type.Unknown(), effect: Type.String() })),
+      goes_with: orNull(part({ option: Type.String(), value: Type.Unknown() })),
+      operator_limits: Type.Array(
+        part({ key: Type.String(), description: Type.String(), value: Type.String() }),
+      ),
+    }),
+  ),
+});
 
 /** @throws badQueryParameter */
 function wholeNumber(call: Call, name: string, otherwise: number, maximum: number): number {
@@ -31,6 +69,7 @@ export const viaduct: readonly Endpoint[] = [
     path: "/v3/viaduct/apps/:guid/recent_logs",
     summary: "Shows the newest log lines of an app, oldest first.",
     access: "read",
+    answers: { 200: RecentLogs },
     parameters: ["limit"],
     handle: async (call) => {
       const app = await findRow(call, appListing, call.params["guid"] ?? "");
@@ -52,6 +91,7 @@ export const viaduct: readonly Endpoint[] = [
     path: "/v3/viaduct/routes/:guid/liveness",
     summary: "Says on how many routers a route's newest change is in force; with wait_ms, waits for all.",
     access: "read",
+    answers: { 200: Liveness },
     parameters: ["wait_ms"],
     handle: async (call) => {
       const { liveness } = call.context;
@@ -68,6 +108,7 @@ export const viaduct: readonly Endpoint[] = [
     path: "/v3/viaduct/options",
     summary: "Lists the options a route can have, and how the operator bounds them.",
     access: "public",
+    answers: { 200: OptionList },
     handle: async ({ context }) =>
       ok({
         resources: knownOptions().map((option) => ({
@@ -86,7 +127,7 @@ export const viaduct: readonly Endpoint[] = [
 ];
 
 /** In the form that an operator writes them in. */
-function limitsOf({ operator: settings }: AnyOption, limits: OperatorLimits): object[] {
+function limitsOf({ operator: settings }: AnyOption, limits: OperatorLimits) {
   return Object.entries(settings).map(([name, { key, describe, kind, default: byDefault }]) => ({
     key,
     description: describe,
