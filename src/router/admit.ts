@@ -3,11 +3,9 @@ import {
   instanceUnknown,
   noEndpoints,
   processInstanceHeaderInvalid,
-  requestHeadersTooMany,
-  requestHeadTooLarge,
 } from "../kernel/errors/router.ts";
-import type { RequestHead } from "../wire/http1/index.ts";
 import type { Exchange } from "./exchange.ts";
+import { checkHeadLimits } from "./head-limits.ts";
 import { X_CF_APP_INSTANCE, X_CF_PROCESS_INSTANCE } from "./header-names.ts";
 import type { RoutedCandidate, RouteProgram } from "./program.ts";
 import { checkStraySignature, isBackFromService, leaveForService } from "./route-services/legs.ts";
@@ -15,8 +13,6 @@ import { checkStraySignature, isBackFromService, leaveForService } from "./route
 const GUID = "[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}";
 const APP_INSTANCE = new RegExp(`^(${GUID}):(\\d+)$`);
 const PROCESS_INSTANCE = new RegExp(`^(${GUID})(?::(\\d+))?$`);
-/** Upstream counts «: » and CRLF of each header line. */
-const BYTES_PER_LINE = 4;
 
 /**
  * Phase admit: may this request go to this route, and to which of its endpoints? Limits first, because they
@@ -28,7 +24,7 @@ const BYTES_PER_LINE = 4;
 export function admit(exchange: Exchange): boolean {
   const { route, router, client } = exchange;
   if (route === null) return true;
-  checkLimits(client.head, router.config.maxRequestHeadBytes, router.config.maxRequestHeaders);
+  checkHeadLimits(client.head, client.head.end - client.head.start, 0, router.config);
   const program = route.attachment;
   // Never past its service: what the service guards (authentication, rates) must not be reachable without it.
   if (route.routeServiceUrl !== null && !isBackFromService(exchange, route)) {
@@ -72,17 +68,6 @@ function askOptions(
     return false;
   }
   return then();
-}
-
-function checkLimits(head: RequestHead, limitBytes: number, limit: number): void {
-  if (limit !== 0 && head.lineCount > limit) throw requestHeadersTooMany({ count: head.lineCount, limit });
-  // The count below is never more than this («a:b» has one byte less than it counts); nearly all heads end here.
-  if (head.end - head.start + head.lineCount <= limitBytes) return;
-  let bytes = head.linesStart - head.start;
-  for (let i = 0; i < head.lineCount; i++) {
-    bytes += head.nameEnd(i) - head.nameStart(i) + head.valueEnd(i) - head.valueStart(i) + BYTES_PER_LINE;
-  }
-  if (bytes > limitBytes) throw requestHeadTooLarge({ bytes, limitBytes });
 }
 
 /** `X-CF-App-Instance` and `X-CF-Process-Instance` name one instance, or one process; the first wins. */

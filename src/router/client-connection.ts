@@ -34,6 +34,8 @@ export const MAX_ANSWERED_AT_ONCE = 16;
  * connection, and the reset can overtake the answer (RFC 9112 §9.6).
  */
 const LINGER_MS = 2_000;
+/** A read of a long head that brought so much is enough of it for one turn. */
+const LONG_PIECE_BYTES = 16 * 1024;
 /**
  * A client that ended its side is a half-closed one that still reads (`nc -N`), or one that has gone: TCP cannot tell
  * until we write. The answer may take so long to begin; then the exchange is cancelled.
@@ -68,7 +70,7 @@ export class ClientConnection {
   #memory: ReadMemory = OWN_MEMORY;
   #borrowsHeld = false;
   #isReading = false;
-  /** More requests are held than are answered at once. */
+  /** More requests are held than are answered at once, or a long head is being read. */
   #waitsForTurn = false;
   #isPaused = false;
 
@@ -167,7 +169,7 @@ export class ClientConnection {
     this.exchange.refuse(error);
   }
 
-  /** Answers some more of the requests that came together. */
+  /** Answers some more of the requests that came together, or reads on in a long head. */
   takeTurn(): void {
     this.#waitsForTurn = false;
     if (this.#takesRequests) this.#readOn(null, 0);
@@ -295,12 +297,9 @@ export class ClientConnection {
     }
     this.#isReading = false;
     if (this.held === null) {
-      if (this.#isPaused) this.resume();
+      if (this.#isPaused && !this.#waitsForTurn) this.resume();
       if (this.endedAtMs !== -1 && this.#takesRequests) this.linger();
-    } else if (left === 0 && !this.#waitsForTurn) {
-      this.#waitsForTurn = true;
-      waitForTurn(this);
-    }
+    } else if (left === 0) this.#waitForTurn();
     if (this.router.isDraining && this.isIdle) this.linger();
   }
 
@@ -345,7 +344,16 @@ export class ClientConnection {
     } else if (this.head.heldLength === 0) {
       this.#state = "exchange";
       this.exchange.begin();
+    } else if (size >= LONG_PIECE_BYTES) {
+      this.pause();
+      this.#waitForTurn();
     }
+  }
+
+  #waitForTurn(): void {
+    if (this.#waitsForTurn) return;
+    this.#waitsForTurn = true;
+    waitForTurn(this);
   }
 
   #skip(bytes: Buffer, size: number): number {

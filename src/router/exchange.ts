@@ -14,6 +14,8 @@ import {
   endpointReset,
   endpointTimeout,
   requestCancelled,
+  requestHeadersTooMany,
+  requestHeadTooLarge,
   unknownFailure,
 } from "../kernel/errors/router.ts";
 import { exchangeIdle, responseTimeout } from "../kernel/errors/options.ts";
@@ -260,12 +262,28 @@ export class Exchange implements ExchangeView, PickContext {
     });
   }
 
-  /** The head was no head. */
+  /** The head was no head, or is longer than it may be. */
   refuse(error: unknown): void {
     this.#reset();
     this.persists = false;
     this.client.body.startNone();
-    this.fail(error);
+    const isTooLong = requestHeadTooLarge.is(error) || requestHeadersTooMany.is(error);
+    this.fail(isTooLong ? this.#lookUpCut(error) : error);
+  }
+
+  /** What came of a head that is refused before its end says whose it is. @returns why it is refused */
+  #lookUpCut(refusal: unknown): unknown {
+    const { head } = this.client;
+    head.cutShort();
+    if (head.hostLine === -1) return refusal;
+    this.method = head.method;
+    this.target = head.target;
+    try {
+      findRoute(this);
+      return refusal;
+    } catch (error) {
+      return error;
+    }
   }
 
   // === the upstream side ===

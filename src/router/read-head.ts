@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import type { ClientConnection } from "./client-connection.ts";
+import { checkHeadLimits } from "./head-limits.ts";
 import { NAMES } from "./header-names.ts";
 
 /** Nobody has so many header lines, in requests or answers. */
 export const MAX_HEADER_LINES = 10_000;
 /**
- * The parser's own bound, as upstream has it. What the operator allows is checked later, in `admit`, when the
- * route is known and the answer can be logged under its name. Upstream has none for lines; we keep 20 bytes for each,
- * so that a head full of «a:» would cost five times what it sends.
+ * The parser's own bound, as upstream has it. Of a head that came at once, what the operator allows is checked in
+ * `admit`, when its route is known. Upstream has no bound for lines; we keep 20 bytes for each, so that a head full of «a:» would cost five times what it sends.
  */
 const LIMITS = { maxHeadBytes: 1024 * 1024, maxHeaders: MAX_HEADER_LINES };
 /** So much of a read is made a string at first: heads are short, and bodies need not become strings. */
@@ -16,7 +16,8 @@ const WINDOW_BYTES = 8 * 1024;
 /**
  * Phase readHead: takes a request head out of the bytes. When more are needed, `client.head` holds what came of it.
  * @returns how many bytes it used.
- * @throws the catalogue of `kernel/errors/wire.ts`.
+ * @throws the catalogue of `kernel/errors/wire.ts`; and, when what came is more than the operator allows, before the
+ * rest of it comes, requestHeadTooLarge and requestHeadersTooMany.
  */
 export function readHead(client: ClientConnection, bytes: Buffer, size: number): number {
   const { head } = client;
@@ -30,7 +31,9 @@ export function readHead(client: ClientConnection, bytes: Buffer, size: number):
   } else isComplete = head.parseMore(first, NAMES, LIMITS);
   if (!isComplete && window < size)
     isComplete = head.parseMore(bytes.toString("latin1", window, size), NAMES, LIMITS);
-  return isComplete ? head.end - before : size;
+  if (isComplete) return head.end - before;
+  checkHeadLimits(head, head.heldLength, head.restLength, client.router.config);
+  return size;
 }
 
 /**

@@ -174,6 +174,62 @@ script("a head over the operator's limit is 431 max-request-size-exceeded, empty
   assert.match(router.accessLog()[0] ?? "", /" 431 0 0 .*"127|x_cf_routererror:"max-request-size-exceeded"/);
 });
 
+script(
+  "a head over the operator's limits is answered before its end comes, under its route's name",
+  async (t) => {
+    const router = await startRouter(t, {
+      config: { maxRequestHeadBytes: 1_000, maxRequestHeaders: 50 },
+      routes: [{ uri: "shop.example.com", ports: [1] }],
+    });
+    const start = `GET /a HTTP/1.1\r\n${HOST}`;
+    for (const [n, rest] of [
+      `X: ${"x".repeat(500)}\r\nY: ${"y".repeat(500)}`,
+      `X: ${"x".repeat(1_000)}`,
+      "A:\r\n".repeat(50),
+    ].entries()) {
+      const client = await router.connect();
+      client.send(start);
+      client.send(rest);
+      assert.match(
+        await client.rest(),
+        /^HTTP\/1\.1 431 [^]*max-request-size-exceeded[^]*\r\nConnection: close\r\n/,
+      );
+      assert.match(
+        router.accessLog()[n] ?? "",
+        /^shop\.example\.com - \[.*"GET \/a HTTP\/1\.1" 431 .*x_cf_routererror:"max-request-size-exceeded"/,
+      );
+    }
+  },
+);
+
+script("of a head over the limits without a known host only the first thing wrong is said", async (t) => {
+  const router = await startRouter(t, { config: { maxRequestHeadBytes: 1_000 } });
+  const answers: string[] = [];
+  for (const first of ["", HOST]) {
+    const client = await router.connect();
+    client.send(`GET /a HTTP/1.1\r\n${first}X: `);
+    client.send("x".repeat(1_000));
+    answers.push((await client.rest()).slice(0, 12));
+  }
+  assert.deepEqual(answers, ["HTTP/1.1 431", "HTTP/1.1 404"], "a host may have come yet; a route will not");
+});
+
+script("a request behind a head that was cut short is not read", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, {
+    config: { maxRequestHeadBytes: 1_000 },
+    routes: [{ uri: "shop.example.com", ports: [endpoint.port] }],
+  });
+  for (const host of ["shop.example.com", "unknown.example.com"]) {
+    const client = await router.connect();
+    client.send(`GET /a HTTP/1.1\r\nHost: ${host}\r\nX: ${"x".repeat(1_000)}`);
+    await client.until("HTTP/1.1 4");
+    client.send(`\r\n\r\nGET /smuggled HTTP/1.1\r\n${HOST}\r\n`);
+    assert.doesNotMatch(await client.rest(), /HTTP\/1\.1/);
+  }
+  assert.equal(endpoint.connections.length, 0);
+});
+
 script("more header lines than the operator allows are 431 too", async (t) => {
   const router = await startRouter(t, {
     config: { maxRequestHeaders: 3 },

@@ -100,6 +100,11 @@ abstract class Head {
     return this.#past.length + this.#rest.length;
   }
 
+  /** The part of it behind the last line that has ended. */
+  get restLength(): number {
+    return this.#rest.length;
+  }
+
   /**
    * Reads the head at `text[start…]`.
    * @returns true when it is complete; false when more is needed: what came of it is held, and `parseMore` goes on.
