@@ -14,6 +14,7 @@ import { createStatusListeners } from "../listeners.ts";
 import { createPauses } from "../pauses.ts";
 import { checkSubject } from "../subject.ts";
 import type { Bus, BusMessage } from "../types.ts";
+import { createBacklog } from "./backlog.ts";
 
 const CONNECT_TRIES = 3;
 const PAUSE_BETWEEN_TRIES_MS = 100;
@@ -23,6 +24,8 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const RECONNECT_PAUSE_MS = 500;
 /** A connection that is dead without knowing it must not hold up a shutdown. */
 const FLUSH_ON_CLOSE_MS = 1_000;
+/** A server cuts off a client that does not take within 10 s what it writes: after this long, pauses are ignored. */
+const MAX_BACKLOG_AGE_MS = 5_000;
 /** The server's answer to a request that nobody subscribes to. */
 const NO_RESPONDERS = 503;
 
@@ -162,10 +165,12 @@ function createNatsBus(connection: NatsConnection, options: NatsOptions): Bus {
     timer.clear();
   };
 
+  const backlog = createBacklog(clock, () => connection.flush());
   // Only the socket that was paused goes on: after a reconnect there is another one, perhaps in the middle of a handshake.
   let paused: Socket | null = null;
   const pauses = createPauses({
     pause() {
+      if (backlog.ageMs() > MAX_BACKLOG_AGE_MS) return;
       paused = socketOf(connection);
       paused?.pause();
     },
