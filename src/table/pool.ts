@@ -35,7 +35,7 @@ export function* membersOf(pool: Pool<unknown>): IterableIterator<Member> {
   for (let member = pool.members; member !== null; member = member.next) yield member;
 }
 
-/** Immutable for readers, but that the attachment may be made as late as at its first read. */
+/** Immutable for readers, but that its list of endpoints and its attachment may be made as late as at their first read. */
 export class TableRoute<A> implements Route<A> {
   readonly key: string;
   readonly host: string;
@@ -43,7 +43,8 @@ export class TableRoute<A> implements Route<A> {
   readonly reservation: Reservation | null;
   readonly options: RouteOptions;
   readonly routeServiceUrl: string | null;
-  readonly endpoints: readonly Endpoint[];
+  /** One alone gets its list when it is asked for, which for most routes of a big table is never. */
+  #endpoints: Endpoint | readonly Endpoint[];
   readonly #pool: Pool<A>;
   #attachment: A | undefined;
   /** Who makes the attachment; null when it is made. */
@@ -56,13 +57,18 @@ export class TableRoute<A> implements Route<A> {
     this.reservation = content.reservation;
     this.options = content.options;
     this.routeServiceUrl = content.routeServiceUrl;
-    this.endpoints = content.endpoints;
+    this.#endpoints = content.endpoints.length === 1 ? (content.endpoints[0] as Endpoint) : content.endpoints;
     this.#pool = pool;
     this.#maker = maker;
   }
 
   get pool(): Pool<A> {
     return this.#pool;
+  }
+
+  get endpoints(): readonly Endpoint[] {
+    if (!isList(this.#endpoints)) this.#endpoints = [this.#endpoints];
+    return this.#endpoints;
   }
 
   get attachment(): A {
@@ -79,6 +85,8 @@ export class TableRoute<A> implements Route<A> {
     this.#maker = null;
   }
 }
+
+const isList = <T>(value: T | readonly T[]): value is readonly T[] => Array.isArray(value);
 
 /** The table, as its routes know it. */
 export interface AttachmentMaker<A> {

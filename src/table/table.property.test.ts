@@ -328,10 +328,14 @@ function see(table: Readable | Oracle) {
 const list = (routes: Iterable<OracleRoute>) =>
   [...routes].map(plain).sort((a, b) => ((a?.key ?? "") < (b?.key ?? "") ? -1 : 1));
 
+/** All that a route says but its attachment; neither is its list of endpoints a field of the object. */
+const textOf = (route: Omit<Route<string>, "attachment">) =>
+  JSON.stringify({ ...route, endpoints: route.endpoints });
+
 function startTable() {
   return createTable<string>({
     attach: (route, previous) => {
-      const now = JSON.stringify(route);
+      const now = textOf(route);
       assert.notEqual(now, previous, "attached without a difference");
       return now;
     },
@@ -392,12 +396,8 @@ test("shows the current route as attachment: none is stale, however it came abou
     fc.property(fc.array(arbitraryEvent, { maxLength: 40 }), (events) => {
       const table = startTable();
       for (const event of events) table.apply(event);
-      for (const { attachment, ...route } of [
-        ...table.routes(),
-        ...table.internalRoutes(),
-        ...table.tcpRoutes(),
-      ]) {
-        assert.equal(attachment, JSON.stringify(route));
+      for (const route of [...table.routes(), ...table.internalRoutes(), ...table.tcpRoutes()]) {
+        assert.equal(route.attachment, textOf(route));
       }
     }),
   );
