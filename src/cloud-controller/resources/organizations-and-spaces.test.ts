@@ -47,7 +47,7 @@ test("names are unique, whatever their case", async (t) => {
   ]);
   assert.deepEqual(
     (await api.post("/v3/spaces", { name: "DEV", ...inOrganization(api.organization) })).details,
-    ["Name must be unique in organization"],
+    ["Name must be unique per organization"],
   );
   await api.create("/v3/spaces", { name: "dev", ...inOrganization(acme) });
 });

@@ -45,9 +45,25 @@ test("what the cf CLI asks for on its way is answered", async (t) => {
     `/v3/apps/${app}/tasks?order_by=-created_at`,
     `/v3/processes/${app}/sidecars`,
     `/v3/apps/${app}/sidecars`,
+    `/v3/apps/${app}/revisions?order_by=-created_at`,
+    `/v3/apps/${app}/revisions/deployed`,
   ];
   for (const path of asked) assert.deepEqual(await api.list(path), [], path);
   assert.equal((await api.get("/v3/apps/nothing/tasks")).status, 404);
+});
+
+test("a task is refused with a sentence, and there is none to cancel", async (t) => {
+  const api = await startApi(t);
+  const relationships = { space: { data: { guid: api.space } } };
+  const app = await api.create("/v3/apps", { name: "shop", relationships });
+  const refused = await api.post(`/v3/apps/${app}/tasks`, { command: "date" });
+  assert.deepEqual(
+    [refused.status, refused.details],
+    [422, ["App 'shop' cannot run tasks: this foundation runs the processes of apps only."]],
+  );
+  const { token } = await api.user("space_auditor");
+  assert.equal((await api.post(`/v3/apps/${app}/tasks`, { command: "date" }, token)).status, 403);
+  assert.deepEqual((await api.post("/v3/tasks/x/actions/cancel")).details, ["Task not found"]);
 });
 
 test("there is one stack", async (t) => {

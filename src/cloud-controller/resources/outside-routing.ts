@@ -7,8 +7,9 @@ import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { findRow, onePage } from "../list.ts";
 import { head, link } from "../present.ts";
+import { refuse } from "../refuse.ts";
 import { linksTo, listOf, MetadataShape, Nothing, oneOf, resource, shape, type Shown } from "../shape.ts";
-import { appListing } from "./apps.ts";
+import { appListing, demandApp } from "./apps.ts";
 import { spaceListing } from "./spaces.ts";
 
 const PAGING = ["page", "per_page", "order_by"];
@@ -228,13 +229,41 @@ const spaceFeatures: readonly Endpoint[] = [
   }),
 ];
 
+const tasks: readonly Endpoint[] = [
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/apps/:guid/tasks",
+    summary: "Refused: there are processes only.",
+    access: "write",
+    answers: {},
+    handle: async (call) => {
+      const app = await ofApp(call, call.params["guid"] ?? "");
+      await demandApp(call, "app.write", app);
+      return refuse(`App '${app.name}' cannot run tasks: this foundation runs the processes of apps only.`);
+    },
+  }),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/tasks/:guid/actions/cancel",
+    summary: "Outside routing: there is none.",
+    access: "write",
+    answers: {},
+    handle: async () => {
+      throw resourceNotFound({ resource: "Task" });
+    },
+  }),
+];
+
 export const outsideRouting: readonly Endpoint[] = [
   ...stacks,
   ...COLLECTIONS.flatMap(empty),
   emptyBelow("/v3/spaces/:guid/running_security_groups", ["names"], inSpace),
   emptyBelow("/v3/spaces/:guid/staging_security_groups", ["names"], inSpace),
   emptyBelow("/v3/apps/:guid/tasks", ["names", "states", "sequence_ids"], ofApp),
+  ...tasks,
   emptyBelow("/v3/apps/:guid/sidecars", [], ofApp),
+  emptyBelow("/v3/apps/:guid/revisions", ["versions"], ofApp),
+  emptyBelow("/v3/apps/:guid/revisions/deployed", ["versions"], ofApp),
   emptyBelow("/v3/processes/:guid/sidecars", [], ofProcess),
   ...spaceFeatures,
 ];

@@ -76,6 +76,9 @@ test("stats show one element per wanted instance, whatever is reported", async (
     log_rate_limit: -1,
     fds_quota: 16_384,
   });
+  const keys = Object.keys(resources[0] ?? {});
+  for (const each of resources.slice(1, 3))
+    assert.deepEqual(Object.keys(each), keys, "clients read the same of one that starts or has crashed");
   assert.deepEqual(await api.list(`/v3/apps/${guid}/processes/web/stats`), resources);
 });
 

@@ -251,7 +251,7 @@ const Process = resource("Process", {
 });
 
 const TlsPort = orNull(Quantity);
-/** What is only known of an instance that runs is absent from others. */
+/** What is only known of an instance that somebody has, or will have, is absent from others. */
 const InstanceStats = part({
   type: Type.String(),
   index: Quantity,
@@ -435,13 +435,14 @@ function presentInstance(
     index,
     instance_guid: lrp?.instanceGuid ?? "",
     state: stateOf(lrp),
+    routable: lrp?.routable ?? false,
     uptime,
     details: lrp?.placementError || lrp?.crashReason || null,
   };
-  if (lrp?.state !== "RUNNING") return { ...common, routable: lrp?.routable ?? false };
+  if (lrp === undefined || common.state === "DOWN") return common;
   return {
     ...common,
-    routable: lrp.routable,
+    // "" until a cell has it.
     host: lrp.address,
     instance_internal_ip: lrp.instanceAddress,
     instance_ports: lrp.ports.map((port) => ({

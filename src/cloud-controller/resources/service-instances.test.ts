@@ -141,6 +141,9 @@ test("credentials are for developers of the space, parameters for brokers", asyn
   assert.equal((await api.get(`${path}/credentials`, "reader:r")).status, 200);
   const developer = await api.user("space_developer");
   assert.equal((await api.get(`${path}/credentials`, developer.token)).status, 200);
+  const permissions = async (token: string) => (await api.get(`${path}/permissions`, token)).body;
+  assert.deepEqual(await permissions(auditor.token), { read: true, manage: false });
+  assert.deepEqual(await permissions(developer.token), { read: true, manage: true });
   const parameters = await api.get(`${path}/parameters`);
   assert.deepEqual(
     [parameters.status, parameters.details],

@@ -29,6 +29,7 @@ import {
   orNull,
   part,
   resource,
+  shape,
   type Shown,
   ToOne,
 } from "../shape.ts";
@@ -214,6 +215,8 @@ export const ServiceInstance = resource("ServiceInstance", {
   links: linksTo(["self", "space", "service_credential_bindings", "service_route_bindings", "credentials"]),
 });
 
+const Permissions = shape("ServiceInstancePermissions", { read: Type.Boolean(), manage: Type.Boolean() });
+
 export async function presentInstances(
   context: Context,
   rows: readonly RowOf<"service_instances">[],
@@ -320,6 +323,18 @@ export const serviceInstances: readonly Endpoint[] = [
       const instance = await findInstance(call);
       await demandCredentials(call, instance);
       return ok(decodeJson(instance.credentials));
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/service_instances/:guid/permissions",
+    summary: "Says what one may do with a service instance.",
+    access: "read",
+    answers: { 200: Permissions },
+    handle: async (call) => {
+      const place = await placeOfInstance(call, await findInstance(call));
+      const manage = await may(call.context.store.db, call.caller, "service-instance.write", place);
+      return ok({ read: true, manage });
     },
   }),
   defineEndpoint({

@@ -88,7 +88,7 @@ async function updateSpace(call: Call<Static<typeof UpdateSpace>>, space: RowOf<
 }
 
 const unlessNameTaken = (write: Promise<void>) =>
-  unlessTaken(write, (cause) => unprocessable({ problems: ["Name must be unique in organization"] }, cause));
+  unlessTaken(write, (cause) => unprocessable({ problems: ["Name must be unique per organization"] }, cause));
 
 /**
  * The space that a body names.
