@@ -1,6 +1,8 @@
 /** What an app runs: the droplet it has, and the processes that a droplet brings along. */
-import { decodeJson, type JsonText } from "../store/index.ts";
-import type { Context, Writer } from "./context.ts";
+import { decodeJson, type JsonText, type RowOf } from "../store/index.ts";
+import { recordEvent, recordProcess } from "./audit.ts";
+import type { Writer } from "./context.ts";
+import type { Actor } from "./endpoint.ts";
 import type { News } from "./news.ts";
 import { newProcess } from "./process-defaults.ts";
 import { refuse } from "./refuse.ts";
@@ -21,15 +23,16 @@ export const bitsOf = (row: { readonly data: JsonText<Readonly<Record<string, un
 export async function setDroplet(
   db: Writer,
   news: News,
-  context: Context,
-  appGuid: string,
+  actor: Actor,
+  app: Pick<RowOf<"apps">, "guid" | "name" | "space_guid">,
   dropletGuid: string,
 ): Promise<void> {
+  const { context } = actor;
   const droplet = await db
     .selectFrom("droplets")
     .selectAll()
     .where("guid", "=", dropletGuid)
-    .where("app_guid", "=", appGuid)
+    .where("app_guid", "=", app.guid)
     .executeTakeFirst();
   if (droplet === undefined) {
     refuse("Unable to assign current droplet. Ensure the droplet exists and belongs to this app.");
@@ -38,14 +41,21 @@ export async function setDroplet(
   await db
     .updateTable("apps")
     .set({ current_droplet_guid: droplet.guid, updated_at: now })
-    .where("guid", "=", appGuid)
+    .where("guid", "=", app.guid)
     .execute();
-  const processes = await db.selectFrom("processes").select("type").where("app_guid", "=", appGuid).execute();
+  const data = { request: { droplet_guid: droplet.guid } };
+  await recordEvent(db, actor, { type: "audit.app.droplet.mapped", target: app, data });
+  const processes = await db
+    .selectFrom("processes")
+    .select("type")
+    .where("app_guid", "=", app.guid)
+    .execute();
   const known = new Set(processes.map((process) => process.type));
   for (const type of Object.keys(decodeJson(droplet.process_types))) {
     if (known.has(type)) continue;
-    const process = newProcess(appGuid, type, context.now(), context.config);
+    const process = newProcess(app.guid, type, context.now(), context.config);
     await db.insertInto("processes").values(process).execute();
+    await recordProcess(db, actor, app, process, "create");
     news.process(process);
   }
 }

@@ -1,7 +1,9 @@
 /** `VCAP_SERVICES`: what an app knows of the services it is bound to, from its next start on. */
 import { newGuid } from "../kernel/index.ts";
-import { decodeJson } from "../store/index.ts";
-import type { Context, Database, Writer } from "./context.ts";
+import { decodeJson, type RowOf } from "../store/index.ts";
+import { recordEvent } from "./audit.ts";
+import type { Database, Writer } from "./context.ts";
+import type { Actor } from "./endpoint.ts";
 import { groupBy } from "./present.ts";
 
 export type VcapServices = Readonly<Record<string, readonly object[]>>;
@@ -44,9 +46,14 @@ export async function loadVcapServices(
 /** An app and a service are bound once; the unique index sees to it. */
 export async function insertBinding(
   db: Writer,
-  context: Context,
-  binding: { readonly app: string; readonly instance: string; readonly name: string | null },
+  actor: Actor,
+  binding: {
+    readonly app: string;
+    readonly instance: Pick<RowOf<"service_instances">, "guid" | "space_guid">;
+    readonly name: string | null;
+  },
 ): Promise<string> {
+  const { context } = actor;
   const guid = newGuid();
   const now = context.now();
   await db
@@ -57,8 +64,13 @@ export async function insertBinding(
       updated_at: now,
       name: binding.name,
       app_guid: binding.app,
-      service_instance_guid: binding.instance,
+      service_instance_guid: binding.instance.guid,
     })
     .execute();
+  await recordEvent(db, actor, {
+    type: "audit.service_binding.create",
+    target: { guid, name: binding.name ?? "", space_guid: binding.instance.space_guid },
+    data: { request: { app_guid: binding.app, service_instance_guid: binding.instance.guid } },
+  });
   return guid;
 }

@@ -1,4 +1,4 @@
-/** The audit trail of routes: an event in the transaction that makes the change, under upstream's names. */
+/** The audit trail: an event in the transaction that makes the change, under upstream's names. */
 import { sql } from "kysely";
 import { newGuid } from "../kernel/index.ts";
 import { encodeJson, type RowOf, toTimestamp } from "../store/index.ts";
@@ -9,16 +9,35 @@ import type { Actor } from "./endpoint.ts";
 const EVENTS_ARE_KEPT_MS = 31 * 24 * 3_600_000;
 const PRUNE_EVERY_MS = 3_600_000;
 
-export type AuditEventType =
-  | `audit.route.${"create" | "update" | "delete-request" | "share" | "unshare" | "transfer-owner"}`
-  | `audit.app.${"map-route" | "unmap-route"}`;
+type AppEvent =
+  | `${"create" | "update" | "delete-request" | "start" | "stop" | "restart" | "apply_manifest"}`
+  | `${"map-route" | "unmap-route" | "environment.show" | "environment_variables.show"}`
+  | `package.${"create" | "upload" | "delete"}`
+  | `build.${"create" | "staged" | "failed"}`
+  | `droplet.${"create" | "mapped" | "delete"}`
+  | `process.${"create" | "update" | "scale" | "terminate_instance"}`
+  | `deployment.${"create" | "cancel"}`;
 
-/** What was done to whom. A route is called by its host. */
+export type AuditEventType =
+  | `audit.app.${AppEvent}`
+  | `audit.route.${"create" | "update" | "delete-request" | "share" | "unshare" | "transfer-owner"}`
+  | `audit.${"organization" | "space"}.${"create" | "update" | "delete-request"}`
+  | `audit.user_provided_service_instance.${"create" | "update" | "delete"}`
+  | `audit.${"service_binding" | "service_route_binding"}.${"create" | "delete"}`;
+
+/** What was done to whom. A route is called by its host; an organization is in no space. */
 interface AuditEvent {
   readonly type: AuditEventType;
-  readonly target: Pick<RowOf<"apps">, "guid" | "name" | "space_guid">;
+  readonly target: Readonly<
+    { guid: string; name: string } & ({ space_guid: string } | { organization_guid: string })
+  >;
+  /** What of `request` may be a secret is not kept. */
   readonly data: Readonly<Record<string, unknown>>;
 }
+
+/** Of a request: an event is seen by more people than these are. */
+const SECRETS: ReadonlySet<string> = new Set(["command", "credentials", "environment_variables", "manifest"]);
+const HIDDEN = "[PRIVATE DATA HIDDEN]";
 
 /** When each API last deleted what is too old, on its monotonic clock. */
 const prunedAtMs = new WeakMap<Context, number>();
@@ -30,6 +49,7 @@ export async function recordEvent(
 ): Promise<void> {
   await prune(db, context);
   const now = context.now();
+  const space = "space_guid" in target ? target.space_guid : "";
   await db
     .insertInto("audit_events")
     .values({
@@ -40,14 +60,38 @@ export async function recordEvent(
       actor_guid: userGuid,
       actor_name: sql<string>`coalesce((select username from users where guid = ${userGuid}), '')`,
       target_guid: target.guid,
-      target_type: type.startsWith("audit.app.") ? "app" : "route",
+      target_type: type.split(".")[1] ?? "",
       target_name: target.name,
-      data: encodeJson(data),
-      space_guid: target.space_guid,
-      organization_guid: sql<string>`coalesce(
-        (select organization_guid from spaces where guid = ${target.space_guid}), '')`,
+      data: encodeJson(withoutSecrets(data)),
+      space_guid: space,
+      organization_guid:
+        "organization_guid" in target
+          ? target.organization_guid
+          : sql<string>`coalesce((select organization_guid from spaces where guid = ${space}), '')`,
     })
     .execute();
+}
+
+/** What is done to a process is an event of its app. */
+export const recordProcess = (
+  db: Writer,
+  actor: Actor,
+  app: Pick<RowOf<"apps">, "guid" | "name" | "space_guid">,
+  process: Pick<RowOf<"processes">, "guid" | "type">,
+  what: "create" | "update" | "scale" | "terminate_instance",
+  data: Readonly<Record<string, unknown>> = {},
+) =>
+  recordEvent(db, actor, {
+    type: `audit.app.process.${what}`,
+    target: app,
+    data: { process_guid: process.guid, process_type: process.type, ...data },
+  });
+
+function withoutSecrets(data: AuditEvent["data"]): AuditEvent["data"] {
+  const { request } = data;
+  if (typeof request !== "object" || request === null) return data;
+  const kept = Object.entries(request).map(([key, value]) => [key, SECRETS.has(key) ? HIDDEN : value]);
+  return { ...data, request: Object.fromEntries(kept) };
 }
 
 /** Once in a while: a look at the oldest events would meet those of other replicas. */

@@ -341,7 +341,8 @@ export interface AuditEventsTable extends Row {
   actor_guid: string;
   actor_name: string;
   target_guid: string;
-  target_type: "route" | "app";
+  /** `app`, `route`, `space`, … */
+  target_type: string;
   target_name: string;
   data: JsonText<Readonly<Record<string, unknown>>>;
   space_guid: string;

@@ -7,7 +7,8 @@ import { notUnique } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowChange, type RowOf } from "../../store/index.ts";
 import { withinQuotas } from "../app-quotas.ts";
 import { insertBinding } from "../app-services.ts";
-import type { Context, Writer } from "../context.ts";
+import { recordEvent, recordProcess } from "../audit.ts";
+import type { Writer } from "../context.ts";
 import { DEFAULT_LIFECYCLE } from "../lifecycle.ts";
 import { type MetadataInput, writeMetadata } from "../metadata.ts";
 import type { News } from "../news.ts";
@@ -17,6 +18,14 @@ import { unpointRoutes } from "../resources/destinations.ts";
 import { mergeHealthCheck } from "../resources/processes.ts";
 import type { ManifestApp, ManifestProcess } from "./document.ts";
 import { applyRoute, inventRoute, named, type Place } from "./routes.ts";
+
+/** What of a process is scaled, where all else is updated. */
+const SIZES: ReadonlySet<string> = new Set([
+  "instances",
+  "memory_in_mb",
+  "disk_in_mb",
+  "log_rate_limit_in_bytes_per_second",
+]);
 
 /** @throws unprocessable naming the application */
 export async function applyManifest(
@@ -35,7 +44,7 @@ export async function applyManifest(
 }
 
 async function applyApp(db: Writer, news: News, place: Place, wanted: ManifestApp): Promise<void> {
-  const { context, space } = place;
+  const { space } = place;
   const existing = await db
     .selectFrom("apps")
     .selectAll()
@@ -43,20 +52,23 @@ async function applyApp(db: Writer, news: News, place: Place, wanted: ManifestAp
     .where("name", "=", wanted.name)
     .executeTakeFirst();
   const app = existing ?? (await createApp(db, place, wanted));
-  await updateApp(db, context, app, wanted);
+  await updateApp(db, place, app, wanted);
   await withinQuotas(db, app, async () => {
-    for (const process of wanted.processes) await applyProcess(db, news, context, app, process);
+    for (const process of wanted.processes) await applyProcess(db, news, place, app, process);
   });
   await writeMetadata(db, "app", app.guid, wanted.metadata as MetadataInput | undefined);
   await applyRoutes(db, news, place, app, wanted);
   for (const service of wanted.services) await bindService(db, place, app, service);
+  await recordEvent(db, place, {
+    type: "audit.app.apply_manifest",
+    target: app,
+    // The text of it may hold any secret of the app.
+    data: { request: { manifest: "" } },
+  });
 }
 
-async function createApp(
-  db: Writer,
-  { context, space }: Place,
-  { name }: ManifestApp,
-): Promise<RowOf<"apps">> {
+async function createApp(db: Writer, place: Place, { name }: ManifestApp): Promise<RowOf<"apps">> {
+  const { context, space } = place;
   const guid = newGuid();
   const now = context.now();
   const row = {
@@ -81,12 +93,17 @@ async function createApp(
     .insertInto("processes")
     .values(newWebProcess(guid, now, context.config))
     .execute();
+  await recordEvent(db, place, {
+    type: "audit.app.create",
+    target: row,
+    data: { manifest_triggered: true, request: { name } },
+  });
   return { ...row, current_droplet_guid: null };
 }
 
 async function updateApp(
   db: Writer,
-  context: Context,
+  place: Place,
   app: RowOf<"apps">,
   { environment, buildpacks, stack }: ManifestApp,
 ): Promise<void> {
@@ -102,18 +119,29 @@ async function updateApp(
   if (Object.keys(change).length === 0) return;
   await db
     .updateTable("apps")
-    .set({ ...change, updated_at: context.now() })
+    .set({ ...change, updated_at: place.context.now() })
     .where("guid", "=", app.guid)
     .execute();
+  const request = {
+    ...(environment !== undefined && { environment_variables: environment }),
+    ...(buildpacks !== undefined && { buildpacks }),
+    ...(stack !== undefined && { stack }),
+  };
+  await recordEvent(db, place, {
+    type: "audit.app.update",
+    target: app,
+    data: { manifest_triggered: true, request },
+  });
 }
 
 async function applyProcess(
   db: Writer,
   news: News,
-  context: Context,
+  place: Place,
   app: RowOf<"apps">,
   wanted: ManifestProcess,
 ): Promise<void> {
+  const { context } = place;
   let process = await findProcess(db, app, wanted.type);
   if (process === undefined) {
     const made = newProcess(app.guid, wanted.type, context.now(), context.config);
@@ -122,6 +150,7 @@ async function applyProcess(
       .values({ ...made, instances: 1 })
       .execute();
     process = await findProcess(db, app, wanted.type);
+    await recordProcess(db, place, app, made, "create", { manifest_triggered: true });
   }
   if (process === undefined) return;
   const change = {
@@ -133,16 +162,25 @@ async function applyProcess(
     health_check: mergeHealthCheck(process.health_check, wanted.healthCheck),
     readiness_health_check: mergeHealthCheck(process.readiness_health_check, wanted.readinessHealthCheck),
   };
-  const isSame = Object.entries(change).every(
-    ([key, value]) => process[key as keyof typeof change] === value,
+  const changed = Object.entries(change).filter(
+    ([key, value]) => process?.[key as keyof typeof change] !== value,
   );
-  if (isSame) return;
+  if (changed.length === 0) return;
   await db
     .updateTable("processes")
     .set({ ...change, updated_at: context.now() })
     .where("guid", "=", process.guid)
     .execute();
   news.process(process);
+  for (const what of ["update", "scale"] as const) {
+    const ofThat = changed.filter(([key]) => SIZES.has(key) === (what === "scale"));
+    if (ofThat.length === 0) continue;
+    // Health checks are texts of JSON in their columns.
+    const request = Object.fromEntries(
+      ofThat.map(([key, value]) => [key, key.endsWith("health_check") ? JSON.parse(String(value)) : value]),
+    );
+    await recordProcess(db, place, app, process, what, { manifest_triggered: true, request });
+  }
 }
 
 const findProcess = (db: Writer, app: RowOf<"apps">, type: string) =>
@@ -177,15 +215,11 @@ async function applyRoutes(
   await applyRoute(db, news, place, app.guid, invented);
 }
 
-async function bindService(
-  db: Writer,
-  { context, space }: Place,
-  app: RowOf<"apps">,
-  name: string,
-): Promise<void> {
+async function bindService(db: Writer, place: Place, app: RowOf<"apps">, name: string): Promise<void> {
+  const { space } = place;
   const service = await db
     .selectFrom("service_instances")
-    .select("guid")
+    .select(["guid", "space_guid"])
     .where("space_guid", "=", space.guid)
     .where("name", "=", name)
     .executeTakeFirst();
@@ -197,6 +231,6 @@ async function bindService(
     .where("service_instance_guid", "=", service.guid)
     .executeTakeFirst();
   if (bound === undefined) {
-    await insertBinding(db, context, { app: app.guid, instance: service.guid, name: null });
+    await insertBinding(db, place, { app: app.guid, instance: service, name: null });
   }
 }

@@ -10,6 +10,7 @@ import {
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { setDroplet } from "../app-droplet.ts";
 import { withinQuotas } from "../app-quotas.ts";
+import { recordEvent } from "../audit.ts";
 import { loadVcapServices } from "../app-services.ts";
 import { loadSystemEnvironment } from "../app-environment.ts";
 import type { Context, Writer } from "../context.ts";
@@ -120,6 +121,8 @@ async function createApp(call: Call<Static<typeof CreateApp>>): Promise<string> 
         .values(newWebProcess(guid, now, context.config))
         .execute();
       await writeMetadata(db, "app", guid, body.metadata);
+      const target = { guid, name: body.name, space_guid: space.guid };
+      await recordEvent(db, call, { type: "audit.app.create", target, data: { request: body } });
     }),
   );
   return guid;
@@ -142,6 +145,8 @@ async function updateApp(call: Call<Static<typeof UpdateApp>>, app: RowOf<"apps"
         .where("guid", "=", app.guid)
         .execute();
       await writeMetadata(db, "app", app.guid, body.metadata);
+      const target = { ...current, name };
+      await recordEvent(db, call, { type: "audit.app.update", target, data: { request: body } });
       // Its name is in the tags of everything it logs and serves.
       if (name !== current.name) for (const process of await processesOf(db, app.guid)) news.process(process);
     }),
@@ -176,6 +181,8 @@ async function startApp(call: Call<unknown>, app: RowOf<"apps">, isRestart: bool
       await setState(context, db, app.guid, "STARTED");
     });
     for (const process of processes) await renewVersion(db, news, context, process);
+    const type = isRestart ? "audit.app.restart" : "audit.app.start";
+    await recordEvent(db, call, { type, target: current, data: {} });
   });
   context.appLog.say(app.guid, "API", `${isRestart ? "Restarted" : "Started"} app ${app.name}`);
 }
@@ -187,6 +194,7 @@ async function stopApp(call: Call<unknown>, app: RowOf<"apps">): Promise<void> {
     await endDeployments(db, news, context, app.guid, "CANCELED");
     await setState(context, db, app.guid, "STOPPED");
     for (const process of await processesOf(db, app.guid)) news.process(process);
+    await recordEvent(db, call, { type: "audit.app.stop", target: app, data: {} });
   });
   context.appLog.say(app.guid, "API", `Stopped app ${app.name}`);
 }
@@ -213,13 +221,15 @@ async function updateVariables(
       .set({ environment: encodeJson(environment as Record<string, string>), updated_at: context.now() })
       .where("guid", "=", app.guid)
       .execute();
+    const data = { request: { environment_variables: body.var } };
+    await recordEvent(db, call, { type: "audit.app.update", target: current, data });
   });
 }
 
 async function assignDroplet(call: Call<Static<typeof AssignDroplet>>, app: RowOf<"apps">): Promise<void> {
   const { context, body } = call;
   await demandApp(call, "app.write", app);
-  await context.write((db, news) => setDroplet(db, news, context, app.guid, body.data.guid));
+  await context.write((db, news) => setDroplet(db, news, call, app, body.data.guid));
 }
 
 export async function demandApp(
@@ -245,6 +255,17 @@ export async function demandEnvironment(call: Call<unknown>, app: RowOf<"apps">)
   if (caller.seesSecrets) return;
   const place = await placeOfApp(context, app);
   if (!(await may(context.store.db, caller, "app.read-environment", place))) throw notAuthorized({});
+}
+
+/** Who has seen passwords is as good to know as who has changed them. */
+async function recordLook(
+  call: Call<unknown>,
+  app: RowOf<"apps">,
+  what: "environment.show" | "environment_variables.show",
+): Promise<void> {
+  await call.context.write((db) =>
+    recordEvent(db, call, { type: `audit.app.${what}`, target: app, data: {} }),
+  );
 }
 
 const unlessNameTaken = (name: string, write: Promise<void>) =>
@@ -430,7 +451,10 @@ export const apps: readonly Endpoint[] = [
       const app = await findApp(call);
       await demandApp(call, "app.write", app);
       const job = { operation: "app.delete", resourceType: "app", resourceGuid: app.guid };
-      return asJob(call.context, job, (db, news) => deleteApps(db, news, [app.guid]));
+      return asJob(call.context, job, async (db, news) => {
+        await recordEvent(db, call, { type: "audit.app.delete-request", target: app, data: {} });
+        await deleteApps(db, news, [app.guid]);
+      });
     },
   }),
   action("start", "Starts an app.", (call, app) => startApp(call, app, false)),
@@ -445,6 +469,7 @@ export const apps: readonly Endpoint[] = [
     handle: async (call) => {
       const app = await findApp(call);
       await demandEnvironment(call, app);
+      await recordLook(call, app, "environment_variables.show");
       return ok(presentVariables(call.context, app));
     },
   }),
@@ -471,6 +496,7 @@ export const apps: readonly Endpoint[] = [
     handle: async (call) => {
       const app = await findApp(call);
       await demandEnvironment(call, app);
+      await recordLook(call, app, "environment.show");
       const { db } = call.context.store;
       const servicesOf = await loadVcapServices(db, [app.guid]);
       const system = await loadSystemEnvironment(db, call.context, app);

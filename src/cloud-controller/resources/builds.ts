@@ -8,6 +8,7 @@ import { zipInvalid } from "../../kernel/errors/bits.ts";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { type Author, decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { bitsOf } from "../app-droplet.ts";
+import { recordEvent } from "../audit.ts";
 import { detectProcesses, type ProcessTypes } from "../bits/detect.ts";
 import type { Context, Writer } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
@@ -86,6 +87,19 @@ async function createBuild(call: Call<Static<typeof CreateBuild>>): Promise<stri
         })
         .execute();
       await writeMetadata(db, "build", guid, body.metadata);
+      const data = { build_guid: guid, package_guid: source.guid };
+      await recordEvent(db, call, { type: "audit.app.build.create", target: app, data });
+      if (droplet === null) {
+        const failed = { ...data, error_message: staged.error };
+        await recordEvent(db, call, { type: "audit.app.build.failed", target: app, data: failed });
+        return;
+      }
+      await recordEvent(db, call, { type: "audit.app.build.staged", target: app, data });
+      await recordEvent(db, call, {
+        type: "audit.app.droplet.create",
+        target: app,
+        data: { droplet_guid: droplet, package_guid: source.guid },
+      });
     });
     if (staged.error === null) {
       appLog.say(

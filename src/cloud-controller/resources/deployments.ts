@@ -4,6 +4,7 @@ import { newGuid } from "../../kernel/index.ts";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import { setDroplet } from "../app-droplet.ts";
+import { recordEvent } from "../audit.ts";
 import { withinQuotas } from "../app-quotas.ts";
 import type { Context, Writer } from "../context.ts";
 import { beginDeployment, cancelDeployment, renewVersion } from "../deployment-steps.ts";
@@ -66,7 +67,7 @@ async function createDeployment(call: Call<Static<typeof CreateDeployment>>): Pr
       .where("guid", "=", app.guid)
       .executeTakeFirstOrThrow();
     if (body.droplet !== undefined && body.droplet !== null) {
-      await setDroplet(db, news, context, app.guid, body.droplet.guid);
+      await setDroplet(db, news, call, app, body.droplet.guid);
     }
     const updated = { ...current, current_droplet_guid: body.droplet?.guid ?? current.current_droplet_guid };
     const droplet = await currentDroplet(db, updated);
@@ -94,6 +95,11 @@ async function createDeployment(call: Call<Static<typeof CreateDeployment>>): Pr
       if (current.state === "STOPPED") await startAtOnce(db, news, context, guid, processes);
     });
     await writeMetadata(db, "deployment", guid, body.metadata);
+    await recordEvent(db, call, {
+      type: "audit.app.deployment.create",
+      target: app,
+      data: { deployment_guid: guid, droplet_guid: updated.current_droplet_guid, request: body },
+    });
   });
   context.appLog.say(app.guid, "API", `Deploying app ${app.name}, some instances at a time`);
   return guid;
@@ -134,7 +140,10 @@ async function cancel(call: Call<unknown>, deployment: RowOf<"deployments">): Pr
     if (current === undefined || current.status_value === "FINALIZED") {
       refuse("Cannot cancel a FINALIZED deployment.");
     }
-    if (current.status_reason !== "CANCELING") await cancelDeployment(db, news, context, current);
+    if (current.status_reason === "CANCELING") return;
+    await cancelDeployment(db, news, context, current);
+    const data = { deployment_guid: current.guid, droplet_guid: current.previous_droplet_guid };
+    await recordEvent(db, call, { type: "audit.app.deployment.cancel", target: app, data });
   });
   context.appLog.say(app.guid, "API", `Going back to the version before of app ${app.name}`);
 }

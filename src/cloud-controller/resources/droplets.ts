@@ -4,6 +4,7 @@ import { type Static, Type } from "typebox";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, type RowOf } from "../../store/index.ts";
 import { bitsOf } from "../app-droplet.ts";
+import { recordEvent } from "../audit.ts";
 import type { Context, Writer } from "../context.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { asJob, JOB } from "../jobs.ts";
@@ -99,8 +100,11 @@ const redactedListing: typeof dropletListing = {
 
 const findDroplet = (call: Call<unknown>) => findRow(call, dropletListing, call.params["guid"] ?? "");
 
-async function demandDroplet(call: Call<unknown>, row: RowOf<"droplets">): Promise<void> {
-  await demandApp(call, "app.write", await findRow(call, appListing, row.app_guid));
+/** @returns its app */
+async function demandDroplet(call: Call<unknown>, row: RowOf<"droplets">): Promise<RowOf<"apps">> {
+  const app = await findRow(call, appListing, row.app_guid);
+  await demandApp(call, "app.write", app);
+  return app;
 }
 
 export async function deleteDroplet(db: Writer, guid: string): Promise<void> {
@@ -158,7 +162,7 @@ export const droplets: readonly Endpoint[] = [
     answers: JOB,
     handle: async (call) => {
       const droplet = await findDroplet(call);
-      await demandDroplet(call, droplet);
+      const app = await demandDroplet(call, droplet);
       const job = { operation: "droplet.delete", resourceType: "droplet", resourceGuid: droplet.guid };
       return asJob(call.context, job, async (db) => {
         const user = await db
@@ -169,6 +173,8 @@ export const droplets: readonly Endpoint[] = [
         if (user !== undefined) {
           refuse(`Droplet is the current one of app '${user.name}'; assign another one first.`);
         }
+        const data = { droplet_guid: droplet.guid };
+        await recordEvent(db, call, { type: "audit.app.droplet.delete", target: app, data });
         await deleteDroplet(db, droplet.guid);
       });
     },

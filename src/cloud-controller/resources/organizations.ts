@@ -3,9 +3,10 @@ import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
-import type { Context } from "../context.ts";
+import { recordEvent } from "../audit.ts";
+import type { Context, Writer } from "../context.ts";
 import { deleteOrganization } from "../deletions.ts";
-import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { type Actor, type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { isEnabled } from "../feature-flags.ts";
 import { asJob, JOB } from "../jobs.ts";
 import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
@@ -54,6 +55,7 @@ async function createOrganization(call: Call<Static<typeof CreateOrganization>>)
         })
         .execute();
       await writeMetadata(db, "organization", guid, body.metadata);
+      await record(db, call, "create", { guid, name }, { request: body });
       if (caller.isAdmin) return;
       for (const type of ["organization_user", "organization_manager"]) {
         await db
@@ -91,9 +93,23 @@ async function updateOrganization(
         .where("guid", "=", organization.guid)
         .execute();
       await writeMetadata(db, "organization", organization.guid, body.metadata);
+      await record(db, call, "update", { guid: organization.guid, name }, { request: body });
     }),
   );
 }
+
+const record = (
+  db: Writer,
+  actor: Actor,
+  what: "create" | "update" | "delete-request",
+  { guid, name }: Pick<RowOf<"organizations">, "guid" | "name">,
+  data: Readonly<Record<string, unknown>>,
+) =>
+  recordEvent(db, actor, {
+    type: `audit.organization.${what}`,
+    target: { guid, name, organization_guid: guid },
+    data,
+  });
 
 const unlessNameTaken = (name: string, write: Promise<void>) =>
   unlessTaken(write, (cause) =>
@@ -175,10 +191,14 @@ export const organizations: readonly Endpoint[] = [
     access: "write",
     answers: JOB,
     handle: async (call) => {
-      const { guid } = await findRow(call, organizationListing, call.params["guid"] ?? "");
+      const organization = await findRow(call, organizationListing, call.params["guid"] ?? "");
+      const { guid } = organization;
       demandAdmin(call.caller);
       const job = { operation: "organization.delete", resourceType: "organization", resourceGuid: guid };
-      return asJob(call.context, job, (db, news) => deleteOrganization(db, news, guid));
+      return asJob(call.context, job, async (db, news) => {
+        await record(db, call, "delete-request", organization, { request: { recursive: true } });
+        await deleteOrganization(db, news, guid);
+      });
     },
   }),
 ];

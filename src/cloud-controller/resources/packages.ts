@@ -6,6 +6,7 @@ import { multipartInvalid, uploadTooLarge, zipInvalid } from "../../kernel/error
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { bitsOf, type StoredBits } from "../app-droplet.ts";
+import { recordEvent } from "../audit.ts";
 import { boundaryOf, readMultipart } from "../bits/multipart.ts";
 import type { Bits, Incoming } from "../bits/store.ts";
 import type { Context, Writer } from "../context.ts";
@@ -86,6 +87,11 @@ async function createPackage(call: Call<Static<typeof CreatePackage>>): Promise<
       })
       .execute();
     await writeMetadata(db, "package", guid, body.metadata);
+    await recordEvent(db, call, {
+      type: "audit.app.package.create",
+      target: app,
+      data: { package_guid: guid, request: body },
+    });
     const old = await db
       .selectFrom("packages")
       .select("guid")
@@ -107,7 +113,7 @@ async function deletePackage(db: Writer, guid: string): Promise<void> {
 async function upload(call: Call<unknown>, row: RowOf<"packages">): Promise<void> {
   const { context, payload } = call;
   const bits = demandBits(context);
-  await demandPackage(call, row);
+  const app = await demandPackage(call, row);
   if (row.state !== "AWAITING_UPLOAD" && row.state !== "FAILED") {
     refuse("Bits have already been uploaded; create another package.");
   }
@@ -115,7 +121,12 @@ async function upload(call: Call<unknown>, row: RowOf<"packages">): Promise<void
   const incoming = bits.receive();
   try {
     await readForm(payload.stream, boundaryOf(payload.type), incoming);
-    await incoming.keep((sha256) => setState(context, row.guid, "READY", null, { sha256 }));
+    await incoming.keep((sha256) =>
+      setState(context, row.guid, "READY", null, { sha256 }, async (db) => {
+        const data = { package_guid: row.guid };
+        await recordEvent(db, call, { type: "audit.app.package.upload", target: app, data });
+      }),
+    );
   } catch (error) {
     if (error instanceof ViaductError && error.source === "client") {
       await setState(context, row.guid, "FAILED", error.message, {});
@@ -157,6 +168,7 @@ async function setState(
   state: "READY" | "FAILED",
   error: string | null,
   data: StoredBits,
+  alongWith: (db: Writer) => Promise<void> = async () => {},
 ): Promise<void> {
   await context.write(async (db) => {
     const changed = await db
@@ -165,11 +177,18 @@ async function setState(
       .where("guid", "=", guid)
       .executeTakeFirst();
     if (Number(changed.numUpdatedRows) === 0) throw resourceNotFound({ resource: "Package" });
+    await alongWith(db);
   });
 }
 
-async function demandPackage(call: Call<unknown>, row: Pick<RowOf<"packages">, "app_guid">): Promise<void> {
-  await demandApp(call, "app.write", await findRow(call, appListing, row.app_guid));
+/** @returns its app */
+async function demandPackage(
+  call: Call<unknown>,
+  row: Pick<RowOf<"packages">, "app_guid">,
+): Promise<RowOf<"apps">> {
+  const app = await findRow(call, appListing, row.app_guid);
+  await demandApp(call, "app.write", app);
+  return app;
 }
 
 // --- presenter ---
@@ -304,9 +323,13 @@ export const packages: readonly Endpoint[] = [
     answers: JOB,
     handle: async (call) => {
       const row = await findPackage(call);
-      await demandPackage(call, row);
+      const app = await demandPackage(call, row);
       const job = { operation: "package.delete", resourceType: "package", resourceGuid: row.guid };
-      return asJob(call.context, job, (db) => deletePackage(db, row.guid));
+      return asJob(call.context, job, async (db) => {
+        const data = { package_guid: row.guid };
+        await recordEvent(db, call, { type: "audit.app.package.delete", target: app, data });
+        await deletePackage(db, row.guid);
+      });
     },
   }),
   defineEndpoint({

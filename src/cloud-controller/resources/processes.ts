@@ -8,6 +8,7 @@ import {
   resourceNotFound,
 } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type HealthCheckDocument, type RowOf } from "../../store/index.ts";
+import { recordProcess } from "../audit.ts";
 import { withinQuotas } from "../app-quotas.ts";
 import type { Context } from "../context.ts";
 import { activeDeployment } from "../deployment-steps.ts";
@@ -132,7 +133,7 @@ async function updateProcess(
   process: RowOf<"processes">,
 ): Promise<void> {
   const { context, body } = call;
-  await demandProcess(call, "app.write", process);
+  const app = await demandProcess(call, "app.write", process);
   await context.write(async (db) => {
     const current = await findAgain(db, processListing, process.guid);
     await db
@@ -146,6 +147,7 @@ async function updateProcess(
       .where("guid", "=", process.guid)
       .execute();
     await writeMetadata(db, "process", process.guid, body.metadata);
+    await recordProcess(db, call, app, current, "update", { request: body });
   });
 }
 
@@ -190,23 +192,30 @@ async function scaleProcess(
         .execute(),
     );
     news.process(current);
+    await recordProcess(db, call, app, process, "scale", { request: body });
   });
 }
 
 async function stopInstance(call: Call<unknown>, process: RowOf<"processes">): Promise<void> {
-  await demandProcess(call, "app.operate", process);
+  const app = await demandProcess(call, "app.operate", process);
   const index = Number(call.params["index"]);
   const lrps = await call.context.bbs.actualLrps({ processGuid: lrpGuid(process) });
   if (!lrps.some((lrp) => lrp.index === index)) throw resourceNotFound({ resource: "Instance" });
   await call.context.bbs.retireActualLrp(lrpGuid(process), index);
+  await call.context.write((db) =>
+    recordProcess(db, call, app, process, "terminate_instance", { process_index: index }),
+  );
 }
 
+/** @returns its app */
 async function demandProcess(
   call: Call<unknown>,
   operation: "app.write" | "app.operate",
   process: RowOf<"processes">,
-): Promise<void> {
-  await demandApp(call, operation, await findAppOf(call.context, process));
+): Promise<RowOf<"apps">> {
+  const app = await findAppOf(call.context, process);
+  await demandApp(call, operation, app);
+  return app;
 }
 
 const findAppOf = (context: Context, process: RowOf<"processes">) =>

@@ -77,6 +77,50 @@ test("what is pushed becomes a droplet that the app runs, in copies of its own",
   assert.equal(idle?.instances, 0);
 });
 
+test("a push leaves events of the package, the build, the droplet, its processes and the deployment", async (t) => {
+  if (needs(t, "zip") === null) return;
+  const api = await startApi(t);
+  const app = await newApp(api);
+  const bits = zip(t, { Procfile: "web: ./serve\nworker: ./work\n" });
+  const droplet = await stage(api, app, bits);
+  await setDroplet(api, app, droplet);
+  const started = await api.create("/v3/deployments", { relationships: { app: { data: { guid: app } } } });
+  const rolling = await api.create("/v3/deployments", { relationships: { app: { data: { guid: app } } } });
+  assert.equal((await api.post(`/v3/deployments/${rolling}/actions/cancel`)).status, 200);
+  const other = await stage(api, app, bits);
+  await api.delete(`/v3/droplets/${other}`);
+  const [source] = await api.list("/v3/packages?order_by=-created_at");
+  await api.delete(`/v3/packages/${source?.guid}`);
+  const failing = await newPackage(api, app);
+  await upload(api, failing, zip(t, { "index.html": "hello" }));
+  await api.post("/v3/builds", { package: { guid: failing } });
+  const events = await api.list(`/v3/audit_events?target_guids=${app}`);
+  const staging = ["package.create", "package.upload", "build.create", "build.staged", "droplet.create"];
+  assert.deepEqual(
+    events.map(({ type }) => String(type).replace("audit.app.", "")),
+    [
+      "create",
+      ...staging,
+      "droplet.mapped",
+      "process.create",
+      "deployment.create",
+      "deployment.create",
+      "deployment.cancel",
+      ...staging,
+      "droplet.delete",
+      "package.delete",
+      "package.create",
+      "package.upload",
+      "build.create",
+      "build.failed",
+    ],
+  );
+  const dataOf = (type: string) =>
+    events.find((event) => String(event.type) === `audit.app.${type}`)?.["data"];
+  assert.equal(Reflect.get(dataOf("droplet.create") ?? {}, "droplet_guid"), droplet);
+  assert.equal(Reflect.get(dataOf("deployment.create") ?? {}, "deployment_guid"), started);
+});
+
 const starts: readonly { name: string; files: Record<string, string>; command: RegExp }[] = [
   {
     name: "a start script",

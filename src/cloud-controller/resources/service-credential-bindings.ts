@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { notAuthorized, unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, type RowOf } from "../../store/index.ts";
+import { recordEvent } from "../audit.ts";
 import { insertBinding } from "../app-services.ts";
 import type { Context } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
@@ -88,11 +89,7 @@ async function createBinding(call: Call<Static<typeof CreateBinding>>): Promise<
   let guid = "";
   await unlessTaken(
     context.write(async (db) => {
-      guid = await insertBinding(db, context, {
-        app: app.guid,
-        instance: instance.guid,
-        name: body.name ?? null,
-      });
+      guid = await insertBinding(db, call, { app: app.guid, instance, name: body.name ?? null });
       await writeMetadata(db, "service_credential_binding", guid, body.metadata);
     }),
     (cause) => unprocessable({ problems: ["The app is already bound to the service instance"] }, cause),
@@ -262,8 +259,15 @@ export const serviceCredentialBindings: readonly Endpoint[] = [
     answers: { 204: null },
     handle: async (call) => {
       const binding = await findBinding(call);
-      await demandApp(call, "app.write", await appOf(call, binding));
+      const app = await appOf(call, binding);
+      await demandApp(call, "app.write", app);
       await call.context.write(async (db) => {
+        await recordEvent(db, call, {
+          type: "audit.service_binding.delete",
+          // An app and what it is bound to are in one space.
+          target: { guid: binding.guid, name: binding.name ?? "", space_guid: app.space_guid },
+          data: { request: { app_guid: app.guid, service_instance_guid: binding.service_instance_guid } },
+        });
         await deleteMetadata(db, "service_credential_binding", [binding.guid]);
         await db.deleteFrom("service_credential_bindings").where("guid", "=", binding.guid).execute();
       });

@@ -9,6 +9,7 @@ import {
   unprocessable,
 } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
+import { recordEvent } from "../audit.ts";
 import type { Context, Writer } from "../context.ts";
 import { deleteServiceInstances, processesOfRoutes } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
@@ -110,6 +111,12 @@ async function createInstance(call: Call<Static<typeof CreateInstance>>): Promis
         })
         .execute();
       await writeMetadata(db, "service_instance", guid, body.metadata);
+      const target = { guid, name: body.name, space_guid: space.guid };
+      await recordEvent(db, call, {
+        type: "audit.user_provided_service_instance.create",
+        target,
+        data: { request: body },
+      });
     }),
   );
   return guid;
@@ -147,6 +154,11 @@ async function updateInstance(call: Call<Changes>, instance: RowOf<"service_inst
         .where("guid", "=", instance.guid)
         .execute();
       await writeMetadata(db, "service_instance", instance.guid, body.metadata);
+      await recordEvent(db, call, {
+        type: "audit.user_provided_service_instance.update",
+        target: { ...current, name },
+        data: { request: body },
+      });
       if (routeServiceUrl !== current.route_service_url) await tellOfRoutes(db, news, routes);
     }),
   );
@@ -309,7 +321,11 @@ export const serviceInstances: readonly Endpoint[] = [
     handle: async (call) => {
       const instance = await findInstance(call);
       await demandInstance(call, "service-instance.write", instance);
-      await call.context.write((db, news) => deleteServiceInstances(db, news, [instance.guid]));
+      await call.context.write(async (db, news) => {
+        const type = "audit.user_provided_service_instance.delete";
+        await recordEvent(db, call, { type, target: instance, data: {} });
+        await deleteServiceInstances(db, news, [instance.guid]);
+      });
       return noContent;
     },
   }),

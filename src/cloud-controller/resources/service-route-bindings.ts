@@ -4,6 +4,7 @@ import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { parametersNotSupported, unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { encodeJson, type RowOf } from "../../store/index.ts";
+import { recordEvent } from "../audit.ts";
 import type { Database, Writer } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
@@ -61,6 +62,11 @@ async function createBinding(call: Call<Static<typeof CreateBinding>>): Promise<
         .execute();
       await writeMetadata(db, "service_route_binding", guid, body.metadata);
       await tellOfRoutes(db, news, [route.guid]);
+      await recordEvent(db, call, {
+        type: "audit.service_route_binding.create",
+        target: { guid, name: "", space_guid: instance.space_guid },
+        data: { request: body },
+      });
     }),
     (cause) => unprocessable({ problems: [BOUND_ELSEWHERE] }, cause),
   );
@@ -107,21 +113,32 @@ async function demandBindable(
 }
 
 async function deleteBinding(call: Call<unknown>, binding: RowOf<"service_route_bindings">): Promise<void> {
-  await demandBinding(call, binding);
+  const { space_guid } = await demandBinding(call, binding);
   await call.context.write(async (db, news) => {
+    const { guid, route_guid, service_instance_guid } = binding;
+    await recordEvent(db, call, {
+      type: "audit.service_route_binding.delete",
+      target: { guid, name: "", space_guid },
+      data: { request: { route_guid, service_instance_guid } },
+    });
     await db.deleteFrom("service_route_bindings").where("guid", "=", binding.guid).execute();
     await deleteMetadata(db, "service_route_binding", [binding.guid]);
     await tellOfRoutes(db, news, [binding.route_guid]);
   });
 }
 
-async function demandBinding(call: Call<unknown>, binding: RowOf<"service_route_bindings">): Promise<void> {
+/** @returns what it binds the route to */
+async function demandBinding(
+  call: Call<unknown>,
+  binding: RowOf<"service_route_bindings">,
+): Promise<Pick<RowOf<"service_instances">, "space_guid">> {
   const instance = await call.context.store.db
     .selectFrom("service_instances")
     .select("space_guid")
     .where("guid", "=", binding.service_instance_guid)
     .executeTakeFirstOrThrow();
   await demandInstance(call, "service-route-binding.write", instance);
+  return instance;
 }
 
 // --- presenter ---

@@ -4,6 +4,7 @@ import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
+import { recordEvent } from "../audit.ts";
 import type { Context } from "../context.ts";
 import { deleteSpace } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
@@ -66,6 +67,8 @@ async function createSpace(call: Call<Static<typeof CreateSpace>>): Promise<stri
         })
         .execute();
       await writeMetadata(db, "space", guid, body.metadata);
+      const target = { guid, name: body.name, space_guid: guid };
+      await recordEvent(db, call, { type: "audit.space.create", target, data: { request: body } });
     }),
   );
   return guid;
@@ -83,6 +86,8 @@ async function updateSpace(call: Call<Static<typeof UpdateSpace>>, space: RowOf<
         .where("guid", "=", space.guid)
         .execute();
       await writeMetadata(db, "space", space.guid, body.metadata);
+      const target = { guid: space.guid, name: body.name ?? current.name, space_guid: space.guid };
+      await recordEvent(db, call, { type: "audit.space.update", target, data: { request: body } });
     }),
   );
 }
@@ -243,7 +248,12 @@ export const spaces: readonly Endpoint[] = [
       const space = await findRow(call, spaceListing, call.params["guid"] ?? "");
       await demand(call.context.store.db, call.caller, "space.delete", placeOf(space));
       const job = { operation: "space.delete", resourceType: "space", resourceGuid: space.guid };
-      return asJob(call.context, job, (db, news) => deleteSpace(db, news, space.guid));
+      return asJob(call.context, job, async (db, news) => {
+        const target = { guid: space.guid, name: space.name, space_guid: space.guid };
+        const data = { request: { recursive: true } };
+        await recordEvent(db, call, { type: "audit.space.delete-request", target, data });
+        await deleteSpace(db, news, space.guid);
+      });
     },
   }),
 ];
