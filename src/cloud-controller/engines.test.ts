@@ -172,6 +172,37 @@ async function pushPath(t: TestContext, location: StoreLocation): Promise<void> 
   assert.equal(api.bbs.desired.size, 0);
 }
 
+/** Page after page, in both directions, and how many there are after some have gone. */
+async function pagesOfRoutes(t: TestContext, location: StoreLocation | undefined): Promise<void> {
+  const api = await startApi(t, location === undefined ? {} : { location });
+  const hosts = Array.from({ length: 9 }, (_, i) => `shop-${i}`);
+  const guids: string[] = [];
+  for (const host of hosts) guids.push(await api.create("/v3/routes", route(api, host)));
+  await api.delete(`/v3/routes/${guids.shift()}`);
+  const left = hosts.slice(1);
+  const { token } = await api.user("space_developer");
+  for (const as of [undefined, token]) {
+    for (const [order, wanted] of [
+      ["created_at", left],
+      ["-created_at", left.toReversed()],
+    ] as const) {
+      for (const filter of ["", `&space_guids=${api.space}`]) {
+        const shown: string[] = [];
+        for (let page = 1; page <= 3; page++) {
+          const path = `/v3/routes?order_by=${order}&per_page=3&page=${page}${filter}`;
+          const { body } = await api.get(path, as);
+          assert.equal(body.pagination?.total_results, left.length, path);
+          shown.push(...(body.resources as unknown as { host: string }[]).map(({ host }) => host));
+        }
+        assert.deepEqual(shown, wanted);
+      }
+    }
+  }
+}
+
+test("SQLite: pages of routes hold each of them once, and say how many there are", (t) =>
+  pagesOfRoutes(t, undefined));
+
 test("SQLite: what is around a route, from creation to the end of its organization", (t) =>
   aroundRoutes(t, undefined));
 
@@ -184,6 +215,10 @@ test("PostgreSQL", async (t) => {
 
   await t.test("an app and its route, from creation to the end of their organization", async (t) => {
     await mainPath(t, { kind: "postgres", url: await postgres.newDatabase() });
+  });
+
+  await t.test("pages of routes hold each of them once, and say how many there are", async (t) => {
+    await pagesOfRoutes(t, { kind: "postgres", url: await postgres.newDatabase() });
   });
 
   await t.test("a manifest, packages and a deployment", async (t) => {

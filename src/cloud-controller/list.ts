@@ -3,13 +3,13 @@
  * filters it has and what a caller may see; everything a query string may contain follows from that.
  */
 import assert from "node:assert";
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import type { TSchema } from "typebox";
 import type { RowOf, Tables } from "../store/index.ts";
 import { toTimestamp } from "../store/index.ts";
 import { badQueryParameter, resourceNotFound } from "../kernel/errors/cloud-controller.ts";
 import { type Condition, everything } from "./condition.ts";
-import type { Writer } from "./context.ts";
+import type { Database, Writer } from "./context.ts";
 import { type Call, defineEndpoint, type Endpoint, ok, type Query } from "./endpoint.ts";
 import { type LabelConditions, labelConditions } from "./metadata.ts";
 import { type Included, listOf, type Pagination, type Shown, withIncluded } from "./shape.ts";
@@ -44,6 +44,8 @@ export interface Listing<T extends ListedTable, S extends TSchema = TSchema> {
   readonly orderBy?: readonly string[];
   /** Parameters that the presenter looks at by itself. */
   readonly otherParameters?: readonly string[];
+  /** How many rows there are, where somebody keeps count; for lists that nothing narrows. */
+  readonly total?: (call: Call<unknown>) => Promise<number>;
   readonly visible: (call: Call<unknown>) => Condition;
   /** The header `ETag` of a single resource; read before the row. */
   readonly tag?: (call: Call<unknown>, guid: string) => Promise<string>;
@@ -212,27 +214,35 @@ async function page<T extends ListedTable>(
   const allOf = (labelled: Condition | undefined) =>
     sql.join(labelled === undefined ? others : [...others, labelled], sql` and `);
   const isLabelsOnly = others.every((condition) => condition === everything);
-  const counted = await sql<{ total: number | string }>`
-    select count(*) as total from ${table}
-    where ${allOf(isLabelsOnly ? labels?.alone : labels?.besideOthers)}`.execute(db);
-  const where = allOf(labels?.besideOthers);
-  const total = Number(counted.rows[0]?.total ?? 0);
+  const isKept = isLabelsOnly && labels === undefined;
+  const total =
+    (isKept ? await listing.total?.(call) : undefined) ??
+    (await countRows(db, table, allOf(isLabelsOnly ? labels?.alone : labels?.besideOthers)));
   const offset = (asked.page - 1) * asked.perPage;
-  const rows =
-    offset >= total
-      ? []
-      : (
-          await sql<RowOf<T>>`
-    select * from ${table} where ${where} order by ${order} limit ${asked.perPage} offset ${offset}`.execute(
-            db,
-          )
-        ).rows;
+  const cut = sql`from ${table} where ${allOf(labels?.besideOthers)}
+    order by ${order} limit ${asked.perPage} offset ${offset}`;
+  // What is skipped is read in the index alone, and rows only of the page: half the time at a page in the middle.
+  const found =
+    offset === 0
+      ? sql<RowOf<T>>`select * ${cut}`
+      : sql<RowOf<T>>`select * from ${table} where guid in (select guid ${cut}) order by ${order}`;
+  const rows = offset >= total ? [] : (await found.execute(db)).rows;
 
   return {
     pagination: pagination(call, asked, total),
     resources: await listing.present(call, rows),
     ...(includes.length > 0 && { included: await loadIncludes(call, includes, rows) }),
   };
+}
+
+async function countRows(
+  db: Database,
+  table: RawBuilder<unknown>,
+  where: RawBuilder<unknown>,
+): Promise<number> {
+  const { rows } = await sql<{ total: number | string }>`
+    select count(*) as total from ${table} where ${where}`.execute(db);
+  return Number(rows[0]?.total ?? 0);
 }
 
 /** `{"pagination":…,"resources":…}` of a list that is not in the store, all on one page. */

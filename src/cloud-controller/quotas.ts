@@ -38,23 +38,33 @@ export async function defaultQuota(db: Writer): Promise<string | null> {
 /** Lets pass when the space and its organization may have one route more than {@link totalRoutes} says. */
 export async function demandRoomForRoute(
   db: Writer,
-  space: Pick<RowOf<"spaces">, "guid" | "name" | "organization_guid" | "quota_guid">,
+  space: Pick<RowOf<"spaces">, "guid" | "organization_guid">,
   protocol: RowOf<"routes">["protocol"],
 ): Promise<void> {
-  const organization = await db
-    .selectFrom("organizations")
-    .select(["guid", "name", "quota_guid"])
-    .where("guid", "=", space.organization_guid)
+  const found = await db
+    .selectFrom("spaces")
+    .innerJoin("organizations", "organizations.guid", "spaces.organization_guid")
+    .leftJoin("quotas as space_quota", "space_quota.guid", "spaces.quota_guid")
+    .leftJoin("quotas as organization_quota", "organization_quota.guid", "organizations.quota_guid")
+    .select([
+      "spaces.name as space",
+      "organizations.name as organization",
+      "space_quota.limits as spaceLimits",
+      "organization_quota.limits as organizationLimits",
+    ])
+    .where("spaces.guid", "=", space.guid)
     .executeTakeFirstOrThrow();
-  const ofSpace = sql<boolean>`space_guid = ${space.guid}`;
-  const ofOrganization = sql<boolean>`space_guid in (
-    select guid from spaces where organization_guid = ${organization.guid})`;
   const places = [
-    { name: `space '${space.name}'`, condition: ofSpace, limits: await limitsOf(db, space.quota_guid) },
     {
-      name: `organization '${organization.name}'`,
-      condition: ofOrganization,
-      limits: await limitsOf(db, organization.quota_guid),
+      name: `space '${found.space}'`,
+      condition: sql<boolean>`space_guid = ${space.guid}`,
+      limits: limitsIn(found.spaceLimits),
+    },
+    {
+      name: `organization '${found.organization}'`,
+      condition: sql<boolean>`space_guid in (
+        select guid from spaces where organization_guid = ${space.organization_guid})`,
+      limits: limitsIn(found.organizationLimits),
     },
   ];
   for (const { name, condition, limits } of places) {
@@ -96,5 +106,8 @@ export async function limitsOf(db: Writer, quotaGuid: string | null): Promise<Qu
     .select("limits")
     .where("guid", "=", quotaGuid)
     .executeTakeFirst();
-  return quota === undefined ? UNLIMITED : decodeJson(quota.limits);
+  return limitsIn(quota?.limits);
 }
+
+const limitsIn = (limits: RowOf<"quotas">["limits"] | null | undefined): QuotaLimitsDocument =>
+  limits === null || limits === undefined ? UNLIMITED : decodeJson(limits);

@@ -6,18 +6,15 @@ import type { Call } from "./endpoint.ts";
 
 /** Read it before the route that it goes with: a tag that is too old is refused, one that is too new hides a change. */
 export async function routeRevision(db: Database, guid: string): Promise<string> {
-  const route = await db
+  const rows = await db
     .selectFrom("routes")
-    .select("updated_at")
-    .where("guid", "=", guid)
-    .executeTakeFirst();
-  const destinations = await db
-    .selectFrom("destinations")
-    .select(["guid", "updated_at"])
-    .where("route_guid", "=", guid)
-    .orderBy("guid")
+    .leftJoin("destinations", "destinations.route_guid", "routes.guid")
+    .select(["routes.updated_at as route", "destinations.guid", "destinations.updated_at"])
+    .where("routes.guid", "=", guid)
+    .orderBy("destinations.guid")
     .execute();
-  const state = JSON.stringify([route?.updated_at, destinations.map((each) => [each.guid, each.updated_at])]);
+  const destinations = rows.filter((row) => row.guid !== null).map((row) => [row.guid, row.updated_at]);
+  const state = JSON.stringify([rows[0]?.route, destinations]);
   return `"${createHash("sha256").update(state).digest("base64url").slice(0, 16)}"`;
 }
 

@@ -30,7 +30,6 @@ export interface Place {
   readonly context: Context;
   readonly caller: Caller;
   readonly space: RowOf<"spaces">;
-  readonly organizationName: string;
 }
 
 interface Found {
@@ -148,10 +147,10 @@ async function makeRoute(
   { domain, host }: Found,
   { path, port, options, route }: ManifestRoute,
 ): Promise<RowOf<"routes">> {
-  const { context, caller, space, organizationName } = place;
+  const { context, caller, space } = place;
   await demandFeature(db, caller, "route_creation");
   if (!HOST.test(host)) refuse(`Route '${route}': Host format is invalid.`);
-  const target = { space, domain, organizationName };
+  const target = { space, domain };
   const guid = newGuid();
   const verdict = validateOptions(options ?? {}, context);
   try {

@@ -22,15 +22,9 @@ import { placeOf, spaceListing } from "./spaces.ts";
 /** The space of the call, if the caller may write apps in it. */
 async function findPlace(call: Call<unknown>): Promise<Place> {
   const { context, caller } = call;
-  const { db } = context.store;
   const space = await findRow(call, spaceListing, call.params["guid"] ?? "");
-  await demand(db, caller, "app.write", placeOf(space));
-  const { name } = await db
-    .selectFrom("organizations")
-    .select("name")
-    .where("guid", "=", space.organization_guid)
-    .executeTakeFirstOrThrow();
-  return { context, caller, space, organizationName: name };
+  await demand(context.store.db, caller, "app.write", placeOf(space));
+  return { context, caller, space };
 }
 
 /** @throws unprocessable with everything that is wrong with any application, before any of them is touched */

@@ -8,7 +8,7 @@ import { findOption, mergeOptions, validateOptions, validatePatch } from "../../
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import type { RouteOptions } from "../../table/index.ts";
 import { recordEvent } from "../audit.ts";
-import { isFoundBy } from "../condition.ts";
+import { everything, isFoundBy } from "../condition.ts";
 import type { Context, Database, Writer } from "../context.ts";
 import { deleteRoutes, processesOfRoutes } from "../deletions.ts";
 import {
@@ -31,14 +31,14 @@ import {
   presentNow,
   showEndpoint,
 } from "../list.ts";
-import { Metadata, writeMetadata } from "../metadata.ts";
+import { Metadata, readMetadata, writeMetadata } from "../metadata.ts";
 import type { News } from "../news.ts";
 import { refusedOptions, validOptions } from "../option-problems.ts";
 import { type Caller, demand, domainVisible, may, routeVisible } from "../permissions.ts";
 import { demandRoomForRoute } from "../quotas.ts";
-import { countRoutes } from "../route-counts.ts";
+import { countRoutes, totalRoutes } from "../route-counts.ts";
 import { demandRouteRevision, routeRevision } from "../route-revision.ts";
-import { groupBy, head, link, toOneData, withMetadata } from "../present.ts";
+import { groupBy, head, link, toOneData } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { routeUrl } from "../route-address.ts";
 import { message, nullable, toOne } from "../schema.ts";
@@ -128,7 +128,6 @@ export async function demandHashFeature(db: Database, options: unknown): Promise
 export interface Target {
   readonly space: RowOf<"spaces">;
   readonly domain: RowOf<"domains">;
-  readonly organizationName: string;
 }
 
 async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
@@ -160,7 +159,7 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
 export async function demandHost(
   db: Database,
   caller: Caller,
-  { space, domain }: Pick<Target, "space" | "domain">,
+  { space, domain }: Target,
   host: string,
 ): Promise<void> {
   if (host !== "*" || domain.organization_guid !== null) return;
@@ -175,7 +174,7 @@ export async function insertRoute(
   db: Writer,
   news: News,
   actor: Actor,
-  { space, domain }: Pick<Target, "space" | "domain">,
+  { space, domain }: Target,
   { guid, address, options }: { guid: string; address: Address; options: RouteOptions },
 ): Promise<void> {
   const protocol = domain.router_group_guid === null ? "http" : "tcp";
@@ -206,22 +205,19 @@ export async function insertRoute(
 async function findTarget(call: Call<CreateRouteBody>): Promise<Target> {
   const { context, caller, body } = call;
   const { db } = context.store;
-  const space = await findSpace(call, body.relationships.space.data.guid);
-  const domain = await db
-    .selectFrom("domains")
-    .selectAll()
-    .where("guid", "=", body.relationships.domain.data.guid)
-    .where(domainVisible(caller))
-    .executeTakeFirst();
+  const [space, domain] = await Promise.all([
+    findSpace(call, body.relationships.space.data.guid),
+    db
+      .selectFrom("domains")
+      .selectAll()
+      .where("guid", "=", body.relationships.domain.data.guid)
+      .where(domainVisible(caller))
+      .executeTakeFirst(),
+  ]);
   if (domain === undefined) {
     refuse("Invalid domain. Ensure that the domain exists and you have access to it.");
   }
-  const organization = await db
-    .selectFrom("organizations")
-    .select("name")
-    .where("guid", "=", space.organization_guid)
-    .executeTakeFirstOrThrow();
-  return { space, domain, organizationName: organization.name };
+  return { space, domain };
 }
 
 export interface Address {
@@ -241,18 +237,19 @@ interface WantedAddress extends Omit<Address, "port"> {
 export async function demandUsableAddress(
   db: Writer,
   context: Context,
-  { space, domain, organizationName }: Target,
+  { space, domain }: Target,
   wanted: WantedAddress,
 ): Promise<Address> {
   const { host, path, port = null } = wanted;
-  const isUsable = await db
-    .selectFrom("domains")
-    .select("guid")
-    .where("guid", "=", domain.guid)
-    .where(usableBy(space.organization_guid))
-    .executeTakeFirst();
-  if (isUsable === undefined) {
-    refuse(`Invalid domain. Domain '${domain.name}' is not available in organization '${organizationName}'.`);
+  const name = host === "" ? domain.name : `${host}.${domain.name}`;
+  const { isUsable, isDomain, isTaken } = await lookAtAddress(db, { space, domain }, wanted, name);
+  if (!isUsable) {
+    const { name: organization } = await db
+      .selectFrom("organizations")
+      .select("name")
+      .where("guid", "=", space.organization_guid)
+      .executeTakeFirstOrThrow();
+    refuse(`Invalid domain. Domain '${domain.name}' is not available in organization '${organization}'.`);
   }
   if (domain.router_group_guid !== null) {
     if (host !== "") refuse("Hosts are not supported for TCP routes.");
@@ -264,11 +261,7 @@ export async function demandUsableAddress(
   // A body says so in other words, before anything is looked up; a manifest's path comes here as it is.
   if (path.length > MAX_PATH) refuse(`Path exceeds ${MAX_PATH} characters.`);
   if (path !== "" && !URI_PATH.test(path)) refuse("Path is invalid.");
-  const name = host === "" ? domain.name : `${host}.${domain.name}`;
-  if (host !== "") {
-    const other = await db.selectFrom("domains").select("guid").where("name", "=", name).executeTakeFirst();
-    if (other !== undefined) refuse(`Route conflicts with domain '${name}'.`);
-  }
+  if (host !== "" && isDomain) refuse(`Route conflicts with domain '${name}'.`);
   if (context.config.systemRoutes.includes(name)) refuse("Route conflicts with a reserved system route.");
   if (domain.internal === 1 && host === "*") {
     refuse("Wildcard hosts are not supported for internal domains.");
@@ -280,16 +273,30 @@ export async function demandUsableAddress(
     refuse(`Host combined with domain name must be no more than ${MAX_DOMAIN_LENGTH} characters.`);
   }
   if (domain.internal === 1 && path !== "") refuse("Paths are not supported for internal domains.");
-  // Routers compare paths without regard to case; the unique index does not.
-  const twin = await db
-    .selectFrom("routes")
-    .select("guid")
-    .where("domain_guid", "=", domain.guid)
-    .where("host", "=", host)
-    .where(sql`lower(path)`, "=", path.toLowerCase())
-    .executeTakeFirst();
-  if (twin !== undefined) refuse(alreadyExists({ host, path, port }, domain.name));
+  if (isTaken) refuse(alreadyExists({ host, path, port }, domain.name));
   return { host, path, port };
+}
+
+/** All that rows say about an address, in one look. */
+async function lookAtAddress(
+  db: Writer,
+  { space, domain }: Target,
+  { host, path }: Omit<Address, "port">,
+  name: string,
+) {
+  // Routers compare paths without regard to case; the unique index does not.
+  const { rows } = await sql<Record<"is_usable" | "is_domain" | "is_taken", boolean | 0 | 1>>`
+    select
+      exists (select 1 from domains where guid = ${domain.guid} and ${usableBy(space.organization_guid)}) as is_usable,
+      exists (select 1 from domains where name = ${name}) as is_domain,
+      exists (select 1 from routes where domain_guid = ${domain.guid} and host = ${host}
+        and lower(path) = ${path.toLowerCase()}) as is_taken`.execute(db);
+  const [facts] = rows;
+  return {
+    isUsable: Boolean(facts?.is_usable),
+    isDomain: Boolean(facts?.is_domain),
+    isTaken: Boolean(facts?.is_taken),
+  };
 }
 
 /**
@@ -471,17 +478,18 @@ export async function presentRoutes(
 ): Promise<Shown<typeof Route>[]> {
   if (rows.length === 0) return [];
   const { db } = context.store;
-  const domains = await db
-    .selectFrom("domains")
-    .select(["guid", "name"])
-    .where("guid", "in", [...new Set(rows.map((row) => row.domain_guid))])
-    .execute();
+  const guids = rows.map((row) => row.guid);
+  const [domains, destinationsOf, metadataOf] = await Promise.all([
+    db
+      .selectFrom("domains")
+      .select(["guid", "name"])
+      .where("guid", "in", [...new Set(rows.map((row) => row.domain_guid))])
+      .execute(),
+    loadDestinations(db, guids),
+    readMetadata(db, "route", guids),
+  ]);
   const nameOf = new Map(domains.map((domain) => [domain.guid, domain.name]));
-  const destinationsOf = await loadDestinations(
-    db,
-    rows.map((row) => row.guid),
-  );
-  return withMetadata(context, "route", rows, (row, metadata) => ({
+  return rows.map((row) => ({
     ...head(row),
     protocol: row.protocol,
     host: row.host,
@@ -490,7 +498,7 @@ export async function presentRoutes(
     url: routeUrl(row, nameOf.get(row.domain_guid) ?? ""),
     destinations: destinationsOf(row.guid).map((each) => presentDestination(each, row.protocol)),
     options: textsOf(decodeJson(row.options)),
-    metadata,
+    metadata: metadataOf(row.guid),
     relationships: { space: toOneData(row.space_guid), domain: toOneData(row.domain_guid) },
     links: {
       self: link(context, `/v3/routes/${row.guid}`),
@@ -593,6 +601,7 @@ export const routeListing: Listing<"routes", typeof Route> = {
     route_policies: { key: "route_policies", shape: Nothing, load: async () => [] },
   },
   tag: ({ context }, guid) => routeRevision(context.store.db, guid),
+  total: ({ context }) => totalRoutes(context.store.db, everything),
   visible: ({ caller, context }) => routeVisible(caller, context.store),
   present: ({ context }, rows) => presentRoutes(context, rows),
 };

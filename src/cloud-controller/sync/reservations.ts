@@ -11,7 +11,7 @@ export async function loadReservations(
   db: Database,
   guids: readonly string[] | null,
 ): Promise<Reservation[]> {
-  const routes = await db
+  const routesFound = db
     .selectFrom("routes")
     .innerJoin("domains", "domains.guid", "routes.domain_guid")
     .innerJoin("spaces", "spaces.guid", "routes.space_guid")
@@ -45,7 +45,7 @@ export async function loadReservations(
     .$if(guids !== null, (query) => query.where("routes.guid", "in", guids ?? []))
     .orderBy("routes.created_at")
     .execute();
-  const destinationsOf = await loadTargets(db, guids);
+  const [routes, destinationsOf] = await Promise.all([routesFound, loadTargets(db, guids)]);
   return routes.map((route) => {
     const protocol: RouteProtocol = route.internal === 1 ? "internal" : route.protocol;
     return {
