@@ -3,7 +3,7 @@
  *
  *   app ─► roles ─► options ─► balancing ─► table ─┐
  *    │       ├────► contracts ─────────────► table ├─► wire ─► kernel
- *    │       └────► bus, store, auth, http, calls ─┘
+ *    │       └────► bus, store, auth, http, calls, ring ─┘
  *   cli ──► the public API over HTTP, and kernel
  *
  * Roles never know each other: what lets one process become six is that they talk by contracts, bus and store.
@@ -16,7 +16,18 @@ import { test } from "node:test";
 const ROOT = join(import.meta.dirname, "..");
 
 const FOUNDATION = ["kernel", "wire"];
-const SHARED = ["options", "balancing", "contracts", "table", "bus", "store", "auth", "http", "calls"];
+const SHARED = [
+  "options",
+  "balancing",
+  "contracts",
+  "table",
+  "bus",
+  "store",
+  "auth",
+  "http",
+  "calls",
+  "ring",
+];
 const ROLES = [
   "router",
   "cloud-controller",
@@ -41,6 +52,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   auth: FOUNDATION,
   http: FOUNDATION,
   calls: FOUNDATION,
+  ring: FOUNDATION,
   ...Object.fromEntries(ROLES.map((role) => [role, ROLE_MAY_KNOW])),
   app: [...ROLES, ...ROLE_MAY_KNOW],
   cli: ["kernel"],

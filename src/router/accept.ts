@@ -7,7 +7,7 @@ import { openHttp1, Opening } from "./opening.ts";
 export function accept(router: RouterContext, socket: Socket): void {
   if (router.isDraining) socket.destroy();
   else if (router.config.acceptsProxyHeader) router.openings.add(new Opening(router, socket, false));
-  else openHttp1(router, plainTransport(socket));
+  else openHttp1(router, plainTransport(router, socket));
 }
 
 /** The same on the TLS listener. */

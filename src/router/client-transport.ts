@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
-import { attach, type Carrier, type CarrierListener } from "./carrier.ts";
-import { readInto } from "./receive-buffer.ts";
+import type { Carrier, CarrierListener } from "./carrier.ts";
+import type { RouterContext } from "./context.ts";
+import { carryAccepted } from "./ring-carrier.ts";
 import type { ClientTls } from "./tls/tls-handshakes.ts";
 
 /** A client's connection when everything that comes before HTTP has come. */
@@ -17,12 +18,16 @@ export interface ClientTransport {
 }
 
 /** A connection without TLS. @param source  who it belongs to, when that is not its other end */
-export function plainTransport(accepted: Socket, source = peerOf(accepted)): ClientTransport {
+export function plainTransport(
+  { ring }: RouterContext,
+  accepted: Socket,
+  source = peerOf(accepted),
+): ClientTransport {
   return {
     ...source,
     tls: null,
     isHttp2: false,
-    open: (listener) => attach(readInto(accepted, listener.received), listener),
+    open: (listener) => carryAccepted(ring, accepted, listener),
   };
 }
 

@@ -41,6 +41,8 @@ export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
   readonly acceptsProxyHeader: boolean;
   /** Offered to clients on TLS, and spoken with endpoints that are registered for it. */
   readonly enablesHttp2: boolean;
+  /** Plain connections read and write through io_uring where the system has it. */
+  readonly usesIoUring: boolean;
 
   /** Client side: the whole request head must have arrived this long after its first byte. */
   readonly readHeaderTimeoutMs: number;
@@ -157,6 +159,12 @@ export const routerSection = configSection("router", {
     default: true,
     describe:
       "Offers HTTP/2 to clients on the TLS listener, and speaks it with endpoints that are registered with protocol http2; `false` speaks HTTP/1.1 with all of them.",
+  }),
+  usesIoUring: setting.boolean({
+    key: "io_uring",
+    default: true,
+    describe:
+      "Connections without TLS read and write through Linux's io_uring, which costs less CPU; where it is missing or forbidden, and with `false`, through Node's sockets.",
   }),
   readHeaderTimeoutMs: setting.duration({
     key: "read_header_timeout",

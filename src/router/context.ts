@@ -1,6 +1,7 @@
 /** What the parts of one router share. Passed along, never global. */
 import type { SecureContext } from "node:tls";
 import type { Clock, Logger } from "../kernel/index.ts";
+import type { SocketRing } from "../ring/index.ts";
 import type { Table } from "../table/index.ts";
 import type { AccessLogStream } from "./access-log-stream.ts";
 import type { AccessLogWriter } from "./access-log-writer.ts";
@@ -30,6 +31,8 @@ export interface RouterContext {
   readonly ticker: Ticker;
   readonly counters: RouterCounters;
   readonly metrics: ExchangeMetrics;
+  /** What plain connections read and write through; null where there is none, or none is wanted. */
+  readonly ring: SocketRing | null;
   /** Null when nobody counts but us. */
   readonly observe: ExchangeObserver | null;
   accessLog: AccessLogWriter | null;

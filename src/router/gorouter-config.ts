@@ -253,6 +253,7 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     ...ROUTER_DEFAULTS,
     optionLimits: get("viaduct.options"),
     host: get("viaduct.host"),
+    usesIoUring: get("viaduct.io_uring"),
     port: get("port"),
     portSetting: "port",
     readHeaderTimeoutMs: get("read_header_timeout"),

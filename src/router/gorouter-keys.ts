@@ -567,6 +567,11 @@ export const GOROUTER_KEYS = {
     0,
     "Worker processes, as `go_max_procs`, which it comes before; 0 leaves it to that. Not in gorouter.",
   ),
+  "viaduct.io_uring": honoured(
+    boolean,
+    true,
+    "Connections without TLS read and write through Linux's io_uring, where the system lets it; `false`: through Node's sockets. Not in gorouter.",
+  ),
   "viaduct.access_log_format": honoured(
     oneOf(ACCESS_LOG_FORMATS, (value) => `${value} is not one of ${ACCESS_LOG_FORMATS.join(", ")}`),
     "classic",

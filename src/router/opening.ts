@@ -135,7 +135,7 @@ export class Opening {
     if (source !== null) this.#source = source;
     if (!this.#usesTls) {
       this.#over();
-      openHttp1(this.#router, plainTransport(this.#accepted, this.#source)).receiveEarly(rest);
+      openHttp1(this.#router, plainTransport(this.#router, this.#accepted, this.#source)).receiveEarly(rest);
       return;
     }
     // The handshake begins with what is in the read buffer.

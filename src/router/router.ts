@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import type { SecureContext } from "node:tls";
 import { accessLogUnwritable } from "../kernel/errors/router.ts";
 import { type Clock, type LineSink, listenError, type Logger, type Part } from "../kernel/index.ts";
+import { openSocketRing } from "../ring/index.ts";
 import type { Table } from "../table/index.ts";
 import { accept, acceptTls } from "./accept.ts";
 import { createFormatter } from "./access-log-format.ts";
@@ -123,6 +124,7 @@ class RouterPart implements HttpRouter {
       ticker: new Ticker(parts.clock),
       counters: this.counters,
       metrics: this.metrics,
+      ring: parts.config.usesIoUring ? openSocketRing().ring : null,
       observe: together(parts.observers ?? []),
       accessLog: null,
       formatAccessLog: createFormatter(parts.config),
@@ -191,6 +193,10 @@ class RouterPart implements HttpRouter {
     }
     this.#router.ticker.start(() => this.#tick());
     const { log } = this.#router;
+    if (config.usesIoUring) {
+      const opened = openSocketRing();
+      if (opened.ring === null) log.info({ reason: opened.reason }, "io-uring-not-used");
+    }
     if (listensPlain) log.info({ host: config.host, port: this.#port }, "tcp-listener-started");
     else log.info({}, "tcp-listener-disabled");
     if (tls !== null) log.info({ host: config.host, port: this.#tlsPort }, "tls-listener-started");

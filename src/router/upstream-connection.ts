@@ -5,17 +5,19 @@
  *      │                  │                          │
  *      └── refused, late  └── EOF, reset, timeout    └── EOF, aged, endpoint left ──► closed
  */
-import type { Socket } from "node:net";
 import { BodyReader, ResponseHead } from "../wire/http1/index.ts";
 import type { RouterContext } from "./context.ts";
 import type { EndpointState } from "./endpoint-state.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RoutedCandidate } from "./program.ts";
+import type { Carrier } from "./carrier.ts";
 import { OWN_MEMORY, type ReadMemory } from "./receive-buffer.ts";
-import { dial, localAddressOf, type Upstream } from "./upstream.ts";
+import { RingCarrier, RingedSocket } from "./ring-carrier.ts";
+import { dial, type DialedSocket, localAddressOf, type Upstream } from "./upstream.ts";
 
 export class UpstreamConnection implements Upstream {
-  readonly socket: Socket;
+  /** Of Node while it is dialed. */
+  socket: Carrier;
   readonly state: EndpointState;
   readonly head = new ResponseHead();
   readonly body = new BodyReader();
@@ -37,6 +39,7 @@ export class UpstreamConnection implements Upstream {
   dnsTimeMs = -1;
   tlsTimeMs = -1;
   #error: Error | null = null;
+  readonly #dialed: DialedSocket;
   readonly #router: RouterContext;
   readonly #usesTls: boolean;
 
@@ -47,20 +50,22 @@ export class UpstreamConnection implements Upstream {
     this.dialStartedAtMs = router.ticker.monotonicMs();
     const { endpoint } = candidate;
     this.#usesTls = endpoint.tls;
-    this.socket = dial(router, candidate, this.#receive, null);
-    this.socket
+    this.#dialed = dial(router, candidate, this.#receive, null);
+    const { socket } = this.#dialed;
+    this.socket = socket;
+    socket
       .on("lookup", this.#onLookup)
       .on("connect", this.#onConnect)
       .on("drain", this.#onDrain)
       .on("end", this.#onEnd)
       .on("error", this.#onError)
       .on("close", this.#onClose);
-    if (endpoint.tls) this.socket.on("secureConnect", this.#onSecureConnect);
+    if (endpoint.tls) socket.on("secureConnect", this.#onSecureConnect);
     router.upstreams.add(this);
   }
 
   get localAddress(): string {
-    return localAddressOf(this.socket);
+    return localAddressOf(this.#dialed.socket);
   }
 
   get isIdle(): boolean {
@@ -147,7 +152,15 @@ export class UpstreamConnection implements Upstream {
   readonly #onConnect = () => {
     this.dialTimeMs = this.#router.ticker.monotonicMs() - this.dialStartedAtMs;
     this.sinceMs = this.#router.ticker.nowMs;
-    if (!this.#usesTls) this.#connected();
+    if (this.#usesTls) return;
+    const { ring } = this.#router;
+    const { socket, memory } = this.#dialed;
+    if (ring !== null && socket instanceof RingedSocket) {
+      const carrier = new RingCarrier(ring, socket, memory, this.#receive, this.#onDrain);
+      socket.off("drain", this.#onDrain).on("drain", carrier.drainedLong);
+      this.socket = carrier;
+    }
+    this.#connected();
   };
 
   readonly #onSecureConnect = () => {

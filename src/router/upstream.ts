@@ -2,7 +2,7 @@
  * The way of one attempt to its endpoint, as phases see it: a connection of its own ({@link UpstreamConnection}), or a
  * stream of an HTTP/2 session that others share (`http2/endpoint-lane.ts`). Also: how either is dialed.
  */
-import { connect as netConnect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import type { BodyReader, ResponseHead } from "../wire/http1/index.ts";
 import type { Carrier } from "./carrier.ts";
@@ -10,6 +10,7 @@ import type { RouterContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RoutedCandidate } from "./program.ts";
 import { type OnBytes, type ReadMemory, SocketMemory } from "./receive-buffer.ts";
+import { RingedSocket } from "./ring-carrier.ts";
 
 export interface Upstream {
   /** Speaks HTTP/1.1, whatever the endpoint does. */
@@ -38,6 +39,12 @@ export interface Upstream {
   release(): void;
 }
 
+export interface DialedSocket {
+  readonly socket: Socket;
+  /** What it reads into. */
+  readonly memory: SocketMemory;
+}
+
 /**
  * Begins a connection to an endpoint or a route service.
  * @param alpnProtocols  All that is offered on TLS; without them the other end may choose as it likes.
@@ -47,8 +54,8 @@ export function dial(
   { endpoint, service }: RoutedCandidate,
   receive: OnBytes,
   alpnProtocols: string[] | null,
-): Socket {
-  const reading = new SocketMemory(receive);
+): DialedSocket {
+  const memory = new SocketMemory(receive);
   const options = {
     host: endpoint.host,
     port: endpoint.port,
@@ -56,13 +63,14 @@ export function dial(
     keepAlive: true,
     keepAliveInitialDelay: router.config.endpointKeepAliveProbeIntervalMs,
     allowHalfOpen: true,
-    onread: reading.onread,
+    onread: memory.onread,
   };
+  const dialed = (socket: Socket) => ({ socket: memory.of(socket), memory });
   if (service !== null && router.routeServices !== null)
-    return reading.of(router.routeServices.dial(service, options));
-  if (!endpoint.tls) return reading.of(netConnect(options));
+    return dialed(router.routeServices.dial(service, options));
+  if (!endpoint.tls) return dialed(new RingedSocket(options).connect(options));
   const san = endpoint.serverCertDomainSan;
-  return reading.of(
+  return dialed(
     tlsConnect({
       ...options,
       ...(san === "" ? {} : { servername: san }),

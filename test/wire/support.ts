@@ -198,6 +198,7 @@ export async function startRouter(
     ...routerConfigFrom(loadConfig([routerSection], {}).get(routerSection)),
     host: "127.0.0.1",
     port: 0,
+    usesIoUring: process.env.VIADUCT_TEST_IO_URING !== "off",
     ...given.config,
   };
   const log: Record<string, unknown>[] = [];

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { test } from "node:test";
+import { connectedPair, Memo, readAll, ringFor } from "./testing.ts";
+
+const ECONNRESET = 104;
+
+test("a receive brings what the other end said, once", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const { fd, peer } = await connectedPair(t);
+  const memo = new Memo();
+  const socket = ring.add(fd, memo);
+  t.after(() => socket.close());
+  socket.receive();
+  socket.receive();
+  peer.write("one");
+  assert.deepEqual(await memo.until(1), ["received one"]);
+  peer.write("two");
+  socket.receive();
+  assert.deepEqual(await memo.until(2), ["received one", "received two"]);
+});
+
+test("what is sent in one turn goes out as one, in its order, a character per byte", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const { fd, peer } = await connectedPair(t);
+  const memo = new Memo();
+  const socket = ring.add(fd, memo);
+  t.after(() => socket.close());
+  assert.ok(socket.send("one \xfc "));
+  assert.ok(socket.send(Buffer.from("two")));
+  assert.equal(socket.sendBytes, 9);
+  assert.equal(await readAll(peer, 9), "one \xfc two");
+  assert.deepEqual(await memo.until(1), ["sent"]);
+  assert.equal(socket.sendBytes, 0);
+});
+
+test("what the other end does not take at once is given back", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const { fd, peer } = await connectedPair(t);
+  peer.pause();
+  const memo = new Memo();
+  const socket = ring.add(fd, memo);
+  t.after(() => socket.close());
+  let sent = 0;
+  while (memo.lines.at(-1) !== "sent in part") {
+    const letter = String.fromCharCode(97 + (memo.lines.length % 26));
+    assert.ok(socket.send(letter.repeat(60_000)));
+    sent += 60_000;
+    await memo.until(memo.lines.length + 1);
+  }
+  const taken = sent - memo.rest.length;
+  const text = (await readAll(peer, taken)) + memo.rest.toString();
+  assert.equal(text.length, sent);
+  const runs = text.match(/(.)\1*/g) ?? [];
+  assert.ok(
+    runs.every((run) => run.length === 60_000),
+    "each piece whole, and in its place",
+  );
+});
+
+test("the other end's end and its reset are told apart", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const [ending, resetting] = [await connectedPair(t), await connectedPair(t)];
+  const [end, reset] = [new Memo(), new Memo()];
+  const sockets = [ring.add(ending.fd, end), ring.add(resetting.fd, reset)];
+  t.after(() => {
+    for (const socket of sockets) socket.close();
+  });
+  for (const socket of sockets) socket.receive();
+  ending.peer.end();
+  resetting.peer.resetAndDestroy();
+  assert.deepEqual(await end.until(1), ["ended"]);
+  assert.deepEqual(await reset.until(1), [`read failed ${ECONNRESET}`]);
+});
+
+test("closing sends what was asked to be sent, and the other end sees the connection end though a receive waited", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const { ours, fd, peer } = await connectedPair(t);
+  const memo = new Memo();
+  const socket = ring.add(fd, memo);
+  socket.receive();
+  socket.send("last words");
+  socket.close();
+  ours.destroy();
+  assert.equal(await readAll(peer), "last words");
+  assert.deepEqual(memo.lines, [], "who closed hears nothing more");
+});
+
+test("a descriptor that becomes another connection's brings nothing to the one that had it before", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const first = await connectedPair(t);
+  const memo = new Memo();
+  const socket = ring.add(first.fd, memo);
+  socket.receive();
+  socket.close();
+  first.ours.destroy();
+  await once(first.ours, "close");
+
+  // Connections until one has the number; the others are as good a test.
+  for (let i = 0; i < 8; i++) {
+    const next = await connectedPair(t);
+    next.peer.write(`for ${i}`);
+    const own = new Memo();
+    const other = ring.add(next.fd, own);
+    t.after(() => other.close());
+    other.receive();
+    assert.deepEqual(await own.until(1), [`received for ${i}`]);
+  }
+  assert.deepEqual(memo.lines, []);
+});
+
+test("more connections than there are buffers all get what is theirs", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const pairs = await Promise.all(Array.from({ length: 300 }, () => connectedPair(t)));
+  const memos = pairs.map(({ fd, peer }, i) => {
+    const memo = new Memo();
+    peer.write(`for ${i}`);
+    const socket = ring.add(fd, memo);
+    t.after(() => socket.close());
+    socket.receive();
+    return memo;
+  });
+  const heard = await Promise.all(memos.map((memo) => memo.until(1)));
+  assert.deepEqual(
+    heard.flat(),
+    memos.map((_, i) => `received for ${i}`),
+  );
+});

@@ -1,0 +1,388 @@
+/**
+ * Sockets that read and write through one io_uring. What all of them want in one turn of the event loop is one call of
+ * the kernel, and what came for all of them is one call of us, where Node makes one each for every read and write.
+ *
+ *   turn begins ──► completions: bytes received ──► their owners, who ask for sends and receives
+ *        ▲                                                           │
+ *        └── the eventfd wakes the loop ◄── kernel ◄── one submit ◄──┘
+ *
+ * A send is tried once: what the other end does not take at once is given back to the socket's owner, so that no memory
+ * is held for clients who don't read.
+ */
+import {
+  CQE_BUFFER_SHIFT,
+  CQE_HAS_BUFFER,
+  EAGAIN,
+  ECANCELED,
+  EINTR,
+  ENOBUFS,
+  MSG_DONTWAIT,
+  MSG_NOSIGNAL,
+  OP_ASYNC_CANCEL,
+  OP_RECV,
+  OP_SEND,
+  RECV_POLL_FIRST,
+  SQE_BUFFER_SELECT,
+} from "./abi.ts";
+import { IoUring, type MappedMemory, mapMemory } from "./io-uring.ts";
+import type { System } from "./system.ts";
+import { Wakeup } from "./wakeup.ts";
+
+/** The most that one receive brings. */
+export const RECEIVE_BYTES = 16 * 1024;
+/** So many sockets can have received something that nobody has looked at yet; the others' turn is the next one. */
+const RECEIVE_BUFFERS = 128;
+const BUFFER_GROUP = 0;
+const SEND_MEMORY_BYTES = 1024 * 1024;
+/** Then the rest of the event loop has its turn. */
+const MAX_ROUNDS = 4;
+
+/** What a completion is of: the upper half of its `user_data`. The lower half is the socket's place. */
+const RECEIVE = 0;
+const SEND = 1;
+const CANCEL = 2;
+
+export interface RingListener {
+  /** The answer to {@link RingSocket.receive}. @param bytes  are written over when the call is over */
+  received(bytes: Buffer, size: number): void;
+  /** The same: the other end says no more. */
+  ended(): void;
+  /** The end of a {@link RingSocket.send}. @param rest  What was not taken at once; null when all was. */
+  sent(rest: Buffer | null): void;
+  /** Instead of any of these. */
+  failed(call: "read" | "write", errno: number): void;
+}
+
+/** A connected socket. Its descriptor is its owner's, who calls {@link close} before closing it. */
+export class RingSocket {
+  readonly #ring: SocketRing;
+  readonly #fd: number;
+  readonly #listener: RingListener;
+  /** In the table of the ring. */
+  readonly #place: number;
+  #isReceiving = false;
+  #isClosed = false;
+  /** What is being sent: where in the ring's memory, and the entry that says so. */
+  #sendFrom = 0;
+  #sendBytes = 0;
+  #sendWord = 0;
+  /** The number of the submit that will tell, or has told, the kernel of what was asked last. */
+  #submitNumber = 0;
+
+  constructor(ring: SocketRing, fd: number, listener: RingListener, place: number) {
+    this.#ring = ring;
+    this.#fd = fd;
+    this.#listener = listener;
+    this.#place = place;
+  }
+
+  /** On their way. */
+  get sendBytes(): number {
+    return this.#sendBytes;
+  }
+
+  /** Asks for bytes, once. */
+  receive(): void {
+    if (this.#isReceiving || this.#isClosed) return;
+    const ring = this.#ring;
+    const word = ring.nextEntry(OP_RECV, this.#fd, this.#place, RECEIVE);
+    if (word === null) {
+      ring.receiveLater(this);
+      return;
+    }
+    this.#isReceiving = true;
+    this.#submitNumber = ring.submitNumber;
+    const { uring } = ring;
+    uring.sqe8[word * 4 + 1] = SQE_BUFFER_SELECT;
+    uring.sqe16[word * 2 + 1] = RECV_POLL_FIRST;
+    uring.sqe16[word * 2 + 20] = BUFFER_GROUP;
+  }
+
+  /**
+   * @param data  A character per byte, or bytes; it is copied.
+   * @returns false when there is no room for it now, or something else is on its way: the order is the caller's affair
+   */
+  send(data: string | Buffer): boolean {
+    const ring = this.#ring;
+    if (this.#sendBytes > 0) return this.#append(data);
+    const from = ring.takeSendMemory(data);
+    if (from === -1) return false;
+    const word = ring.nextEntry(OP_SEND, this.#fd, this.#place, SEND);
+    if (word === null) return false;
+    this.#submitNumber = ring.submitNumber;
+    this.#sendFrom = from;
+    this.#sendBytes = data.length;
+    this.#sendWord = word;
+    ring.sendsPending++;
+    const { uring } = ring;
+    // The memory lies so that adding to the lower half of its address never carries into the upper one.
+    uring.sqe32[word + 4] = (ring.sendAddressLow + from) | 0;
+    uring.sqe32[word + 5] = ring.sendAddressHigh;
+    uring.sqe32[word + 6] = data.length;
+    uring.sqe32[word + 7] = MSG_DONTWAIT | MSG_NOSIGNAL;
+    return true;
+  }
+
+  /** Two writes of one turn are one, if they can be. */
+  #append(data: string | Buffer): boolean {
+    const ring = this.#ring;
+    if (this.#submitNumber !== ring.submitNumber) return false;
+    if (!ring.extendSendMemory(this.#sendFrom + this.#sendBytes, data)) return false;
+    this.#sendBytes += data.length;
+    ring.uring.sqe32[this.#sendWord + 6] = this.#sendBytes;
+    return true;
+  }
+
+  /** The listener hears nothing more. What was sent is on its way when this returns, as far as the other end takes it. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const ring = this.#ring;
+    // After this the descriptor's number may be another socket's.
+    if (this.#submitNumber === ring.submitNumber) ring.submit();
+    // The kernel keeps the connection open while somebody waits for it.
+    if (this.#isReceiving) ring.cancelReceive(this.#place);
+    this.#leave();
+  }
+
+  /** Called by the ring. */
+  completed(kind: number, result: number, bytes: Buffer | null): void {
+    if (kind === SEND) this.#sendCompleted(result);
+    else this.#receiveCompleted(result, bytes);
+    if (this.#isClosed) this.#leave();
+  }
+
+  #receiveCompleted(result: number, bytes: Buffer | null): void {
+    this.#isReceiving = false;
+    if (this.#isClosed) return;
+    if (result > 0 && bytes !== null) this.#listener.received(bytes, result);
+    else if (result >= 0) this.#listener.ended();
+    else if (result === -ENOBUFS || result === -EINTR) this.#ring.receiveLater(this);
+    else if (result !== -ECANCELED) this.#listener.failed("read", -result);
+  }
+
+  #sendCompleted(result: number): void {
+    const ring = this.#ring;
+    const size = this.#sendBytes;
+    this.#sendBytes = 0;
+    const taken = result === -EAGAIN || result === -EINTR ? 0 : result;
+    const rest =
+      taken < 0 || taken === size || this.#isClosed
+        ? null
+        : ring.copySendMemory(this.#sendFrom + taken, size - taken);
+    ring.sendEnded();
+    if (this.#isClosed) return;
+    if (taken < 0) this.#listener.failed("write", -taken);
+    else this.#listener.sent(rest);
+  }
+
+  /** The place may be another's when no completion can come for it any more. */
+  #leave(): void {
+    if (!this.#isReceiving && this.#sendBytes === 0) this.#ring.forget(this.#place);
+  }
+}
+
+export class SocketRing {
+  readonly uring: IoUring;
+  readonly sendAddressLow: number;
+  readonly sendAddressHigh: number;
+  sendsPending = 0;
+  /** Counts submits: the one that is to come next. */
+  submitNumber = 1;
+  readonly #wakeup: Wakeup;
+  readonly #sockets: (RingSocket | null)[] = [];
+  readonly #freePlaces: number[] = [];
+  #socketCount = 0;
+  /** Memory that sends are copied into, from the beginning again whenever none is on its way. */
+  readonly #sendMemory: Buffer;
+  #sendMemoryUsed = 0;
+  readonly #receiveBuffers: readonly Buffer[];
+  readonly #receiveAddresses: Int32Array;
+  readonly #bufferRing16: Uint16Array;
+  readonly #bufferRing32: Int32Array;
+  #bufferRingTail = 0;
+  /** They ask again when buffers, or entries, are free. */
+  #waiting: RingSocket[] = [];
+  #isRunning = false;
+  #isScheduled = false;
+
+  /** @throws Error when the kernel has no such thing, or lets us have none */
+  constructor(system: System) {
+    this.uring = new IoUring(system);
+    const send = mapMemory(system, SEND_MEMORY_BYTES);
+    this.#sendMemory = send.bytes;
+    this.sendAddressLow = Number(send.address & 0xffff_ffffn);
+    this.sendAddressHigh = Number(send.address >> 32n);
+
+    const received = mapMemory(system, RECEIVE_BUFFERS * RECEIVE_BYTES);
+    const entries = mapMemory(system, RECEIVE_BUFFERS * 16);
+    this.#bufferRing16 = new Uint16Array(entries.bytes.buffer, 0, RECEIVE_BUFFERS * 8);
+    this.#bufferRing32 = new Int32Array(entries.bytes.buffer, 0, RECEIVE_BUFFERS * 4);
+    this.#receiveAddresses = new Int32Array(RECEIVE_BUFFERS * 2);
+    this.#receiveBuffers = Array.from({ length: RECEIVE_BUFFERS }, (_, i) =>
+      this.#receiveBuffer(received, i),
+    );
+    this.uring.setBufferRing(entries, RECEIVE_BUFFERS, BUFFER_GROUP);
+    this.#tellBuffers();
+
+    this.#wakeup = new Wakeup(system, this.#run);
+    this.uring.setEventFd(this.#wakeup.eventFd);
+  }
+
+  /** @param fd  A connected socket's, which nobody else reads from at the same time */
+  add(fd: number, listener: RingListener): RingSocket {
+    const place = this.#freePlaces.pop() ?? this.#sockets.length;
+    const socket = new RingSocket(this, fd, listener, place);
+    this.#sockets[place] = socket;
+    if (this.#socketCount++ === 0) this.#wakeup.keepsAlive(true);
+    return socket;
+  }
+
+  // === for its sockets ===
+
+  forget(place: number): void {
+    if (this.#sockets[place] === null) return;
+    this.#sockets[place] = null;
+    this.#freePlaces.push(place);
+    if (--this.#socketCount === 0) this.#wakeup.keepsAlive(false);
+  }
+
+  /** Where an entry stands that has everything but what is special to the operation; null when there is no room. */
+  nextEntry(operation: number, fd: number, place: number, kind: number): number | null {
+    const { uring } = this;
+    let word = uring.nextEntry();
+    if (word === null) {
+      this.submit();
+      word = uring.nextEntry();
+      if (word === null) return null;
+    }
+    uring.sqe8[word * 4] = operation;
+    uring.sqe32[word + 1] = fd;
+    uring.sqe32[word + 8] = place;
+    uring.sqe32[word + 9] = kind;
+    if (!this.#isRunning && !this.#isScheduled) this.#schedule();
+    return word;
+  }
+
+  submit(): void {
+    this.submitNumber++;
+    this.uring.submit();
+  }
+
+  cancelReceive(place: number): void {
+    const word = this.nextEntry(OP_ASYNC_CANCEL, -1, place, CANCEL);
+    // Without room it stays open until the other end says something.
+    if (word !== null) this.uring.sqe32[word + 4] = place; // `addr`: the user_data of what is cancelled; RECEIVE is 0
+  }
+
+  receiveLater(socket: RingSocket): void {
+    this.#waiting.push(socket);
+  }
+
+  /** @returns where the copy begins; -1 when there is no room */
+  takeSendMemory(data: string | Buffer): number {
+    const from = this.#sendMemoryUsed;
+    return this.extendSendMemory(from, data) ? from : -1;
+  }
+
+  /** @returns false when there is no room just there */
+  extendSendMemory(from: number, data: string | Buffer): boolean {
+    const to = from + data.length;
+    if (from !== this.#sendMemoryUsed || to > SEND_MEMORY_BYTES) return false;
+    if (typeof data === "string") this.#sendMemory.write(data, from, "latin1");
+    else this.#sendMemory.set(data, from);
+    this.#sendMemoryUsed = to;
+    return true;
+  }
+
+  copySendMemory(from: number, size: number): Buffer {
+    return Buffer.copyBytesFrom(this.#sendMemory, from, size);
+  }
+
+  sendEnded(): void {
+    if (--this.sendsPending === 0) this.#sendMemoryUsed = 0;
+  }
+
+  // === rounds ===
+
+  #schedule(): void {
+    this.#isScheduled = true;
+    queueMicrotask(this.#run);
+  }
+
+  readonly #run = () => {
+    if (this.#isRunning) return;
+    const { uring } = this;
+    this.#isScheduled = false;
+    this.#isRunning = true;
+    uring.setWakes(false);
+    try {
+      for (let rounds = 0; rounds < MAX_ROUNDS; rounds++) {
+        this.submit();
+        this.#complete();
+        this.#receiveAgain();
+        if (uring.unsubmitted === 0 && !uring.hasNews) break;
+      }
+    } finally {
+      this.#isRunning = false;
+      uring.setWakes(true);
+    }
+    if (uring.unsubmitted === 0 && !uring.hasNews) return;
+    this.#isScheduled = true;
+    setImmediate(this.#run);
+  };
+
+  #complete(): void {
+    const { uring } = this;
+    const { ring32 } = uring;
+    const end = uring.endOfCompletions;
+    let index = uring.firstCompletion;
+    for (; index !== end; index = (index + 1) | 0) {
+      const word = uring.completionWord(index);
+      const kind = ring32[word + 1] as number;
+      if (kind === CANCEL) continue;
+      const flags = ring32[word + 3] as number;
+      const result = ring32[word + 2] as number;
+      const socket = this.#sockets[ring32[word] as number] ?? null;
+      if ((flags & CQE_HAS_BUFFER) === 0) {
+        socket?.completed(kind, result, null);
+      } else {
+        const buffer = flags >>> CQE_BUFFER_SHIFT;
+        socket?.completed(kind, result, this.#receiveBuffers[buffer] ?? null);
+        this.#giveBuffer(buffer);
+      }
+    }
+    uring.seen(index);
+    this.#tellBuffers();
+  }
+
+  #receiveAgain(): void {
+    if (this.#waiting.length === 0) return;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const socket of waiting) socket.receive();
+  }
+
+  #receiveBuffer({ address, bytes }: MappedMemory, index: number): Buffer {
+    const from = index * RECEIVE_BYTES;
+    const own = address + BigInt(from);
+    this.#receiveAddresses[index * 2] = Number(BigInt.asIntN(32, own));
+    this.#receiveAddresses[index * 2 + 1] = Number(own >> 32n);
+    this.#giveBuffer(index);
+    return bytes.subarray(from, from + RECEIVE_BYTES);
+  }
+
+  #giveBuffer(index: number): void {
+    const at = this.#bufferRingTail & (RECEIVE_BUFFERS - 1);
+    this.#bufferRing32[at * 4] = this.#receiveAddresses[index * 2] as number;
+    this.#bufferRing32[at * 4 + 1] = this.#receiveAddresses[index * 2 + 1] as number;
+    this.#bufferRing32[at * 4 + 2] = RECEIVE_BYTES;
+    this.#bufferRing16[at * 8 + 6] = index;
+    this.#bufferRingTail++;
+  }
+
+  /** The kernel may take them from now on. */
+  #tellBuffers(): void {
+    Atomics.store(this.#bufferRing16, 7, this.#bufferRingTail & 0xffff);
+  }
+}

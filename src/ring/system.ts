@@ -1,0 +1,54 @@
+/** The system calls that Node has no names for, by `node:ffi`. */
+import type * as Ffi from "node:ffi";
+
+const SIGNATURES = {
+  // The number, and what the call behind it takes; six are enough for all of them.
+  syscall: { arguments: ["i64", "i64", "i64", "i64", "i64", "i64", "i64"], return: "i64" },
+  mmap: { arguments: ["pointer", "u64", "i32", "i32", "i32", "i64"], return: "pointer" },
+  pipe2: { arguments: ["pointer", "i32"], return: "i32" },
+  dup3: { arguments: ["i32", "i32", "i32"], return: "i32" },
+  eventfd: { arguments: ["u32", "i32"], return: "i32" },
+  close: { arguments: ["i32"], return: "i32" },
+  __errno_location: { arguments: [], return: "pointer" },
+} as const;
+/** `syscall` again, with arguments that cost no `bigint`: it is what is called all the time. */
+const ENTER_SIGNATURE = {
+  syscall: { arguments: ["i32", "i32", "u32", "u32", "u32", "pointer"], return: "i32" },
+} as const;
+
+type Calls = Ffi.DynamicLibraryResult<typeof SIGNATURES>["functions"];
+
+export interface System {
+  readonly ffi: typeof Ffi;
+  readonly calls: Calls;
+  readonly enter: Ffi.DynamicLibraryResult<typeof ENTER_SIGNATURE>["functions"]["syscall"];
+  /** Of the last call, which returned -1. */
+  errno(): number;
+}
+
+/** @throws what `node:ffi` says where there is none of it, or no such functions */
+export function openSystem(): System {
+  const ffi = loadFfi();
+  // The process itself: whatever C library Node runs on has these, under any file name.
+  const { functions: calls } = ffi.dlopen(null, SIGNATURES);
+  const { functions } = ffi.dlopen(null, ENTER_SIGNATURE);
+  return {
+    ffi,
+    calls,
+    enter: functions.syscall,
+    errno: () => ffi.getInt32(calls.__errno_location()),
+  };
+}
+
+/** Without the warning that it is experimental: who runs the router cannot act on it, and there is a way without it. */
+function loadFfi(): typeof Ffi {
+  const { emitWarning } = process;
+  process.emitWarning = () => {};
+  try {
+    const ffi: typeof Ffi | undefined = process.getBuiltinModule("node:ffi");
+    if (ffi === undefined) throw new Error("this Node has no node:ffi");
+    return ffi;
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * A plain connection whose short reads and writes, which are nearly all, go through the ring (`src/ring`). The socket of
+ * Node that it belongs to does everything else: it knows when the connection breaks, and takes over
+ *
+ *   - writes that are long, corked, or not taken at once by the other end, and all that come behind them, until they have
+ *     gone;
+ *   - reads in the middle of a large body, which it does into memory that is written on as it is.
+ */
+import { Socket, type SocketConstructorOpts } from "node:net";
+import { getSystemErrorName } from "node:util";
+import { RECEIVE_BYTES, type RingListener, type RingSocket, type SocketRing } from "../ring/index.ts";
+import { attach, type Carrier, type CarrierListener } from "./carrier.ts";
+import { FOREIGN_MEMORY, type OnBytes, readInto, SocketMemory, takeHandle } from "./receive-buffer.ts";
+
+/** Longer ones gain nothing: they are copied here, and their own cost is what counts. */
+const MAX_SEND_BYTES = 32 * 1024;
+/** More than this behind a write that is on its way: the writer is to wait. */
+const MAX_QUEUED_BYTES = 64 * 1024;
+
+/** A socket that tells the ring before it lets go of its descriptor, on whichever way. */
+export class RingedSocket extends Socket {
+  ring: RingSocket | null = null;
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.ring?.close();
+    super._destroy(error, callback);
+  }
+
+  /** @returns -1 where Node does not say it */
+  get descriptor(): number {
+    return (this as unknown as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+  }
+}
+
+export class RingCarrier implements Carrier, RingListener {
+  readonly #socket: RingedSocket;
+  readonly #ring: RingSocket;
+  readonly #receive: OnBytes;
+  readonly #drained: () => void;
+  #isPaused = false;
+  /** The socket reads. */
+  #readsLong = false;
+  /** What came after a pause; null bytes are the end. */
+  #early: { readonly bytes: Buffer | null } | null = null;
+  #corks = 0;
+  /** Behind what is on its way. */
+  #queue: (string | Buffer)[] = [];
+  #queuedBytes = 0;
+  #needsDrain = false;
+  /** When all that is written has gone. */
+  #then: "end" | "destroy" | null = null;
+
+  /**
+   * @param socket   Connected; it stops reading.
+   * @param memory   What it reads into when it does.
+   * @param receive  What `memory` was made with.
+   */
+  constructor(
+    ring: SocketRing,
+    socket: RingedSocket,
+    memory: SocketMemory,
+    receive: OnBytes,
+    drained: () => void,
+  ) {
+    this.#socket = socket;
+    this.#receive = receive;
+    this.#drained = drained;
+    this.#ring = ring.add(socket.descriptor, this);
+    socket.ring = this.#ring;
+    memory.share(this.#readsOn);
+    socket.pause();
+    this.#ring.receive();
+  }
+
+  get localAddress(): string | undefined {
+    return this.#socket.localAddress;
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.#needsDrain || this.#socket.writableNeedDrain;
+  }
+
+  get writableLength(): number {
+    return this.#socket.writableLength + this.#ring.sendBytes + this.#queuedBytes;
+  }
+
+  // === writing ===
+
+  write(data: string | Buffer): boolean {
+    if (this.#queuedBytes === 0) {
+      if (this.#ring.sendBytes > 0) {
+        if (this.#ring.send(data)) return true;
+      } else {
+        if (
+          this.#socket.writableLength > 0 ||
+          this.#corks > 0 ||
+          data.length > MAX_SEND_BYTES ||
+          !this.#mayWrite
+        ) {
+          return this.#writeLong(data);
+        }
+        if (data.length === 0) return true;
+        return this.#ring.send(data) || this.#writeLong(data);
+      }
+    }
+    this.#queue.push(data);
+    this.#queuedBytes += data.length;
+    if (this.#queuedBytes > MAX_QUEUED_BYTES) this.#needsDrain = true;
+    return !this.#needsDrain;
+  }
+
+  get #mayWrite(): boolean {
+    return !this.#socket.destroyed && this.#socket.writable;
+  }
+
+  #writeLong(data: string | Buffer): boolean {
+    return typeof data === "string" ? this.#socket.write(data, "latin1") : this.#socket.write(data);
+  }
+
+  sent(rest: Buffer | null): void {
+    if (rest !== null || this.#queuedBytes > 0) {
+      const queue = this.#queue;
+      this.#queue = [];
+      this.#queuedBytes = 0;
+      this.#socket.cork();
+      if (rest !== null) this.#socket.write(rest);
+      for (const data of queue) this.#writeLong(data);
+      this.#socket.uncork();
+    }
+    const then = this.#then;
+    this.#then = null;
+    if (then === "end") this.#socket.end();
+    else if (then === "destroy") this.destroySoon();
+    if (this.#needsDrain && !this.#socket.writableNeedDrain) this.drainedLong();
+  }
+
+  /** For the socket's `drain`. */
+  readonly drainedLong = (): void => {
+    this.#needsDrain = false;
+    this.#drained();
+  };
+
+  cork(): void {
+    this.#corks++;
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#corks--;
+    this.#socket.uncork();
+  }
+
+  end(): void {
+    if (this.#ring.sendBytes > 0) this.#then = "end";
+    else this.#socket.end();
+  }
+
+  destroySoon(): void {
+    if (this.#ring.sendBytes > 0) {
+      this.#then = "destroy";
+      return;
+    }
+    this.#socket.destroySoon();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  resetAndDestroy(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  // === reading ===
+
+  pause(): void {
+    this.#isPaused = true;
+    if (this.#readsLong) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#readsLong) this.#socket.resume();
+    else if (this.#early === null) this.#ring.receive();
+    else queueMicrotask(this.#receiveEarly);
+  }
+
+  readonly #receiveEarly = () => {
+    if (this.#early === null || this.#isPaused || this.#socket.destroyed) return;
+    const { bytes } = this.#early;
+    this.#early = null;
+    if (bytes === null) this.#end();
+    else this.received(bytes, bytes.length);
+  };
+
+  received(bytes: Buffer, size: number): void {
+    if (this.#isPaused) {
+      this.#early = { bytes: Buffer.copyBytesFrom(bytes, 0, size) };
+      return;
+    }
+    const isInside = this.#receive(bytes, size, FOREIGN_MEMORY);
+    if (this.#socket.destroyed) return;
+    if (isInside && size === RECEIVE_BYTES) {
+      this.#readsLong = true;
+      if (!this.#isPaused) this.#socket.resume();
+    } else if (!this.#isPaused) this.#ring.receive();
+  }
+
+  /** The socket has read; it goes on until the body is over. */
+  readonly #readsOn = (isInside: boolean) => {
+    if (isInside) return true;
+    this.#readsLong = false;
+    if (!this.#isPaused) this.#ring.receive();
+    return false;
+  };
+
+  ended(): void {
+    if (this.#isPaused) this.#early = { bytes: null };
+    else this.#end();
+  }
+
+  #end(): void {
+    // As Node does when it has read the end itself.
+    this.#socket.push(null);
+    this.#socket.read(0);
+  }
+
+  failed(call: "read" | "write", errno: number): void {
+    const code = getSystemErrorName(-errno);
+    this.#socket.destroy(Object.assign(new Error(`${call} ${code}`), { code, errno: -errno, syscall: call }));
+  }
+}
+
+/** Begins to carry a connection that a listener accepted with `pauseOnConnect`. @param ring  Null when there is none */
+export function carryAccepted(ring: SocketRing | null, accepted: Socket, listener: CarrierListener): Carrier {
+  if (ring === null || accepted.destroyed) return attach(readInto(accepted, listener.received), listener);
+  const { received, drained } = listener;
+  const memory = new SocketMemory(received);
+  const options = {
+    handle: takeHandle(accepted),
+    allowHalfOpen: true,
+    manualStart: true,
+    onread: memory.onread,
+  };
+  const socket = memory.of(new RingedSocket(options as SocketConstructorOpts));
+  const carrier = new RingCarrier(ring, socket, memory, received, drained);
+  attach(socket, { ...listener, drained: carrier.drainedLong });
+  return carrier;
+}
