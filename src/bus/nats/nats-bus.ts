@@ -25,7 +25,7 @@ const RECONNECT_PAUSE_MS = 500;
 /** A connection that is dead without knowing it must not hold up a shutdown. */
 const FLUSH_ON_CLOSE_MS = 1_000;
 /** A server cuts off a client that does not take within 10 s what it writes: after this long, pauses are ignored. */
-const MAX_BACKLOG_AGE_MS = 5_000;
+const MAX_BACKLOG_AGE_MS = 2_000;
 /** The server's answer to a request that nobody subscribes to. */
 const NO_RESPONDERS = 503;
 

@@ -28,6 +28,7 @@ import {
 import { FeedCounts } from "./feed-counts.ts";
 import { createPruner, staleAfter } from "./prune.ts";
 import { createShard, type Sharding } from "./sharding.ts";
+import { ByteQueue } from "./byte-queue.ts";
 import { createSlices } from "./slices.ts";
 
 export interface ClassicFeedConfig extends Sharding {
@@ -66,7 +67,7 @@ export interface ClassicFeed extends Part {
   readonly counts: FeedCounts;
 }
 
-/** As many messages as gorouter lets wait, of so many bytes on average, should the bus not wait; those that come then are lost. */
+/** As many messages as gorouter lets wait, of so many bytes on average; those that come then are lost. */
 const MAX_WAITING_MESSAGES = 131_072;
 const WAITING_BYTES_PER_MESSAGE = 1_024;
 /** Longest piece of a bad message in the log. */
@@ -104,14 +105,17 @@ export function createClassicFeed(given: {
   let pruneTimer: Timer | null = null;
   let stopStatus = () => {};
 
-  // What does not fit in a slice waits, in order, so that traffic has its turn in between. While something waits here,
-  // more waits at the bus: a socket hands over up to two megabytes in one turn, and a table of 100,000 routes is fifty.
+  // What does not fit in a slice waits, in order, so that traffic has its turn in between. Meanwhile the bus is to let
+  // more wait where it comes from: a socket hands over up to two megabytes in one turn, and 100,000 routes are fifty.
   let waitingBytes = 0;
   let resume = () => {};
-  const slices = createSlices<Heard>(clock, (message) => {
-    waitingBytes -= message.data.length;
+  const waiting = new ByteQueue();
+  const slices = createSlices<string>(clock, (subject) => {
+    const data = waiting.take();
+    if (data === null) return;
+    waitingBytes -= data.length;
     if (--counts.waitingMessages === 0) resume();
-    onMessage(message);
+    onMessage({ subject, data });
   });
   const hear = ({ subject, data }: BusMessage) => {
     if (subject !== SUBJECTS.routerRegister && subject !== SUBJECTS.routerUnregister) return;
@@ -122,8 +126,9 @@ export function createClassicFeed(given: {
     }
     if (counts.waitingMessages++ === 0) resume = bus.pause();
     waitingBytes += data.length;
-    // Copied, because the data is the bus's again when we return.
-    slices.add({ subject, data: Buffer.from(data) });
+    // Copied, because the data is the bus's again when we return, and the subject is a text of each message's own.
+    waiting.put(data);
+    slices.add(subject === SUBJECTS.routerRegister ? SUBJECTS.routerRegister : SUBJECTS.routerUnregister);
   };
 
   const onMessage = (message: Heard) => {
@@ -252,8 +257,10 @@ export function createClassicFeed(given: {
       stopStatus();
       for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
       slices.stop();
-      resume();
+      waiting.clear();
+      waitingBytes = 0;
       counts.waitingMessages = 0;
+      resume();
     },
   };
 }
