@@ -91,6 +91,13 @@ export const tooManyHeaders = defineError<{ limit: number }>({
   status: 431,
   explain: (d) => `the head has more than ${d.limit} header lines`,
 });
+export const connectionNamesTooMany = defineError<{ limit: number }>({
+  code: "connection_names_too_many",
+  source: "client",
+  retry: "never",
+  status: 431,
+  explain: (d) => `a Connection header has more than ${d.limit} names`,
+});
 export const trailersTooLarge = defineError<{ limitBytes: number }>({
   code: "trailers_too_large",
   source: "client",

@@ -340,6 +340,40 @@ test("a long line in short pieces is held in one", () => {
   assert.equal(head.value(0), "xy".repeat(20_000));
 });
 
+for (const { name, pieces, want } of [
+  {
+    name: "a long value in pieces is good up to its end, white space cut off",
+    pieces: ["GET / HTTP/1.1\r\nA", ": \tb", "cd", "e f ", " \r", "\n\r\n"],
+    want: "bcde f",
+  },
+  {
+    name: "a control character in a later piece is refused when the line has come",
+    pieces: ["GET / HTTP/1.1\r\nA: b", "c\0", "d", "\r\n\r\n"],
+    want: "error header_value_invalid",
+  },
+  {
+    name: "a CR in a later piece is no end",
+    pieces: ["GET / HTTP/1.1\r\nA: b", "c\r", "d", "\r\n\r\n"],
+    want: "error header_value_invalid",
+  },
+  {
+    name: "a second space behind a target in pieces is refused",
+    pieces: ["GET /", "a", "b c", "d", " HTTP/1.1\r\n\r\n"],
+    want: "error request_line_invalid",
+  },
+  {
+    name: "more names in Connection than anybody needs are refused",
+    pieces: [`GET / HTTP/1.1\r\nConnection: ${"a,".repeat(1_001)}`, "\r\n\r\n"],
+    want: "error connection_names_too_many",
+  },
+]) {
+  test(name, () => {
+    const outcome = parseInPieces(pieces);
+    assert.equal(typeof outcome === "string" ? outcome : (outcome["lines"] as string[][])[0]?.[1], want);
+    assert.deepEqual(parseInPieces([pieces.join("")]), outcome);
+  });
+}
+
 test("a head that is cut short has the lines that have ended", () => {
   const head = new RequestHead();
   head.parse("GET /a HTTP/1.1\r\nHost: shop.exa", 0, NAMES, LIMITS);

@@ -14,6 +14,7 @@
  */
 import {
   bareLineFeed,
+  connectionNamesTooMany,
   connectUnsupported,
   contentLengthConflict,
   contentLengthEmpty,
@@ -52,6 +53,8 @@ const FIELDS_PER_LINE = 5;
 const ROOM_FOR_LINES = 32;
 /** The rest of a head is put together of pieces: one per so many characters at most, for a piece takes 32 bytes by itself. */
 const CHARACTERS_PER_PIECE = 64;
+/** Names in `Connection`: each is looked for in the head, and nobody has a use for so many. */
+const MAX_CONNECTION_NAMES = 1_000;
 /** A head object that is kept for the next message keeps so much of the last one. */
 const MAX_KEPT_TEXT = 8 * 1024;
 const MAX_KEPT_LINES = 2 * ROOM_FOR_LINES;
@@ -94,6 +97,11 @@ abstract class Head {
   #rest = "";
   /** That the rest is made of. */
   #pieces = 0;
+  /**
+   * Of a value, or a request's target, that is longer than a piece: up to here the rest has what may stand in it. The
+   * characters of each piece are looked at when it comes; 0 when there is nothing known.
+   */
+  #checked = 0;
 
   /** So much of a head that has not ended has come; 0 when there is none. */
   get heldLength(): number {
@@ -116,13 +124,12 @@ abstract class Head {
     const end = found + 4;
     if (found === -1 || end - from > limits.maxHeadBytes) {
       this.reset("", 0, 0);
-      this.#past = "";
-      this.#rest = "";
+      this.forget();
       return this.parseMore(start === 0 ? text : text.slice(start), names, limits);
     }
     this.reset(text, from, end);
-    this.readStartLine();
-    this.#readLines(this.linesStart, end, names, limits.maxHeaders);
+    this.readStartLine(0);
+    this.#readLines(this.linesStart, end, 0, names, limits.maxHeaders);
     return true;
   }
 
@@ -130,6 +137,7 @@ abstract class Head {
   parseMore(piece: string, names: HeaderNames, limits: HeadLimits): boolean {
     if (!piece.includes("\n")) {
       this.#rest += piece;
+      this.#checkRest(piece);
       if (++this.#pieces * CHARACTERS_PER_PIECE > this.#rest.length + MAX_KEPT_TEXT) {
         this.#rest = Buffer.from(this.#rest, "latin1").toString("latin1");
         this.#pieces = 0;
@@ -152,6 +160,23 @@ abstract class Head {
     this.#past = "";
     this.#rest = "";
     this.#pieces = 0;
+    this.#checked = 0;
+  }
+
+  /** After `piece` has been added to it. */
+  #checkRest(piece: string): void {
+    const isStartLine = this.#past === "";
+    const classes = isStartLine ? TARGET : VALUE;
+    let unseen = piece;
+    if (this.#checked === 0) {
+      const mark = this.#rest.indexOf(isStartLine ? " " : ":");
+      if (mark === -1) return;
+      this.#checked = mark + 1;
+      unseen = this.#rest.slice(mark + 1);
+    } else if (this.#checked + piece.length !== this.#rest.length) return;
+    let at = 0;
+    while (((CLASS[unseen.charCodeAt(at)] as number) & classes) !== 0) at++;
+    this.#checked += at;
   }
 
   /** @param text  from the first line that has not been read */
@@ -167,10 +192,11 @@ abstract class Head {
     if (hasLines) {
       this.text = text;
       if (past === 0) {
-        this.readStartLine();
+        this.readStartLine(this.#checked);
+        this.#checked = 0;
         at = this.linesStart;
       }
-      end = this.#readLines(at, until, names, limits.maxHeaders);
+      end = this.#readLines(at, until, this.#checked, names, limits.maxHeaders);
       this.#moveLines(lines, past);
     }
     if (end === NOT_YET) {
@@ -179,6 +205,7 @@ abstract class Head {
       this.#past += text.slice(0, read);
       this.#rest = text.slice(read);
       this.#pieces = 0;
+      this.#checked = 0;
       return false;
     }
     this.text = this.#past + text;
@@ -279,9 +306,10 @@ abstract class Head {
 
   /**
    * Reads the lines of `text[at, until)`, each of which ends there; `frame` sees each known name in order.
+   * @param checked  The first line's value is known to be good up to here.
    * @returns the offset behind the empty line; {@link NOT_YET} when there is none.
    */
-  #readLines(at: number, until: number, names: HeaderNames, maxHeaders: number): number {
+  #readLines(at: number, until: number, checked: number, names: HeaderNames, maxHeaders: number): number {
     const text = this.text;
     while (at < until) {
       const nameStart = at;
@@ -294,6 +322,10 @@ abstract class Head {
       code = text.charCodeAt(at);
       while (code === SP || code === HTAB) code = text.charCodeAt(++at);
       const valueStart = at;
+      if (at < checked) {
+        at = checked;
+        code = text.charCodeAt(at);
+      }
       while (((CLASS[code] as number) & VALUE) !== 0) code = text.charCodeAt(++at);
       if (code !== CR || text.charCodeAt(at + 1) !== LF) {
         throw code === LF ? bareLineFeed({}) : headerValueInvalid({});
@@ -309,8 +341,8 @@ abstract class Head {
     return NOT_YET;
   }
 
-  /** Leaves `linesStart` behind the line at `start`. */
-  protected abstract readStartLine(): void;
+  /** Leaves `linesStart` behind the line at `start`. @param checked  Its target is known to be good up to here. */
+  protected abstract readStartLine(checked: number): void;
 
   /** How much at `text[start…]` is before the head. */
   protected abstract skipsAt(text: string, start: number): number;
@@ -361,7 +393,8 @@ abstract class Head {
   #readConnection(start: number, end: number): void {
     const text = this.text;
     let at = start;
-    while (at < end) {
+    for (let count = 1; at < end; count++) {
+      if (count > MAX_CONNECTION_NAMES) throw connectionNamesTooMany({ limit: MAX_CONNECTION_NAMES });
       let comma = at;
       while (comma < end && text.charCodeAt(comma) !== 44) comma++;
       let from = at;
@@ -412,7 +445,7 @@ export class RequestHead extends Head {
     return this.minorVersion === 1 || (this.connection & SAID_KEEP_ALIVE) !== 0;
   }
 
-  protected override readStartLine(): void {
+  protected override readStartLine(checked: number): void {
     const text = this.text;
     let at = this.start;
     let code = text.charCodeAt(at);
@@ -424,6 +457,10 @@ export class RequestHead extends Head {
     this.method = methodName(text, this.start, methodEnd);
     code = text.charCodeAt(++at);
     const targetStart = at;
+    if (at < checked) {
+      at = checked;
+      code = text.charCodeAt(at);
+    }
     while (((CLASS[code] as number) & TARGET) !== 0) code = text.charCodeAt(++at);
     if (code !== SP || at === targetStart) {
       if (code === LF) throw bareLineFeed({});
