@@ -55,7 +55,24 @@ const SETTINGS = fc.record({
   hashBalance: fc.constantFrom(0, 1.1, 2),
 });
 
-for (const balancer of balancers) {
+/** As a route with weights has it, and all of them equal: it must keep every promise of the others. */
+const weighted: Balancer = {
+  ...named("round-robin"),
+  name: "round-robin by weight",
+  createPicker: (setup) => {
+    const picker = named("round-robin").createPicker(setup);
+    return {
+      forPool: (candidates) =>
+        picker.forPool(
+          candidates,
+          candidates.map(() => 1),
+        ),
+      pick: () => assert.fail("of no pool"),
+    };
+  },
+};
+
+for (const balancer of [...balancers, weighted]) {
   const suite = (sentence: string, run: () => void) => test(`${balancer.name}: ${sentence}`, run);
 
   suite("an empty pool has nothing to pick", () => {
@@ -172,6 +189,59 @@ test("round-robin: when all are marked, all marks are cleared", () => {
     candidates.map(({ load }) => load.failedUntilMs),
     [0, 0],
   );
+});
+
+const byWeight = (candidates: readonly TestCandidate[], weights: readonly number[]): Picker =>
+  named("round-robin")
+    .createPicker({ settings: { hashHeader: "", hashBalance: 0 }, createFallback: () => assert.fail() })
+    .forPool(candidates, weights);
+const namesOf = (picker: Picker, candidates: readonly TestCandidate[], count: number) =>
+  Array.from({ length: count }, () => picker.pick(candidates, context())?.name ?? "");
+const countsOf = (names: readonly string[], candidates: readonly TestCandidate[]) =>
+  candidates.map(({ name }) => names.filter((each) => each === name).length);
+
+test("round-robin: weights hold at low counts too, to less than one pick per endpoint", () => {
+  const weights = fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(weights, fc.integer({ min: 1, max: 300 }), (given, picks) => {
+      const candidates = pool(given.length);
+      const counts = countsOf(namesOf(byWeight(candidates, given), candidates, picks), candidates);
+      const total = given.reduce((sum, weight) => sum + weight, 0);
+      for (const [i, count] of counts.entries()) {
+        const share = (picks * (given[i] ?? 0)) / total;
+        assert.ok(Math.abs(count - share) < given.length, `${count} of ${picks} instead of ${share}`);
+      }
+    }),
+  );
+});
+
+test("round-robin: turns by weight are mixed, not one endpoint after the other", () => {
+  const candidates = pool(2);
+  const names = namesOf(byWeight(candidates, [3, 1]), candidates, 40).join(" ");
+  assert.doesNotMatch(names, /e1 e1|e0 e0 e0 e0/);
+});
+
+test("round-robin: who was away leaves its share to the rest, and has nothing to catch up with", () => {
+  const [a, b, c] = [candidate("a"), candidate("b"), candidate("c")];
+  const candidates = [a, b, c];
+  const picker = byWeight(candidates, [50, 25, 25]);
+  a.load.failedUntilMs = 2_000;
+  assert.deepEqual(countsOf(namesOf(picker, candidates, 40), candidates), [0, 20, 20]);
+  a.load.failedUntilMs = 0;
+  const [first = 0] = countsOf(namesOf(picker, candidates, 40), candidates);
+  assert.ok(first >= 19 && first <= 21, `${first} of 40`);
+});
+
+test("round-robin: weights come and go with the pool", () => {
+  const candidates = pool(2);
+  const plain = pickerFor(named("round-robin"), candidates);
+  const heavy = plain.forPool(candidates, [99, 1]);
+  const [first = 0] = countsOf(namesOf(heavy, candidates, 100), candidates);
+  assert.ok(first >= 98);
+  const again = heavy.forPool(candidates, [1, 99]);
+  const [less = 0] = countsOf(namesOf(again, candidates, 100), candidates);
+  assert.ok(less <= 3, `${less} of 100`);
+  assert.equal(again.forPool(candidates), plain);
 });
 
 test("least-connection: the endpoint with the fewest exchanges in flight is picked", () => {

@@ -56,8 +56,10 @@ export interface Picker {
   /**
    * The picker for these candidates; what shall outlive a change of the pool (a cursor) it takes along. Called when
    * the pool changes, so that what costs something is built here and never per request.
+   * @param weights  How much of the traffic each is to have, in the same order; null or left out where all are alike.
+   *   A balancer that does not go by turns pays no attention.
    */
-  forPool(candidates: readonly Candidate[]): Picker;
+  forPool(candidates: readonly Candidate[], weights?: readonly number[] | null): Picker;
   /**
    * Undefined when no candidate may be used. Does not count in-flight; the router does.
    * @param candidates  Those of {@link forPool}, or some of them.

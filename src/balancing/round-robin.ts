@@ -1,11 +1,12 @@
 import { type Balancer, type Candidate, isEligible, type PickContext, type Picker } from "./define.ts";
+import { WeightedRoundRobin } from "./weighted-round-robin.ts";
 
 class RoundRobin implements Picker {
   /** Random at first: many routers, or many pools, must not all begin at the same endpoint. */
   #next = Math.floor(Math.random() * 0x1_0000);
 
-  forPool(): Picker {
-    return this;
+  forPool(candidates: readonly Candidate[], weights: readonly number[] | null = null): Picker {
+    return weights === null ? this : new WeightedRoundRobin(this, candidates, weights);
   }
 
   pick<C extends Candidate>(candidates: readonly C[], context: PickContext): C | undefined {
@@ -28,7 +29,8 @@ class RoundRobin implements Picker {
 
 export const roundRobin: Balancer = {
   name: "round-robin",
-  summary: "Each endpoint in turn; failed ones are skipped while others are left.",
+  summary:
+    "Each endpoint in turn, as often as its weight says; failed ones are skipped while others are left.",
   isKeyed: false,
   createPicker: () => new RoundRobin(),
 };

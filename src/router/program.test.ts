@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { type Logger, silentLogger } from "../kernel/index.ts";
 import { createTable, type Endpoint, type RouteOptions } from "../table/index.ts";
-import { endpoint } from "../table/samples.ts";
+import { destination, endpoint, reservation } from "../table/samples.ts";
 import { createRoutePrograms, type RouteProgramParts } from "./program.ts";
 
 const CONFIG = {
@@ -213,4 +213,44 @@ test("identity headers fall back to the address, and cannot break out of their l
     program("a.example.com").candidates[0]?.headerLines,
     "X-CF-ApplicationID: xEvil: 1\r\nX-CF-InstanceID: 10.0.0.1:80\r\nX-CF-InstanceIndex: 2\r\n",
   );
+});
+
+test("destinations with weights share the traffic by them, however many endpoints each has", () => {
+  const { table, program, register } = start();
+  const shares = () => {
+    const counts: Record<string, number> = {};
+    const { picker, candidates } = program("shop.example.com");
+    const request = { nowMs: 0, tried: [], maxInFlight: 0, requestHeader: () => undefined };
+    for (let i = 0; i < 1_000; i++) {
+      const guid = picker.pick(candidates, request)?.endpoint.processGuid ?? "none";
+      counts[guid] = (counts[guid] ?? 0) + 1;
+    }
+    return counts;
+  };
+  const about = (share: number, given: number | undefined) =>
+    assert.ok(Math.abs((given ?? 0) - share) <= 5, `${given} of 1000 instead of ${share}`);
+  table.apply({
+    kind: "route-upsert",
+    reservation: reservation("shop.example.com", {
+      destinations: [
+        destination({ processGuid: "blue", weight: 90 }),
+        destination({ processGuid: "green", weight: 10 }),
+      ],
+    }),
+  });
+  for (const [processGuid, port] of [
+    ["blue", 1],
+    ["green", 2],
+    ["green", 3],
+  ] as const) {
+    table.apply({ kind: "endpoint-upsert", endpoint: endpoint({ processGuid, port }) });
+  }
+  about(900, shares()["blue"]);
+  about(100, shares()["green"]);
+  // One of nobody counts as much as the average of the three.
+  register("shop.example.com", 4, {}, { processGuid: "" });
+  about(250, shares()[""]);
+  table.apply({ kind: "endpoint-delete", processGuid: "blue", host: "10.0.0.1", port: 1 });
+  table.unregister({ uri: "shop.example.com", endpoint: endpoint({ port: 4 }) });
+  about(1_000, shares()["green"]);
 });

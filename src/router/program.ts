@@ -14,6 +14,7 @@ import type { Logger } from "../kernel/index.ts";
 import { compileHooks, honourOptions, type OptionHooks, type OptionProblem } from "../options/index.ts";
 import { type Endpoint, endpointAddress, type Route, type RouteOptions } from "../table/index.ts";
 import type { RouterConfig } from "./config.ts";
+import { destinationWeights } from "./destination-weights.ts";
 import { type EndpointState, EndpointStates } from "./endpoint-state.ts";
 import { flatten } from "./flat-text.ts";
 import { compileRules, type RouteRules } from "./route-rules.ts";
@@ -124,7 +125,7 @@ export function createRoutePrograms({ config, log }: RouteProgramParts): RoutePr
     const sessionCookie = factOf(hooks, "sessionCookie");
     const sessionCookies = sessionCookie === undefined ? config.stickyCookieNames : [sessionCookie];
     return {
-      picker: picker.forPool(candidates),
+      picker: picker.forPool(candidates, destinationWeights(route)),
       balancer: balancer.name,
       balancing,
       candidates,
