@@ -12,22 +12,24 @@ export interface Waiting {
   takeTurn(): void;
 }
 
-const queue: Waiting[] = [];
-let isScheduled = false;
-
-export function waitForTurn(waiting: Waiting): void {
-  queue.push(waiting);
-  schedule();
+/** A queue of its own, for work whose pieces are of another size. */
+export function createTurnQueue(piecesPerTurn: number): (waiting: Waiting) => void {
+  const queue: Waiting[] = [];
+  let isScheduled = false;
+  const schedule = () => {
+    if (isScheduled) return;
+    isScheduled = true;
+    setImmediate(nextTurn);
+  };
+  const nextTurn = () => {
+    isScheduled = false;
+    for (const waiting of queue.splice(0, piecesPerTurn)) waiting.takeTurn();
+    if (queue.length > 0) schedule();
+  };
+  return (waiting) => {
+    queue.push(waiting);
+    schedule();
+  };
 }
 
-function schedule(): void {
-  if (isScheduled) return;
-  isScheduled = true;
-  setImmediate(nextTurn);
-}
-
-function nextTurn(): void {
-  isScheduled = false;
-  for (const waiting of queue.splice(0, PIECES_PER_TURN)) waiting.takeTurn();
-  if (queue.length > 0) schedule();
-}
+export const waitForTurn: (waiting: Waiting) => void = createTurnQueue(PIECES_PER_TURN);

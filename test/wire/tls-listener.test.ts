@@ -251,6 +251,30 @@ script("plain HTTP on the TLS port is closed, and others are served on", async (
   assert.equal(router.log.filter(({ message }) => message === "tls-handshake-failed").length, 1);
 });
 
+script(
+  "first records that came at the same moment are answered one in a turn of the event loop",
+  async (t) => {
+    const started = await start(t);
+    if (started === null) return;
+    const { router } = started;
+    // A whole record of a handshake that is none, so that its answer is a line in the log.
+    const record = Buffer.from([22, 3, 1, 0, 4, 1, 2, 3, 4]);
+    const clients = await Promise.all(
+      Array.from({ length: 10 }, () => router.connect(router.router.tlsPort)),
+    );
+    // In two pieces: what matters is the moment when it is whole.
+    for (const client of clients) client.send(record.subarray(0, 7));
+    for (const client of clients) client.send(record.subarray(7));
+    let answered = 0;
+    await router.eventually(() => {
+      const before = answered;
+      answered = router.log.filter(({ message }) => message === "tls-handshake-failed").length;
+      assert.ok(answered - before <= 1, `${answered - before} in one turn`);
+      return answered === clients.length;
+    });
+  },
+);
+
 script("a client that does not finish its handshake is closed after ten seconds", async (t) => {
   const started = await start(t);
   if (started === null) return;

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { createServer, type TlsOptions, type TLSSocket } from "node:tls";
 import { createCertificateStore, clientAuthoritiesOf } from "./certificate-store.ts";
 import { ruleAgainst } from "./client-certificates.ts";
+import { createTurnQueue } from "../turn-queue.ts";
 import type { TlsListenerConfig } from "./listener-config.ts";
 
 /** What a client on TLS has shown. */
@@ -25,6 +26,15 @@ export interface TlsHandshakes {
 type Done = (socket: TLSSocket, tls: ClientTls) => void;
 
 const ANONYMOUS: ClientTls = Object.freeze({ certificate: "" });
+
+/**
+ * To answer a client's first record is by far the most work of a handshake, a signature: 1.2 ms. One is answered in a
+ * turn, after everybody else's reads, however many came at the same moment.
+ */
+const waitForHandshake = createTurnQueue(1);
+/** Type, version, and length of what follows. */
+const RECORD_HEADER_BYTES = 5;
+const HANDSHAKE_RECORD = 22;
 
 /**
  * @param alpnProtocols  Offered to clients, best first.
@@ -84,8 +94,33 @@ export function createTlsHandshakes(
   return {
     begin(accepted, done) {
       waiting.set(accepted, done);
-      server.emit("connection", accepted);
+      const takeTurn = () => {
+        if (!accepted.destroyed) server.emit("connection", accepted);
+      };
+      onFirstRecord(accepted, () => waitForHandshake({ takeTurn }));
     },
     setTicketKeys: (keys) => void server.setTicketKeys(keys),
   };
+}
+
+/** Calls `then` when all of it is in the read buffer; with anything else at once, for the handshake to refuse. */
+function onFirstRecord(accepted: Socket, then: () => void): void {
+  let received: Buffer | null = null;
+  const read = () => {
+    const bytes = accepted.read() as Buffer | null;
+    if (bytes === null) return;
+    received = received === null ? bytes : Buffer.concat([received, bytes]);
+    if (!isWhole(received)) return;
+    accepted.off("readable", read).off("end", end).unshift(received);
+    then();
+  };
+  const end = () => accepted.destroy();
+  accepted.on("readable", read).on("end", end);
+}
+
+function isWhole(record: Buffer): boolean {
+  if (record[0] !== HANDSHAKE_RECORD) return true;
+  return (
+    record.length >= RECORD_HEADER_BYTES && record.length >= RECORD_HEADER_BYTES + record.readUInt16BE(3)
+  );
 }
