@@ -1,7 +1,7 @@
 /**
  * What do other clients see while somebody misuses the router?
  *
- *   node bench/router/abuse.bench.ts [--only NAMES] [--rounds N] [--seconds N]
+ *   node bench/router/abuse.bench.ts [--only NAMES] [--rounds N] [--seconds N]   (--help: the names)
  *
  * Clients with good manners ask at a moderate, fixed rate; every round has a part without the abuse and one beside it,
  * the order reversed each time. The router has core 0; the clients, the origin and whoever misuses share core 1, where
@@ -36,6 +36,14 @@ const ONE_PER_CENT = 0.01;
 /** How exactly the wait for a turn is found. */
 const STEP_MS = 0.05;
 
+const USAGE = `What do other clients see while somebody misuses the router?
+
+  --only NAMES   of these, separated by commas; all when it is left out
+  --rounds N     each has a part without the abuse and one beside it; 5
+  --seconds N    of each part; 3
+
+${ABUSES.map(({ name, does }) => `  ${name.padEnd(18)}${does}`).join("\n")}`;
+
 interface Part extends LoadResult {
   /** Of the router, in per cent of a core. */
   readonly cpuPercent: number;
@@ -56,11 +64,18 @@ const { values } = parseArgs({
     only: { type: "string", default: ABUSES.map(({ name }) => name).join(",") },
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "3" },
+    help: { type: "boolean", default: false },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 const chosen = values.only.split(",");
+const unknown = chosen.find((name) => !ABUSES.some((abuse) => abuse.name === name));
+if (unknown !== undefined) throw new Error(`there is no abuse «${unknown}»; --help names them all`);
 const missing = ["nginx", "h2load", "openssl"].filter((name) => findProgram(name) === null);
 if (missing.length > 0) throw new Error(`needs ${missing.join(", ")}`);
 

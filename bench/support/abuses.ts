@@ -9,6 +9,7 @@
  */
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
+import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import {
   CLIENT_PREFACE,
@@ -37,10 +38,14 @@ const HOST = "Host: 127.0.0.1\r\n";
 const UNKNOWN = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const PIPELINE = UNKNOWN.repeat(Math.floor(60_000 / UNKNOWN.length));
 const BOMB = `GET / HTTP/1.1\r\n${HOST}${`x-bomb: ${"x".repeat(90)}\r\n`.repeat(9_900)}\r\n`;
+const LONG_LINE = `GET / HTTP/1.1\r\n${HOST}x-bomb: ${"x".repeat(990_000)}\r\n\r\n`;
+const SMALL_CHUNKS = `POST /up HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(100_000)}0\r\n\r\n`;
 const CANCEL = 8;
 const RESETS_AT_ONCE = 50;
 const CONTINUATIONS_AT_ONCE = 500;
 const FIELDS = block(":method", "GET", ":scheme", "https", ":authority", "127.0.0.1", ":path", "/small-get");
+/** The same that nobody has, on HTTP/2. */
+const UNKNOWN_FIELDS = block(":method", "GET", ":scheme", "https", ":authority", "a", ":path", "/");
 /** Between a request and the reset of its connection: long enough for the router to be in the middle of it. */
 const ABORT_AFTER_MS = 5;
 const PACE_MS = 10;
@@ -85,6 +90,26 @@ export const ABUSES: readonly Abuse[] = [
   },
   {
     ...plain,
+    name: "long-lines",
+    does: "20 heads a second of 1 MB in one line",
+    async begin(port) {
+      pace(20, () => open(port).write(LONG_LINE));
+    },
+  },
+  {
+    ...plain,
+    name: "small-chunks",
+    uploads: true,
+    does: "20 bodies a second of 100,000 chunks of a byte",
+    async begin(port) {
+      pace(20, () => {
+        const socket = open(port).once("data", () => socket.destroy());
+        socket.write(SMALL_CHUNKS);
+      });
+    },
+  },
+  {
+    ...plain,
     name: "aborts",
     does: "500 requests a second, broken off in the middle of an answer of 1 MB",
     async begin(port) {
@@ -112,6 +137,33 @@ export const ABUSES: readonly Abuse[] = [
       pace(100, () => {
         const socket = openTls(port, "http/1.1").once("secureConnect", () => socket.destroy());
       });
+    },
+  },
+  {
+    ...secure,
+    name: "tls-storms",
+    does: "50 first records of a handshake at the same moment, twice a second",
+    async begin(port) {
+      const hello = await firstRecord();
+      pace(2, async () => {
+        const sockets = await openMany(port, 50, () => {});
+        for (const socket of sockets) socket.once("data", () => socket.destroy()).write(hello);
+      });
+    },
+  },
+  {
+    ...secure,
+    name: "http2-pipelining",
+    does: "10 writes of 2,000 requests of HTTP/2 at once a second",
+    async begin(port) {
+      const session = new Http2Abuser(port);
+      pace(10, () =>
+        session.write((next) =>
+          Array.from({ length: 2_000 }, () =>
+            frame(HEADERS, END_HEADERS | END_STREAM, next(), UNKNOWN_FIELDS),
+          ),
+        ),
+      );
     },
   },
   {
@@ -224,8 +276,16 @@ function openTls(port: number, protocol: string): Socket {
     .resume();
 }
 
+/** What a client of TLS says first. */
+async function firstRecord(): Promise<Buffer> {
+  const { promise, resolve } = Promise.withResolvers<Buffer>();
+  const socket = new Duplex({ read() {}, write: (chunk: Buffer, _encoding, _done) => resolve(chunk) });
+  connectTls({ socket, ALPNProtocols: ["http/1.1"] }).on("error", ignore);
+  return promise;
+}
+
 /** So often a second, evenly; what was missed for want of a processor stays undone. */
-function pace(perSecond: number, act: (n: number) => void): void {
+function pace(perSecond: number, act: (n: number) => unknown): void {
   let n = 0;
   let due = 0;
   let lastMs = performance.now();
