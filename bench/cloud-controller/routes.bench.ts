@@ -198,6 +198,7 @@ function kindsOf(
   return {
     "list, first page of 50": get(() => "/v3/routes?per_page=50"),
     "list, a page in the middle": get((i) => `/v3/routes?per_page=50&page=${1 + ((i * 37) % (ROUTES / 50))}`),
+    "list, the last page": get(() => `/v3/routes?per_page=50&page=${ROUTES / 50}`),
     "list, newest first": get(() => "/v3/routes?per_page=50&order_by=-created_at"),
     "list with domain, space and organization": get(
       () => "/v3/routes?per_page=50&include=domain,space,space.organization",

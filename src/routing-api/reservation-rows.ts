@@ -44,12 +44,12 @@ export function reservationRows(store: Store): ReservationRows {
 
     async save({ deleted, put }, nowMs) {
       const now = toTimestamp(nowMs);
-      await store.transaction(async (trx) => {
+      const write = async (db: Store["db"]) => {
         for (const guids of chunks(deleted)) {
-          await trx.deleteFrom("route_reservations").where("guid", "in", guids).execute();
+          await db.deleteFrom("route_reservations").where("guid", "in", guids).execute();
         }
         for (const some of chunks(put)) {
-          await trx
+          await db
             .insertInto("route_reservations")
             .values(some.map((held) => rowOf(held, now)))
             .onConflict((conflict) =>
@@ -64,7 +64,9 @@ export function reservationRows(store: Store): ReservationRows {
             )
             .execute();
         }
-      });
+      };
+      // One statement of one row is a transaction by itself, and the most frequent: a third of the waiting for PostgreSQL.
+      await (deleted.length + put.length === 1 ? write(store.db) : store.transaction(write));
     },
   };
 }
