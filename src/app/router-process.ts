@@ -36,6 +36,7 @@ import {
   type StatusServer,
 } from "../router/index.ts";
 import { createTable } from "../table/index.ts";
+import { reloadTls } from "./reload-tls.ts";
 
 /**
  * How long a router whose successor listens waits for clients that are idle: most ask again within this time and get
@@ -241,17 +242,8 @@ class Process implements RouterProcess {
   reload(configText: string, ticketKeys?: Buffer): void {
     const log = this.#options.log.session("router");
     this.router.reopenAccessLog();
-    try {
-      const { config } = loadGorouterConfig(configText, this.#options.configPath);
-      if (config.tls === null || this.router.tlsPort === 0) {
-        log.info({ reason: "no TLS listener, before or after" }, "tls-reload-skipped");
-        return;
-      }
-      this.router.reloadTls(config.tls, ticketKeys);
-      log.info({ certificates: config.tls.certificates.length }, "tls-reloaded");
-    } catch (error) {
-      log.error({ error: (error as Error).message }, "tls-reload-failed");
-    }
+    const read = () => loadGorouterConfig(configText, this.#options.configPath).config.tls;
+    reloadTls(this.router, log, read, ticketKeys);
   }
 
   restart(): void {

@@ -14,7 +14,8 @@ export async function runUp(runOptions: RunOptions): Promise<number> {
     console.log(
       banner(foundation.addresses, { adminPassword, dataPath: dataDir.path, isNew: dataDir.isNew }),
     );
-    const signal = await firstSignal();
+    const reload = () => foundation.reload(() => loadAppConfig(runOptions));
+    const signal = await firstSignal(reload);
     console.log(`\n${signal}: finishing requests in flight, stopping apps …`);
     foundation.log.info({ signal }, "stopping");
     await foundation.shutdown();
@@ -24,8 +25,11 @@ export async function runUp(runOptions: RunOptions): Promise<number> {
   }
 }
 
-/** The second signal ends the process at once: whoever presses ctrl-c twice means it. */
-function firstSignal(): Promise<NodeJS.Signals> {
+/**
+ * The second signal ends the process at once: whoever presses ctrl-c twice means it. SIGHUP says that the terminal has
+ * gone, where there is one, and elsewhere that certificates are to be read again.
+ */
+function firstSignal(reload: () => void): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let isFirst = true;
     const onSignal = (signal: NodeJS.Signals) => {
@@ -33,6 +37,7 @@ function firstSignal(): Promise<NodeJS.Signals> {
       isFirst = false;
       resolve(signal);
     };
+    process.on("SIGHUP", process.stdin.isTTY ? onSignal : reload);
     process.on("SIGINT", onSignal);
     process.on("SIGTERM", onSignal);
   });

@@ -45,6 +45,7 @@ import { createExternalUaa } from "./external-uaa.ts";
 import type { DataDir } from "./data-dir.ts";
 import { type LogFiles, openLogFiles } from "./log-files.ts";
 import { RecentAccess } from "./recent-access.ts";
+import { reloadTls } from "./reload-tls.ts";
 import { createRouterStatus } from "./router-status.ts";
 import { storeLocation, storeSection } from "./store-config.ts";
 
@@ -83,6 +84,8 @@ export interface UpAddresses {
 export interface Foundation {
   readonly addresses: UpAddresses;
   readonly log: Logger;
+  /** Takes the certificates of the TLS listener from a configuration; the rest of it is for the next start. */
+  reload(load: () => LoadedConfig): void;
   /** Finishes what is in flight, then stops everything. */
   shutdown(): Promise<void>;
 }
@@ -116,13 +119,18 @@ async function start(config: LoadedConfig, dataDir: DataDir, logs: LogFiles): Pr
     await logs.close();
   };
   try {
-    const { parts, addresses } = await composeRoles(config, dataDir, store, logs);
+    const { parts, addresses, router } = await composeRoles(config, dataDir, store, logs);
     lifecycle = createLifecycle(parts, log);
     await lifecycle.start();
     const published = addresses();
     dataDir.publish(published);
     log.info({ pid: process.pid, api: published.api }, "started");
-    return { addresses: published, log, shutdown: () => end(config.get(appSection).drainMs) };
+    return {
+      addresses: published,
+      log,
+      reload: (load) => reloadTls(router, log, () => routerConfigFrom(load().get(routerSection)).tls),
+      shutdown: () => end(config.get(appSection).drainMs),
+    };
   } catch (error) {
     await store.close();
     throw error;
@@ -302,7 +310,7 @@ async function composeRoles(
     passwordFile: "secrets.json",
     pid: process.pid,
   });
-  return { parts, addresses };
+  return { parts, addresses, router };
 }
 
 /** Our own API behind our own router, as a foundation does it too. */
