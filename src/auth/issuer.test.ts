@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHook } from "node:async_hooks";
 import { test, type TestContext } from "node:test";
 import { decodeJwt, decodeProtectedHeader } from "jose";
-import { tokenInvalid } from "../kernel/errors/auth.ts";
+import { accountLocked, tokenInvalid } from "../kernel/errors/auth.ts";
 import { encodeJson } from "../store/index.ts";
 import { oauthErrorBody } from "./oauth-error.ts";
 import { ensureClient, ensureUser, USER_SCOPES } from "./seed.ts";
@@ -171,21 +171,24 @@ for (const username of ["ada", "babbage"]) {
   test(`five wrong passwords lock the name ${username} for a time that doubles`, async (t) => {
     const { issuer, clock } = await startIssuer(t);
     const guess = (password = "x") => issuer.grantPassword({ client: CF, username, password });
-    const locked = (seconds: number) => ({
-      error: "unauthorized",
-      error_description: `Your account has been locked because of too many failed attempts to login. Try again in ${seconds} seconds.`,
-    });
+    const LOCKED = "Your account has been locked because of too many failed attempts to login.";
+    const assertLocked = (login: Promise<unknown>, forSeconds: number) =>
+      assert.rejects(login, (error) => {
+        assert(accountLocked.is(error));
+        assert.deepEqual([error.message, error.details], [LOCKED, { forSeconds }]);
+        return true;
+      });
     for (let i = 0; i < 5; i++) await assertRefused(guess(), BAD_CREDENTIALS);
-    await assertRefused(guess(ADA.password), locked(30));
+    await assertLocked(guess(ADA.password), 30);
     clock.advance(29_001);
-    await assertRefused(guess(), locked(1));
+    await assertLocked(guess(), 1);
     clock.advance(999);
     await assertRefused(guess(), BAD_CREDENTIALS);
-    await assertRefused(guess(), locked(60));
+    await assertLocked(guess(), 60);
     clock.advance(60_000);
     for (const seconds of [120, 240, 480, 960, 1920, 3600, 3600]) {
       await assertRefused(guess(), BAD_CREDENTIALS);
-      await assertRefused(guess(), locked(seconds));
+      await assertLocked(guess(), seconds);
       clock.advance(seconds * 1000);
     }
   });

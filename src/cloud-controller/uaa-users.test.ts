@@ -117,7 +117,9 @@ test("guessing the old password locks the account as guessing at the login does"
   const ada = String(await login("ada", "lovelace"));
   const guess = () => users("PUT", `/${guid}/password`, { oldPassword: "guess", password: "new" }, ada);
   for (let i = 0; i < 5; i++) assert.equal((await guess()).body.error_description, "Bad credentials");
-  assert.match(String((await guess()).body.error_description), /^Your account has been locked/);
+  const locked = await guess();
+  assert.match(String(locked.body.error_description), /^Your account has been locked/);
+  assert.equal(locked.headers["retry-after"], "30");
 });
 
 test("accounts are an administrator's business, and bodies have to make sense", async (t) => {

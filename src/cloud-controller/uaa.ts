@@ -8,7 +8,7 @@ import {
 } from "../auth/index.ts";
 import type { HttpApi } from "../http/index.ts";
 import { type Logger, ViaductError } from "../kernel/index.ts";
-import { grantTypeUnsupported } from "../kernel/errors/auth.ts";
+import { accountLocked, grantTypeUnsupported } from "../kernel/errors/auth.ts";
 import { badTokenRequest } from "../kernel/errors/cloud-controller.ts";
 import { registerUaaUsers, type UaaUsersOptions } from "./uaa-users.ts";
 
@@ -118,6 +118,7 @@ function decode(text: string): string {
 function answerError(error: unknown, reply: FastifyReply, log: Logger): void {
   const oauth = oauthErrorBody(error);
   if (oauth !== null && error instanceof ViaductError) {
+    if (accountLocked.is(error)) void reply.header("retry-after", error.details.forSeconds);
     void reply.code(error.status).send(oauth);
   } else if (badTokenRequest.is(error)) {
     void reply.code(error.status).send({ error: "invalid_request", error_description: error.message });

@@ -12,13 +12,13 @@ export const badCredentials = defineError({
   explain: () => "Bad credentials",
 });
 
+/** The cf CLI compares the whole text; for how long, the header `Retry-After` says. */
 export const accountLocked = defineError<{ forSeconds: number }>({
   code: "account_locked",
   source: "client",
   retry: "never",
   status: 401,
-  explain: (d) =>
-    `Your account has been locked because of too many failed attempts to login. Try again in ${d.forSeconds} seconds.`,
+  explain: () => "Your account has been locked because of too many failed attempts to login.",
 });
 
 export const grantTypeUnsupported = defineError<{ grantType: string }>({
