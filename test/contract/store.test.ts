@@ -35,6 +35,7 @@ import {
   type StoreLocation,
   type Tables,
 } from "../../src/store/index.ts";
+import type { StoreInternals } from "../../src/store/store.ts";
 import { startPostgres } from "../support/postgres.ts";
 
 const CHILD = fileURLToPath(new URL("../support/store-child.ts", import.meta.url));
@@ -490,6 +491,27 @@ both("drained waits for what is being handled, and a stop ends the waiting", asy
   await assert.rejects(consumer.relay.drained(), { code: "store_closed" });
 });
 
+both("who waits for an entry does not wait for what comes after it", async (t, newPlace) => {
+  const store = await open(t, await newPlace(t));
+  const gate = Promise.withResolvers<void>();
+  const consumer = await startConsumer(t, store, {
+    batchSize: 1,
+    onBatch: ([entry]) => (entry?.key === "b" ? gate.promise : undefined),
+  });
+  const ids = await store.transaction(async (trx) => [
+    await store.outbox.add(trx, { topic: "route", key: "a" }),
+    await store.outbox.add(trx, { topic: "route", key: "b" }),
+    await store.outbox.add(trx, []),
+  ]);
+  const [first, second] = ids.map(Number);
+  assert.equal(ids[2], null);
+  await consumer.relay.drained(first);
+  assert.deepEqual(consumer.batches[0], ["a"]);
+  gate.resolve();
+  await consumer.relay.drained(second);
+  assert.deepEqual(consumer.batches, [["a"], ["b"]]);
+});
+
 both("a transaction that began earlier and commits later is not skipped", async (t, newPlace) => {
   const place = await newPlace(t);
   const store = await open(t, place);
@@ -605,6 +627,34 @@ const postgresOnly: readonly Case[] = [
       await addNews(a, ["3"]);
       await standby.relay.drained();
       assert.deepEqual([leader.batches, standby.batches], [[["1"], ["2"]], [["3"]]]);
+    },
+  },
+  {
+    name: "a process is not told of its own news once more",
+    check: async (t, newPlace) => {
+      const place = await newPlace(t);
+      const here = (await open(t, place)) as StoreInternals;
+      const elsewhere = await open(t, place);
+      const woken: string[] = [];
+      const heard = Promise.withResolvers<void>();
+      let writing = "";
+      t.after(
+        here.outbox.onChange(() => {
+          woken.push(writing);
+          if (writing === "elsewhere") heard.resolve();
+        }),
+      );
+      // Leading and listening go by one connection, so now it listens.
+      await here.outbox.lead("table");
+      await here.outbox.register("table");
+      writing = "here";
+      await addNews(here, ["a"]);
+      await here.outbox.advance("table", 1);
+      // Notifications come in the order of commits.
+      writing = "elsewhere";
+      await addNews(elsewhere, ["b"]);
+      await heard.promise;
+      assert.deepEqual(woken, ["here", "elsewhere"]);
     },
   },
   {
