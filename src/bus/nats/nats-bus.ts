@@ -24,8 +24,8 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const RECONNECT_PAUSE_MS = 500;
 /** A connection that is dead without knowing it must not hold up a shutdown. */
 const FLUSH_ON_CLOSE_MS = 1_000;
-/** A server cuts off a client that does not take within 10 s what it writes: after this long, pauses are ignored. */
-const MAX_BACKLOG_AGE_MS = 2_000;
+/** A server cuts off a client that does not take within 10 s what it writes: after this long, pauses last for a turn. */
+const MAX_BACKLOG_AGE_MS = 3_000;
 /** The server's answer to a request that nobody subscribes to. */
 const NO_RESPONDERS = 503;
 
@@ -168,16 +168,17 @@ function createNatsBus(connection: NatsConnection, options: NatsOptions): Bus {
   const backlog = createBacklog(clock, () => connection.flush());
   // Only the socket that was paused goes on: after a reconnect there is another one, perhaps in the middle of a handshake.
   let paused: Socket | null = null;
+  const resume = () => {
+    paused?.resume();
+    paused = null;
+  };
   const pauses = createPauses({
     pause() {
-      if (backlog.ageMs() > MAX_BACKLOG_AGE_MS) return;
       paused = socketOf(connection);
       paused?.pause();
+      if (backlog.ageMs() > MAX_BACKLOG_AGE_MS) setImmediate(resume);
     },
-    resume() {
-      paused?.resume();
-      paused = null;
-    },
+    resume,
   });
 
   return {

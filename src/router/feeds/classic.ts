@@ -70,6 +70,8 @@ export interface ClassicFeed extends Part {
 /** As many messages as gorouter lets wait, of so many bytes on average; those that come then are lost. */
 const MAX_WAITING_MESSAGES = 131_072;
 const WAITING_BYTES_PER_MESSAGE = 1_024;
+/** More than still comes after a pause; some three milliseconds. */
+const BYTES_BETWEEN_PAUSES = 256 * 1_024;
 /** Longest piece of a bad message in the log. */
 const LOGGED_PAYLOAD_BYTES = 4_096;
 /** Option problems are logged once per route, until this many are remembered. */
@@ -108,13 +110,19 @@ export function createClassicFeed(given: {
   // What does not fit in a slice waits, in order, so that traffic has its turn in between. Meanwhile the bus is to let
   // more wait where it comes from: a socket hands over up to two megabytes in one turn, and 100,000 routes are fifty.
   let waitingBytes = 0;
+  /** A bus that may not wait any longer pauses for the rest of a turn only, and is asked again after so much more. */
+  let pauseAtBytes = 0;
   let resume = () => {};
+  const goOn = () => {
+    pauseAtBytes = 0;
+    resume();
+  };
   const waiting = new ByteQueue();
   const slices = createSlices<string>(clock, (subject) => {
     const data = waiting.take();
     if (data === null) return;
     waitingBytes -= data.length;
-    if (--counts.waitingMessages === 0) resume();
+    if (--counts.waitingMessages === 0) goOn();
     onMessage({ subject, data });
   });
   const hear = ({ subject, data }: BusMessage) => {
@@ -124,8 +132,13 @@ export function createClassicFeed(given: {
       counts.droppedMessages++;
       return;
     }
-    if (counts.waitingMessages++ === 0) resume = bus.pause();
+    counts.waitingMessages++;
     waitingBytes += data.length;
+    if (waitingBytes >= pauseAtBytes) {
+      resume();
+      resume = bus.pause();
+      pauseAtBytes = waitingBytes + BYTES_BETWEEN_PAUSES;
+    }
     // Copied, because the data is the bus's again when we return, and the subject is a text of each message's own.
     waiting.put(data);
     slices.add(subject === SUBJECTS.routerRegister ? SUBJECTS.routerRegister : SUBJECTS.routerUnregister);
@@ -260,7 +273,7 @@ export function createClassicFeed(given: {
       waiting.clear();
       waitingBytes = 0;
       counts.waitingMessages = 0;
-      resume();
+      goOn();
     },
   };
 }
