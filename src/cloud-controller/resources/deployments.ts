@@ -261,4 +261,17 @@ export const deployments: readonly Endpoint[] = [
       return ok(await presentNow(call, deploymentListing, deployment.guid));
     },
   }),
+  defineEndpoint({
+    method: "POST",
+    path: "/v3/deployments/:guid/actions/continue",
+    summary: "Refused: no deployment pauses.",
+    access: "write",
+    answers: {},
+    handle: async (call) => {
+      const deployment = await findDeployment(call);
+      await demandApp(call, "app.write", await findRow(call, appListing, deployment.app_guid));
+      const { status_value: value, status_reason: reason } = deployment;
+      return refuse(`Cannot continue a deployment with status: ${value} and reason: ${reason}`);
+    },
+  }),
 ];

@@ -66,6 +66,30 @@ test("a task is refused with a sentence, and there is none to cancel", async (t)
   assert.deepEqual((await api.post("/v3/tasks/x/actions/cancel")).details, ["Task not found"]);
 });
 
+test("what cannot be made is refused with a sentence that says why", async (t) => {
+  const api = await startApi(t);
+  const refused = [
+    ["/v3/buildpacks", /^Buildpacks cannot be added: /],
+    ["/v3/droplets", /^Droplets cannot be made by hand: /],
+    ["/v3/route_policies", /^Route policies cannot be made: /],
+    ["/v3/security_groups", /^Security groups cannot be made: /],
+    ["/v3/service_brokers", /^Service brokers cannot be registered: /],
+  ] as const;
+  for (const [path, sentence] of refused) {
+    const reply = await api.post(path, { name: "x" });
+    assert.equal(reply.status, 422);
+    assert.match(reply.details.join(), sentence);
+  }
+  const [stack] = await api.list("/v3/stacks");
+  assert.equal((await api.patch(`/v3/stacks/${stack?.guid}`, { metadata: { labels: {} } })).status, 422);
+  const features = `/v3/spaces/${api.space}/features`;
+  assert.match(
+    (await api.patch(`${features}/ssh`, { enabled: true })).details.join(),
+    /^SSH cannot be allowed: /,
+  );
+  assert.equal((await api.patch(`${features}/other`, { enabled: true })).status, 404);
+});
+
 test("there is one stack", async (t) => {
   const api = await startApi(t);
   const [stack, ...others] = await api.list("/v3/stacks");

@@ -227,7 +227,49 @@ const spaceFeatures: readonly Endpoint[] = [
       return ok(SSH);
     },
   }),
+  defineEndpoint({
+    method: "PATCH",
+    path: "/v3/spaces/:guid/features/:name",
+    summary: "Refused: nothing can be switched on in a space.",
+    access: "write",
+    answers: {},
+    handle: async (call) => {
+      await inSpace(call, call.params["guid"] ?? "");
+      if (call.params["name"] !== SSH.name) throw resourceNotFound({ resource: "Feature" });
+      return refuse("SSH cannot be allowed: there is no way into an instance of an app.");
+    },
+  }),
 ];
+
+// --- what cannot be made ---
+
+const REFUSALS = [
+  ["POST", "/v3/buildpacks", "Buildpacks cannot be added: how an app starts is read from its files."],
+  ["POST", "/v3/droplets", "Droplets cannot be made by hand: a build makes one of a package."],
+  [
+    "POST",
+    "/v3/route_policies",
+    "Route policies cannot be made: the route option allowed-ranges says who may call.",
+  ],
+  ["POST", "/v3/security_groups", "Security groups cannot be made: apps reach what their machine reaches."],
+  [
+    "POST",
+    "/v3/service_brokers",
+    "Service brokers cannot be registered: service instances are user-provided.",
+  ],
+  ["PATCH", "/v3/stacks/:guid", "The stack cannot be changed: it is the machine itself."],
+] as const;
+
+const refusals: readonly Endpoint[] = REFUSALS.map(([method, path, sentence]) =>
+  defineEndpoint({
+    method,
+    path,
+    summary: "Outside routing: refused with a sentence.",
+    access: "write",
+    answers: {},
+    handle: async () => refuse(sentence),
+  }),
+);
 
 const tasks: readonly Endpoint[] = [
   defineEndpoint({
@@ -261,6 +303,7 @@ export const outsideRouting: readonly Endpoint[] = [
   emptyBelow("/v3/spaces/:guid/staging_security_groups", ["names"], inSpace),
   emptyBelow("/v3/apps/:guid/tasks", ["names", "states", "sequence_ids"], ofApp),
   ...tasks,
+  ...refusals,
   emptyBelow("/v3/apps/:guid/sidecars", [], ofApp),
   emptyBelow("/v3/apps/:guid/revisions", ["versions"], ofApp),
   emptyBelow("/v3/apps/:guid/revisions/deployed", ["versions"], ofApp),

@@ -55,13 +55,7 @@ async function summary(session: Session, name: string): Promise<void> {
   }
   const routes = await session.list(`/v3/apps/${app.guid}/routes`);
   await currentDroplet(session, app);
-  const [deployment] = await session.list("/v3/deployments", {
-    app_guids: String(app.guid),
-    status_values: "ACTIVE",
-    order_by: "-created_at",
-    per_page: "1",
-    page: "1",
-  });
+  const deployment = await activeDeployment(session, app);
   session.print(
     `name: ${name}`,
     `requested state: ${String(app.state).toLowerCase()}`,
@@ -69,6 +63,11 @@ async function summary(session: Session, name: string): Promise<void> {
     ...lines,
     ...(deployment === undefined ? [] : [`Rolling deployment: ${deployment.status?.["reason"]}`]),
   );
+}
+
+async function activeDeployment(session: Session, app: Json): Promise<Json | undefined> {
+  const query = { app_guids: String(app.guid), status_values: "ACTIVE", order_by: "-created_at" };
+  return (await session.list("/v3/deployments", { ...query, per_page: "1", page: "1" }))[0];
 }
 
 /** Null for an app that has none, which the program knows by the words of the error. */
@@ -398,15 +397,15 @@ export const APPS: Readonly<Record<string, Command>> = {
   },
   async "cancel-deployment"(session, { words: [name = ""] }) {
     const app = await session.app(name);
-    const query = {
-      app_guids: String(app.guid),
-      status_values: "ACTIVE",
-      order_by: "-created_at",
-      per_page: "1",
-      page: "1",
-    };
-    const deployment = await session.only("/v3/deployments", query, "No active deployment found for app.");
+    const deployment = await activeDeployment(session, app);
+    if (deployment === undefined) throw new Failure("No active deployment found for app.");
     await session.call("POST", `/v3/deployments/${deployment.guid}/actions/cancel`);
+    session.print("OK");
+  },
+  async "continue-deployment"(session, { words: [name = ""] }) {
+    const deployment = await activeDeployment(session, await session.app(name));
+    if (deployment === undefined) throw new Failure("No active deployment found for app.");
+    await session.call("POST", `/v3/deployments/${deployment.guid}/actions/continue`);
     session.print("OK");
   },
   async "ssh-enabled"(session, { words: [name = ""] }) {

@@ -213,6 +213,18 @@ export const SERVICES: Readonly<Record<string, Command>> = {
     const found = await session.list("/v3/service_brokers");
     session.print(found.length === 0 ? "No service brokers found" : String(found.length));
   },
+  async "create-service-broker"(session, { words: [name = "", username = "", password = "", url = ""] }) {
+    const authentication = { type: "basic", credentials: { username, password } };
+    await session.call("POST", "/v3/service_brokers", { name, url, authentication });
+    session.print("OK");
+  },
+  async "allow-space-ssh"(session, { words: [name = ""] }) {
+    const { guid } = await session.spaceIn(session.targeted().org, name);
+    const feature = await session.call("GET", `/v3/spaces/${guid}/features/ssh`);
+    if (String(feature.enabled) === "true") return session.print("ssh support is already enabled.", "OK");
+    await session.call("PATCH", `/v3/spaces/${guid}/features/ssh`, { enabled: true });
+    session.print("OK");
+  },
   async marketplace(session) {
     const space = { space_guids: String(session.targeted().space.guid) };
     const found = await session.list("/v3/service_plans", {
