@@ -42,6 +42,17 @@ test("the one call that is left of API v2 says so, and where the UAA is", async 
   );
 });
 
+test("a client of API v2 reads in its own shape that there is none", async (t) => {
+  const api = await startApi(t);
+  for (const method of ["GET", "POST", "DELETE"] as const) {
+    const { status, body } = await api.request({ method, url: "/v2/apps/x?q=name" });
+    const { code, error_code, description } = body;
+    assert.deepEqual([status, code, error_code], [404, 10000, "CF-NotFound"]);
+    assert.match(String(description), /^CF API v2 is disabled/);
+  }
+  assert.deepEqual((await api.get("/v3/v2/x")).details, ["Unknown request"]);
+});
+
 test("discovery announces an external UAA and Routing API", async (t) => {
   const flags = {
     "cloud-controller.uaa_url": "https://uaa.example.com",

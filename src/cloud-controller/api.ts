@@ -24,7 +24,7 @@ import { metadataProblems } from "./metadata.ts";
 import { describeApi } from "./openapi.ts";
 import { type Caller, callerOf, NOBODY } from "./permissions.ts";
 import { endpoints } from "./resources/index.ts";
-import { errorAnswer } from "./respond.ts";
+import { errorAnswer, NO_API_V2 } from "./respond.ts";
 import { problemsOf } from "./schema.ts";
 import { registerUaa } from "./uaa.ts";
 
@@ -42,7 +42,9 @@ export interface CloudControllerDeps extends ContextOptions {
 export function buildCloudController(deps: CloudControllerDeps): HttpApi {
   const context = createContext(deps);
   const notFound = (request: FastifyRequest, reply: FastifyReply) =>
-    answerError(unknownRequest({}), request, reply, context);
+    request.url.startsWith("/v2/")
+      ? void reply.code(404).send(NO_API_V2)
+      : answerError(unknownRequest({}), request, reply, context);
   const api = createHttpApi({ onUnreadablePath: notFound });
   takeEveryBody(api);
   api.addHook("onResponse", async (request, reply) => noteChange(request, reply, context.log));

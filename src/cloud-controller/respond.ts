@@ -68,6 +68,13 @@ export function shownAs({
   return numbers === undefined ? null : { code: numbers[0], title: numbers[1] };
 }
 
+/** For clients of API v2, which read errors of another shape: a sentence where they would find nothing. */
+export const NO_API_V2 = Object.freeze({
+  code: 10000,
+  error_code: "CF-NotFound",
+  description: "CF API v2 is disabled; this foundation has /v3",
+});
+
 /** What the client gets; `isOurFault` says that somebody should look at the log. */
 export function errorAnswer(error: unknown): ErrorAnswer & { readonly isOurFault: boolean } {
   const known = asCatalogued(error);
