@@ -66,6 +66,8 @@ export class IoUring {
   readonly #cqTail: number;
   readonly #cqFlags: number;
   #tail = 0;
+  /** The kernel had taken entries up to here when we last looked. */
+  #head = 0;
 
   /** @throws Error when the kernel has no such thing, or lets us have none */
   constructor(system: System) {
@@ -108,13 +110,37 @@ export class IoUring {
     this.cqeWord = at(PARAMS.cqCqes) / 4;
   }
 
-  /** Where the next entry stands, in words, all zero; null when there is no room before the next {@link submit}. */
-  nextEntry(): number | null {
+  /**
+   * Where the next entry stands, in words. It is what an operation on a descriptor needs, and zero besides.
+   * @param low, high  The two halves of its `user_data`.
+   * @returns null when there is no room before the next {@link submit}
+   */
+  nextEntry(operation: number, fd: number, low: number, high: number): number | null {
     const tail = this.#tail;
-    if (tail - Atomics.load(this.ring32, this.#sqHead) > this.#sqMask) return null;
+    if (((tail - this.#head) | 0) > this.#sqMask) {
+      this.#head = Atomics.load(this.ring32, this.#sqHead);
+      if (((tail - this.#head) | 0) > this.#sqMask) return null;
+    }
     this.#tail = (tail + 1) | 0;
     const word = (tail & this.#sqMask) * SQE_WORDS;
-    this.sqe32.fill(0, word, word + SQE_WORDS);
+    const { sqe32 } = this;
+    // One store each: a call of `fill` costs more than all of them.
+    sqe32[word] = operation;
+    sqe32[word + 1] = fd;
+    sqe32[word + 2] = 0;
+    sqe32[word + 3] = 0;
+    sqe32[word + 4] = 0;
+    sqe32[word + 5] = 0;
+    sqe32[word + 6] = 0;
+    sqe32[word + 7] = 0;
+    sqe32[word + 8] = low;
+    sqe32[word + 9] = high;
+    sqe32[word + 10] = 0;
+    sqe32[word + 11] = 0;
+    sqe32[word + 12] = 0;
+    sqe32[word + 13] = 0;
+    sqe32[word + 14] = 0;
+    sqe32[word + 15] = 0;
     return word;
   }
 

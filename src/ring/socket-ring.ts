@@ -76,6 +76,10 @@ export class RingSocket {
     this.#place = place;
   }
 
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /** On their way. */
   get sendBytes(): number {
     return this.#sendBytes;
@@ -250,16 +254,12 @@ export class SocketRing {
   /** Where an entry stands that has everything but what is special to the operation; null when there is no room. */
   nextEntry(operation: number, fd: number, place: number, kind: number): number | null {
     const { uring } = this;
-    let word = uring.nextEntry();
+    let word = uring.nextEntry(operation, fd, place, kind);
     if (word === null) {
       this.submit();
-      word = uring.nextEntry();
+      word = uring.nextEntry(operation, fd, place, kind);
       if (word === null) return null;
     }
-    uring.sqe8[word * 4] = operation;
-    uring.sqe32[word + 1] = fd;
-    uring.sqe32[word + 8] = place;
-    uring.sqe32[word + 9] = kind;
     if (!this.#isRunning && !this.#isScheduled) this.#schedule();
     return word;
   }

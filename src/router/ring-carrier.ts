@@ -43,6 +43,8 @@ export class RingCarrier implements Carrier, RingListener {
   /** What came after a pause; null bytes are the end. */
   #early: { readonly bytes: Buffer | null } | null = null;
   #corks = 0;
+  /** The socket has been written to since we last knew that it had nothing to write. */
+  #writesLong = false;
   /** Behind what is on its way. */
   #queue: (string | Buffer)[] = [];
   #queuedBytes = 0;
@@ -77,31 +79,22 @@ export class RingCarrier implements Carrier, RingListener {
   }
 
   get writableNeedDrain(): boolean {
-    return this.#needsDrain || this.#socket.writableNeedDrain;
+    return this.#needsDrain || (this.#writesLong && this.#socket.writableNeedDrain);
   }
 
   get writableLength(): number {
-    return this.#socket.writableLength + this.#ring.sendBytes + this.#queuedBytes;
+    return this.#ring.sendBytes + this.#queuedBytes + (this.#writesLong ? this.#socket.writableLength : 0);
   }
 
   // === writing ===
 
   write(data: string | Buffer): boolean {
     if (this.#queuedBytes === 0) {
-      if (this.#ring.sendBytes > 0) {
-        if (this.#ring.send(data)) return true;
-      } else {
-        if (
-          this.#socket.writableLength > 0 ||
-          this.#corks > 0 ||
-          data.length > MAX_SEND_BYTES ||
-          !this.#mayWrite
-        ) {
-          return this.#writeLong(data);
-        }
-        if (data.length === 0) return true;
-        return this.#ring.send(data) || this.#writeLong(data);
+      if (this.#ring.sendBytes === 0 && (data.length > MAX_SEND_BYTES || !this.#mayUseRing)) {
+        return this.#writeLong(data);
       }
+      if (data.length === 0 || this.#ring.send(data)) return true;
+      if (this.#ring.sendBytes === 0) return this.#writeLong(data);
     }
     this.#queue.push(data);
     this.#queuedBytes += data.length;
@@ -109,11 +102,17 @@ export class RingCarrier implements Carrier, RingListener {
     return !this.#needsDrain;
   }
 
-  get #mayWrite(): boolean {
-    return !this.#socket.destroyed && this.#socket.writable;
+  /** Nothing waits in the socket that would be overtaken. */
+  get #mayUseRing(): boolean {
+    if (this.#writesLong) {
+      if (this.#corks > 0 || this.#socket.writableLength > 0 || !this.#socket.writable) return false;
+      this.#writesLong = false;
+    }
+    return !this.#ring.isClosed;
   }
 
   #writeLong(data: string | Buffer): boolean {
+    this.#writesLong = true;
     return typeof data === "string" ? this.#socket.write(data, "latin1") : this.#socket.write(data);
   }
 
@@ -122,6 +121,7 @@ export class RingCarrier implements Carrier, RingListener {
       const queue = this.#queue;
       this.#queue = [];
       this.#queuedBytes = 0;
+      this.#writesLong = true;
       this.#socket.cork();
       if (rest !== null) this.#socket.write(rest);
       for (const data of queue) this.#writeLong(data);
@@ -141,6 +141,7 @@ export class RingCarrier implements Carrier, RingListener {
   };
 
   cork(): void {
+    this.#writesLong = true;
     this.#corks++;
     this.#socket.cork();
   }
@@ -151,6 +152,7 @@ export class RingCarrier implements Carrier, RingListener {
   }
 
   end(): void {
+    this.#writesLong = true;
     if (this.#ring.sendBytes > 0) this.#then = "end";
     else this.#socket.end();
   }
@@ -187,7 +189,7 @@ export class RingCarrier implements Carrier, RingListener {
   }
 
   readonly #receiveEarly = () => {
-    if (this.#early === null || this.#isPaused || this.#socket.destroyed) return;
+    if (this.#early === null || this.#isPaused || this.#ring.isClosed) return;
     const { bytes } = this.#early;
     this.#early = null;
     if (bytes === null) this.#end();
@@ -200,7 +202,7 @@ export class RingCarrier implements Carrier, RingListener {
       return;
     }
     const isInside = this.#receive(bytes, size, FOREIGN_MEMORY);
-    if (this.#socket.destroyed) return;
+    if (this.#ring.isClosed) return;
     if (isInside && size === RECEIVE_BYTES) {
       this.#readsLong = true;
       if (!this.#isPaused) this.#socket.resume();
