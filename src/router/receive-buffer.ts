@@ -57,6 +57,11 @@ export const FOREIGN_MEMORY: ReadMemory = {
   close() {},
 };
 
+export interface OtherReader {
+  /** Asked after each read with what the receiver returned. @returns false when it reads on itself. */
+  readsOn(isInside: boolean): boolean;
+}
+
 /** The reading of one socket: `onread` is the option that it is made with, {@link SocketMemory.of} tells which it is. */
 export class SocketMemory implements ReadMemory, Waiting {
   readonly #receive: OnBytes;
@@ -66,8 +71,8 @@ export class SocketMemory implements ReadMemory, Waiting {
   #isKept = false;
   #isLong = false;
   #isClosed = false;
-  /** Asked after each read whether the socket is to go on reading. */
-  #readsOn: (isInside: boolean) => boolean = always;
+  /** Who else reads the socket; null when nobody does. */
+  #other: OtherReader | null = null;
 
   constructor(receive: OnBytes) {
     this.#receive = receive;
@@ -82,13 +87,13 @@ export class SocketMemory implements ReadMemory, Waiting {
       // The read may have been what closed it; what went back must not be asked for again.
       this.#isLong =
         isInside && !this.#isClosed && size >= (present === SHARED ? LONG_BYTES : STILL_LONG_BYTES);
-      return this.#readsOn(isInside) && (!this.#isLong || this.#mayGoOn(size));
+      if (this.#other !== null && !this.#other.readsOn(isInside)) return false;
+      return !this.#isLong || this.#mayGoOn(size);
     },
   };
 
-  /** @param readsOn  Gets what the receiver returned; somebody else reads on when it returns false. */
-  share(readsOn: (isInside: boolean) => boolean): void {
-    this.#readsOn = readsOn;
+  share(other: OtherReader): void {
+    this.#other = other;
   }
 
   of<S extends Socket>(socket: S): S {
@@ -144,8 +149,6 @@ export class SocketMemory implements ReadMemory, Waiting {
     return this.#present;
   }
 }
-
-const always = () => true;
 
 /**
  * The same for a socket that a listener accepted with `pauseOnConnect`, and starts reading.

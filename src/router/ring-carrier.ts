@@ -10,7 +10,14 @@ import { Socket, type SocketConstructorOpts } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { RECEIVE_BYTES, type RingListener, type RingSocket, type SocketRing } from "../ring/index.ts";
 import { attach, type Carrier, type CarrierListener } from "./carrier.ts";
-import { FOREIGN_MEMORY, type OnBytes, readInto, SocketMemory, takeHandle } from "./receive-buffer.ts";
+import {
+  FOREIGN_MEMORY,
+  type OnBytes,
+  type OtherReader,
+  readInto,
+  SocketMemory,
+  takeHandle,
+} from "./receive-buffer.ts";
 
 /** Longer ones gain nothing: they are copied here, and their own cost is what counts. */
 const MAX_SEND_BYTES = 32 * 1024;
@@ -32,7 +39,7 @@ export class RingedSocket extends Socket {
   }
 }
 
-export class RingCarrier implements Carrier, RingListener {
+export class RingCarrier implements Carrier, RingListener, OtherReader {
   readonly #socket: RingedSocket;
   readonly #ring: RingSocket;
   readonly #receive: OnBytes;
@@ -46,7 +53,7 @@ export class RingCarrier implements Carrier, RingListener {
   /** The socket has been written to since we last knew that it had nothing to write. */
   #writesLong = false;
   /** Behind what is on its way. */
-  #queue: (string | Buffer)[] = [];
+  #queue: (string | Buffer)[] | null = null;
   #queuedBytes = 0;
   #needsDrain = false;
   /** When all that is written has gone. */
@@ -69,7 +76,7 @@ export class RingCarrier implements Carrier, RingListener {
     this.#drained = drained;
     this.#ring = ring.add(socket.descriptor, this);
     socket.ring = this.#ring;
-    memory.share(this.#readsOn);
+    memory.share(this);
     socket.pause();
     this.#ring.receive();
   }
@@ -96,6 +103,7 @@ export class RingCarrier implements Carrier, RingListener {
       if (data.length === 0 || this.#ring.send(data)) return true;
       if (this.#ring.sendBytes === 0) return this.#writeLong(data);
     }
+    this.#queue ??= [];
     this.#queue.push(data);
     this.#queuedBytes += data.length;
     if (this.#queuedBytes > MAX_QUEUED_BYTES) this.#needsDrain = true;
@@ -118,8 +126,8 @@ export class RingCarrier implements Carrier, RingListener {
 
   sent(rest: Buffer | null): void {
     if (rest !== null || this.#queuedBytes > 0) {
-      const queue = this.#queue;
-      this.#queue = [];
+      const queue = this.#queue ?? [];
+      this.#queue = null;
       this.#queuedBytes = 0;
       this.#writesLong = true;
       this.#socket.cork();
@@ -185,16 +193,16 @@ export class RingCarrier implements Carrier, RingListener {
     this.#isPaused = false;
     if (this.#readsLong) this.#socket.resume();
     else if (this.#early === null) this.#ring.receive();
-    else queueMicrotask(this.#receiveEarly);
+    else queueMicrotask(() => this.#receiveEarly());
   }
 
-  readonly #receiveEarly = () => {
+  #receiveEarly(): void {
     if (this.#early === null || this.#isPaused || this.#ring.isClosed) return;
     const { bytes } = this.#early;
     this.#early = null;
     if (bytes === null) this.#end();
     else this.received(bytes, bytes.length);
-  };
+  }
 
   received(bytes: Buffer, size: number): void {
     if (this.#isPaused) {
@@ -210,12 +218,12 @@ export class RingCarrier implements Carrier, RingListener {
   }
 
   /** The socket has read; it goes on until the body is over. */
-  readonly #readsOn = (isInside: boolean) => {
+  readsOn(isInside: boolean): boolean {
     if (isInside) return true;
     this.#readsLong = false;
     if (!this.#isPaused) this.#ring.receive();
     return false;
-  };
+  }
 
   ended(): void {
     if (this.#isPaused) this.#early = { bytes: null };
