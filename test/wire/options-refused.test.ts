@@ -108,7 +108,7 @@ test("the API refuses each by a sentence that names option, value and what is al
       assert.ok(said || UPSTREAMS.includes(name), `${value} is not named: ${text}`);
     }
   }
-  assert.deepEqual((await api.get(`/v3/routes/${good}`)).body.options, { retries: 1 });
+  assert.deepEqual((await api.get(`/v3/routes/${good}`)).body.options, { retries: "1" });
   assert.equal((await api.list("/v3/routes")).length, 1);
 });
 
