@@ -12,7 +12,7 @@ import type { Bits, Incoming } from "../bits/store.ts";
 import type { Context, Writer } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { asJob, JOB } from "../jobs.ts";
-import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
 import { spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
@@ -41,7 +41,8 @@ const MAX_RESOURCES_BYTES = 16 * 1024 * 1024;
 // --- messages ---
 
 const CreatePackage = message({
-  type: Type.Enum(["bits"], { sentence: "Type must be one of 'bits'" }),
+  // A copy has the type of what it was made of.
+  type: Type.Optional(Type.Enum(["bits"], { sentence: "Type must be one of 'bits'" })),
   data: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   relationships: message({ app: toOne("app") }),
   metadata: Type.Optional(Metadata),
@@ -59,9 +60,13 @@ export function demandBits(context: Context): Bits {
 
 // --- actions ---
 
+/** An empty one, or with `source_guid` the copy of another app's or this app's. */
 async function createPackage(call: Call<Static<typeof CreatePackage>>): Promise<string> {
-  const { context, body } = call;
+  const { context, body, query } = call;
   demandBits(context);
+  const source = query["source_guid"];
+  if (source !== undefined) await demandPackage(call, await findRow(call, packageListing, source));
+  else if (body.type === undefined) refuse("Type can't be blank");
   const app = await findRow(call, appListing, body.relationships.app.data.guid).catch((error: unknown) => {
     if (!resourceNotFound.is(error)) throw error;
     return refuse("App is invalid. Ensure it exists and you have access to it.");
@@ -73,6 +78,9 @@ async function createPackage(call: Call<Static<typeof CreatePackage>>): Promise<
   const guid = newGuid();
   await context.write(async (db) => {
     const now = context.now();
+    // As it is in this transaction: bits are kept as long as a row names them.
+    const copied = source === undefined ? null : await findAgain(db, packageListing, source);
+    if (copied !== null && copied.state !== "READY") refuse("Source package is not ready to be copied.");
     await db
       .insertInto("packages")
       .values({
@@ -81,9 +89,9 @@ async function createPackage(call: Call<Static<typeof CreatePackage>>): Promise<
         updated_at: now,
         app_guid: app.guid,
         type: "bits",
-        state: "AWAITING_UPLOAD",
+        state: copied?.state ?? "AWAITING_UPLOAD",
         error: null,
-        data: encodeJson({}),
+        data: copied?.data ?? encodeJson({}),
       })
       .execute();
     await writeMetadata(db, "package", guid, body.metadata);
@@ -271,9 +279,12 @@ export const packages: readonly Endpoint[] = [
   defineEndpoint({
     method: "POST",
     path: "/v3/packages",
-    summary: "Creates a package, to which the files are uploaded next.",
+    summary:
+      "Creates a package, to which the files are uploaded next; or copies the one that `source_guid` names.",
     access: "write",
     answers: { 201: Package },
+    refuses: [resourceNotFound],
+    parameters: ["source_guid"],
     body: CreatePackage,
     handle: async (call) => created(await presentNow(call, packageListing, await createPackage(call))),
   }),

@@ -290,6 +290,16 @@ export const APPS: Readonly<Record<string, Command>> = {
     await replace(session, app, await stage(session, newest.guid), textOf(flags["strategy"]));
     await summary(session, name);
   },
+  async "copy-source"(session, { words: [name = "", other = ""], flags }) {
+    const source = await newestPackage(session, await session.app(name), { states: "READY" });
+    if (source === undefined) throw new Failure(`App ${name} has no eligible packages.`);
+    const app = await session.app(other);
+    const relationships = { app: guidOf(app) };
+    let copy = await session.call("POST", `/v3/packages?source_guid=${source.guid}`, { relationships });
+    while (String(copy.state) !== "READY") copy = await session.call("GET", `/v3/packages/${copy.guid}`);
+    await replace(session, app, await stage(session, copy.guid), textOf(flags["strategy"]));
+    await summary(session, other);
+  },
   async "restart-app-instance"(session, { words: [name = "", index = ""] }) {
     const app = await session.app(name);
     await session.call("DELETE", `/v3/apps/${app.guid}/processes/web/instances/${index}`);
