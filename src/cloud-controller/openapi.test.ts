@@ -103,6 +103,13 @@ test("every answer has a shape of its own, closed but where users decide what is
   ]);
 });
 
+test("what nobody can do says so, and why", () => {
+  for (const { method, path, answers, summary } of endpoints) {
+    if (Object.keys(answers).length > 0) continue;
+    assert.match(summary, /^(?:Refused|Outside routing): /, `${method} ${path}`);
+  }
+});
+
 test("an operation says which of upstream's errors it may answer with", () => {
   const errorsOf = (method: string, path: string) =>
     Object.entries(DOCUMENT.paths[path]?.[method]?.responses ?? {})

@@ -40,6 +40,13 @@ export function describeApi(endpoints: readonly Endpoint[], url: string): object
   };
 }
 
+/** Name → every shape there is, with references in the place of others. */
+export function shapesOf(endpoints: readonly Endpoint[]): Readonly<Record<string, object>> {
+  const components = createComponents();
+  for (const endpoint of endpoints) components.take(describe(endpoint));
+  return { ...components.schemas(), RouteOptions: optionMapSchema() };
+}
+
 /** `routes` of `/v3/routes/:guid/destinations`; what stands alone is discovery. */
 export function collectionOf({ path }: Pick<Endpoint, "path">): string {
   return path.split("/")[2] ?? "discovery";
@@ -48,12 +55,12 @@ export function collectionOf({ path }: Pick<Endpoint, "path">): string {
 interface Components {
   /** The same, with a reference in the place of every shape that has a name. */
   take(node: unknown): unknown;
-  schemas(): Readonly<Record<string, unknown>>;
+  schemas(): Readonly<Record<string, object>>;
 }
 
 function createComponents(): Components {
   const originals = new Map<string, object>();
-  const schemas = new Map<string, unknown>();
+  const schemas = new Map<string, object>();
   const inside = (node: object) =>
     Object.fromEntries(Object.entries(node).map(([key, value]) => [key, take(value)]));
   const take = (node: unknown): unknown => {
@@ -73,11 +80,11 @@ function createComponents(): Components {
 }
 
 function describe(endpoint: Endpoint): object {
-  const inPath = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+  const inPath = [...endpoint.path.matchAll(/:(\w+)/g)].map(([, name = ""]) => ({
     name,
     in: "path",
     required: true,
-    schema: { type: "string" },
+    schema: whatNames(endpoint, name) ?? { type: "string" },
   }));
   const inQuery = endpoint.parameters.map((name) => ({ name, in: "query", schema: { type: "string" } }));
   return {
@@ -102,6 +109,12 @@ function describe(endpoint: Endpoint): object {
       ...errorsOf(endpoint),
     },
   };
+}
+
+/** What stands last in a path is a property of what is shown there: `…/feature_flags/:name`. */
+function whatNames({ path, answers }: Endpoint, parameter: string): object | undefined {
+  const shown = answers[200] as { readonly properties?: Readonly<Record<string, object>> } | null | undefined;
+  return path.endsWith(`/:${parameter}`) ? shown?.properties?.[parameter] : undefined;
 }
 
 /** Options that the body's own schema leaves open are a route's. */
@@ -159,7 +172,7 @@ const errorShape = ({ code, title }: { readonly code: number; readonly title: st
   });
 
 /** What every call of its kind may be refused with, and what this one says of itself. */
-export function refusalsOf(endpoint: Endpoint): readonly KnownError[] {
+function refusalsOf(endpoint: Endpoint): readonly KnownError[] {
   const { access, method, path, parameters, body, refuses = [] } = endpoint;
   const isRead = method === "GET";
   return [

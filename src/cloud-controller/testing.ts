@@ -339,6 +339,29 @@ export function createBbsRecorder(): BbsRecorder {
   return recorder;
 }
 
+/** An instance as its cell reports it. */
+export const serving = (
+  processGuid: string,
+  index: number,
+  state: ActualLrp["state"] = "RUNNING",
+): ActualLrp => ({
+  processGuid,
+  index,
+  domain: "cf-apps",
+  instanceGuid: `${processGuid}-${index}`,
+  cellId: "cell",
+  state,
+  address: "127.0.0.1",
+  instanceAddress: "127.0.0.1",
+  ports: [],
+  crashCount: 0,
+  crashReason: "",
+  placementError: "",
+  sinceNs: "0",
+  routable: state === "RUNNING",
+  availabilityZone: "",
+});
+
 export interface RouteTableRecorder
   extends Pick<RouteTableWriter, "putReservation" | "deleteReservation" | "replaceReservations"> {
   readonly reservations: Map<string, Reservation>;

@@ -11,6 +11,7 @@ export interface Schema {
   readonly required?: readonly string[];
   readonly items?: Schema;
   readonly anyOf?: readonly Schema[];
+  readonly minimum?: number;
 }
 
 export interface Operation {
@@ -21,6 +22,10 @@ export interface Operation {
   readonly collection: string;
   /** Names of the parameters in the query string. */
   readonly query: readonly string[];
+  /** Path parameter → what it may be, where that is a number of words. */
+  readonly words: Readonly<Record<string, readonly string[]>>;
+  /** Whether any good answer is described. */
+  readonly isPossible: boolean;
   /** Content type → schema; empty for a call without a body. */
   readonly bodies: Readonly<Record<string, Schema>>;
 }
@@ -31,7 +36,12 @@ interface Document {
 }
 interface Described {
   readonly tags: readonly string[];
-  readonly parameters: readonly { readonly name: string; readonly in: string }[];
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly schema: { readonly enum?: readonly string[] };
+  }[];
+  readonly responses: Readonly<Record<string, unknown>>;
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
 }
 
@@ -47,6 +57,12 @@ export async function readOperations(api: TestApi): Promise<readonly Operation[]
         path,
         collection: described.tags[0] ?? "",
         query: described.parameters.filter((each) => each.in === "query").map(({ name }) => name),
+        words: Object.fromEntries(
+          described.parameters.flatMap(({ in: where, name, schema }) =>
+            where === "path" && schema.enum !== undefined ? [[name, schema.enum]] : [],
+          ),
+        ),
+        isPossible: Object.keys(described.responses).some((status) => status.startsWith("2")),
         bodies: Object.fromEntries(content.map(([type, { schema }]) => [type, filled(schema)])),
       };
     }),

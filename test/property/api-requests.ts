@@ -1,17 +1,19 @@
 /**
  * Requests made from the OpenAPI document: most of them as it asks, some with one thing wrong, some with anything at
- * all. GUIDs are written as `«routes 3»` and filled in when the request is sent, so that what one request made is what
+ * all; or, when they are to be clean, nothing but what it asks for. GUIDs are written as `«routes 3»`, the newest
+ * but three, or `«routes first»`, and filled in when the request is sent, so that what one request made is what
  * a later one is about.
  */
 import * as fc from "fast-check";
 import type { Operation, Schema } from "./api-document.ts";
+import { zipOf } from "./zip-of.ts";
 
 export interface ApiRequest {
   readonly method: Operation["method"];
   readonly url: string;
   readonly operation: Operation;
   readonly contentType: string;
-  readonly body: string | undefined;
+  readonly body: string | Buffer | undefined;
   /** Null for none. */
   readonly token: string | null;
   readonly ifMatch: string | null;
@@ -41,13 +43,42 @@ const COLLECTIONS: Readonly<Record<string, string>> = {
   droplet: "droplets",
   current_droplet: "droplets",
   quota: "space_quotas",
+  shared_spaces: "spaces",
+  shared_organizations: "organizations",
+  default_isolation_segment: "isolation_segments",
+  source: "apps",
 };
 
-export const guidIn = (collection: string): fc.Arbitrary<string> =>
-  fc.oneof(
-    { weight: 12, arbitrary: fc.nat(MOST - 1).map((i) => `«${collection} ${i}»`) },
-    { weight: 1, arbitrary: fc.constantFrom("none-such", "", "../apps", "%00", UNDECODABLE, long(300), "'") },
+/** What is made from the document: nothing but that, or also what it does not ask for. */
+export type Taste = "clean" | "mixed";
+
+/** Now and then the other one, unless everything is to be clean. */
+function mostly<T>(
+  taste: Taste,
+  weight: number,
+  good: fc.Arbitrary<T>,
+  bad: fc.Arbitrary<T>,
+): fc.Arbitrary<T> {
+  return taste === "clean" ? good : fc.oneof({ weight, arbitrary: good }, { weight: 1, arbitrary: bad });
+}
+
+/** Clean requests are mostly about the first of everything, or the last, so that what they name belongs together. */
+function guidIn(collection: string, taste: Taste): fc.Arbitrary<string> {
+  const any = fc.nat(MOST - 1).map((i) => `«${collection} ${i}»`);
+  if (taste === "clean") {
+    return fc.oneof(
+      { weight: 4, arbitrary: fc.constant(`«${collection} first»`) },
+      { weight: 2, arbitrary: fc.constant(`«${collection} 0»`) },
+      { weight: 1, arbitrary: any },
+    );
+  }
+  return mostly(
+    taste,
+    12,
+    any,
+    fc.constantFrom("none-such", "", "../apps", "%00", UNDECODABLE, long(300), "'"),
   );
+}
 
 /** Names of properties and parameters → values that mean something there, good and bad. */
 const VALUES: Readonly<Record<string, readonly string[]>> = {
@@ -129,7 +160,29 @@ const anyText = fc.oneof(
   { weight: 1, arbitrary: fc.string({ maxLength: 20 }) },
 );
 
-function textFor(name: string): fc.Arbitrary<string> {
+/** Unlike all others: names have to be. */
+const newName = fc.nat(2 ** 31).map((number) => `x${number.toString(36)}`);
+
+/** The same without what is refused; where a collection has rules of its own, under its name too. */
+const CLEAN: Readonly<Record<string, fc.Arbitrary<string>>> = {
+  host: newName,
+  path: newName.map((name) => `/${name}`),
+  name: newName,
+  "domains.name": newName.map((name) => `${name}.example.com`),
+  route_service_url: fc.constant("https://guard.example.com"),
+  command: fc.constant("./serve"),
+  endpoint: fc.constant("/health"),
+  syslog_drain_url: fc.constant("syslog://logs.example.com"),
+  "roles.username": fc.constantFrom("developer", "manager", "nobody"),
+  "roles.origin": fc.constant("uaa"),
+  type: fc.constant("web"),
+  index: fc.constant("0"),
+};
+
+/** @param place  Where the name is, the innermost first: keys of the body, then the last word of the path. */
+function textFor(place: readonly string[], taste: Taste): fc.Arbitrary<string> {
+  const [name = ""] = place;
+  if (taste === "clean") return CLEAN[`${place.at(-1)}.${name}`] ?? CLEAN[name] ?? newName;
   const known = VALUES[name];
   return known === undefined
     ? anyText
@@ -138,109 +191,123 @@ function textFor(name: string): fc.Arbitrary<string> {
 
 // --- bodies ---
 
-/** @param place  Keys on the way to the value, the last one first. */
-function valueOf(schema: Schema, place: readonly string[]): fc.Arbitrary<unknown> {
-  return fc.oneof(
-    { weight: 12, arbitrary: fitting(schema, place) },
-    { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 2 }) },
-  );
+/** @param place  Keys on the way to the value, the last one first, and behind them the last word of the path. */
+function valueOf(schema: Schema, place: readonly string[], taste: Taste): fc.Arbitrary<unknown> {
+  return mostly(taste, 12, fitting(schema, place, taste), fc.jsonValue({ maxDepth: 2 }));
 }
 
-function fitting(schema: Schema, place: readonly string[]): fc.Arbitrary<unknown> {
+function fitting(schema: Schema, place: readonly string[], taste: Taste): fc.Arbitrary<unknown> {
   const { type, enum: values, properties, required = [], items, anyOf } = schema;
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (values !== undefined && values.length > 0) return fc.constantFrom(...values);
-  if (anyOf !== undefined) return fc.oneof(...anyOf.map((each) => fitting(each, place)));
+  if (anyOf !== undefined) return fc.oneof(...anyOf.map((each) => fitting(each, place, taste)));
   if (properties !== undefined) {
     const keys = Object.entries(properties).map(
-      ([key, node]) => [key, valueOf(node, [key, ...place])] as const,
+      ([key, node]) => [key, valueOf(node, [key, ...place], taste)] as const,
     );
     const whole = fc.record(Object.fromEntries(keys), { requiredKeys: [...required] });
-    return fc.oneof(
-      { weight: 15, arbitrary: whole },
-      { weight: 1, arbitrary: whole.map((value) => ({ ...value, surplus: 1 })) },
+    return mostly(
+      taste,
+      15,
+      whole,
+      whole.map((value) => ({ ...value, surplus: 1 })),
     );
   }
   const types = [type].flat();
   const isNull = types.includes("null") ? [{ weight: 1, arbitrary: fc.constant(null) }] : [];
-  return fc.oneof({ weight: 6, arbitrary: simple(types[0], items, place) }, ...isNull);
+  return fc.oneof({ weight: 6, arbitrary: simple(schema, items, place, taste) }, ...isNull);
 }
 
 function simple(
-  type: string | undefined,
+  { type, minimum = 0 }: Schema,
   items: Schema | undefined,
   place: readonly string[],
+  taste: Taste,
 ): fc.Arbitrary<unknown> {
   const [name = ""] = place;
-  switch (type) {
+  const least = Math.max(1, Math.ceil(minimum));
+  switch ([type].flat()[0]) {
     case "string": {
       // `relationships.space.data.guid`, `app.guid`
       const owner = place.find((key) => key !== "guid" && key !== "data") ?? "";
-      return name === "guid" ? guidIn(COLLECTIONS[owner] ?? owner) : textFor(name);
+      return name === "guid" ? guidIn(COLLECTIONS[owner] ?? owner, taste) : textFor(place, taste);
     }
     case "integer":
     case "number":
-      return fc.oneof(
-        { weight: 4, arbitrary: fc.integer({ min: 0, max: 3 }) },
-        {
-          weight: 1,
-          arbitrary: fc.constantFrom(-1, 1.5, 80, 1024, 8080, 65_535, 65_536, 2 ** 31, 2 ** 53, 1e300),
-        },
+      // An app of a quota that it does not fit in could never start.
+      if (taste === "clean" && place.at(-1)?.endsWith("_quotas")) {
+        return fc.constant(name.startsWith("log") ? null : 1_000_000);
+      }
+      return mostly(
+        taste,
+        4,
+        taste === "clean" ? fc.constantFrom(least, least + 1, least + 2) : fc.integer({ min: 0, max: 3 }),
+        fc.constantFrom(-1, 1.5, 80, 1024, 8080, 65_535, 65_536, 2 ** 31, 2 ** 53, 1e300),
       );
     case "boolean":
-      return fc.boolean();
+      // A feature that is switched off takes others' ways away.
+      return taste === "clean" && name === "enabled" ? fc.constant(true) : fc.boolean();
     case "array":
-      return fc.array(valueOf(items ?? {}, place), { maxLength: 3 });
+      return fc.array(valueOf(items ?? {}, place, taste), {
+        minLength: taste === "clean" ? 1 : 0,
+        maxLength: 3,
+      });
     default:
-      return open(name);
+      return open(place, taste);
   }
 }
 
+const labels = fc.dictionary(fc.constantFrom("team", "example.com/team"), fc.constantFrom("a", "b"));
+
 /** What the document leaves to the API's own rules. */
-function open(name: string): fc.Arbitrary<unknown> {
-  const mostly = (good: fc.Arbitrary<unknown>) =>
-    fc.oneof({ weight: 5, arbitrary: good }, { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) });
-  const pairs = fc.dictionary(
+function open(place: readonly string[], taste: Taste): fc.Arbitrary<unknown> {
+  const [name = ""] = place;
+  const known = (good: fc.Arbitrary<unknown>) => mostly(taste, 5, good, fc.jsonValue({ maxDepth: 3 }));
+  const anyPairs = fc.dictionary(
     fc.constantFrom("team", "a", "example.com/team", "", "a b", "__proto__"),
     textOrNull,
-    {
-      maxKeys: 3,
-    },
+    { maxKeys: 3 },
   );
+  const pairs = taste === "clean" ? labels : anyPairs;
   switch (name) {
     case "metadata":
-      return mostly(fc.record({ labels: pairs, annotations: pairs }, { requiredKeys: [] }));
+      return known(fc.record({ labels: pairs, annotations: pairs }, { requiredKeys: [] }));
     case "destinations":
-      return mostly(
-        fc.array(
-          fc.record(
-            {
-              app: fc.record(
-                { guid: guidIn("apps"), process: fc.constant({ type: "web" }) },
-                { requiredKeys: ["guid"] },
-              ),
-              port: fc.constantFrom(8080, 9000, 80, null),
-              weight: fc.constantFrom(50, 100, null, 0),
-              protocol: fc.constantFrom("http1", "http2", "tcp", null, "x"),
-            },
-            { requiredKeys: ["app"] },
-          ),
-          { maxLength: 3 },
-        ),
-      );
+      return known(fc.array(destination(taste), { minLength: taste === "clean" ? 1 : 0, maxLength: 3 }));
     case "data":
-      return mostly(fc.array(fc.record({ guid: guidIn("spaces") }), { maxLength: 2 }));
+      return known(fc.array(fc.record({ guid: guidIn("spaces", taste) }), { minLength: 1, maxLength: 2 }));
     default:
-      return mostly(pairs);
+      return known(pairs);
   }
 }
+
+function destination(taste: Taste): fc.Arbitrary<object> {
+  const app = fc.record(
+    { guid: guidIn("apps", taste), process: fc.constant({ type: "web" }) },
+    { requiredKeys: ["guid"] },
+  );
+  if (taste === "clean") return fc.record({ app });
+  return fc.record(
+    {
+      app,
+      port: fc.constantFrom(8080, 9000, 80, null),
+      weight: fc.constantFrom(50, 100, null, 0),
+      protocol: fc.constantFrom("http1", "http2", "tcp", null, "x"),
+    },
+    { requiredKeys: ["app"] },
+  );
+}
 const textOrNull = fc.oneof({ weight: 4, arbitrary: anyText }, { weight: 1, arbitrary: fc.constant(null) });
+
+const cleanManifest = fc
+  .tuple(newName, newName)
+  .map(([app, host]) => `applications: [{name: ${app}, routes: [{route: ${host}.localhost}], command: run}]`);
 
 const manifest = fc
   .array(
     fc.record({
-      name: textFor("name"),
-      host: textFor("host"),
+      name: textFor(["name"], "mixed"),
+      host: textFor(["host"], "mixed"),
       options: fc.constantFrom(
         "{}",
         "{loadbalancing: hash}",
@@ -273,17 +340,35 @@ const manifest = fc
     ].join("\n"),
   );
 
-function bodyOf({ bodies }: Operation): fc.Arbitrary<{ contentType: string; body: string | undefined }> {
+/** An upload whose zip file holds an executable `web`. */
+const UPLOAD = Buffer.concat([
+  Buffer.from('--b\r\nContent-Disposition: form-data; name="bits"; filename="a.zip"\r\n\r\n'),
+  zipOf("serve", "#!/bin/sh\n"),
+  Buffer.from("\r\n--b--\r\n"),
+]);
+const MULTIPART = "multipart/form-data; boundary=b";
+
+type Content = Pick<ApiRequest, "contentType" | "body">;
+
+function bodyOf({ bodies, path }: Operation, taste: Taste): fc.Arbitrary<Content> {
   const [[contentType, schema] = []] = Object.entries(bodies);
   if (contentType === undefined || schema === undefined) {
-    return fc.constantFrom(undefined, "{}", "x").map((body) => ({ contentType: "application/json", body }));
+    return mostly<string | undefined>(taste, 1, fc.constant(undefined), fc.constantFrom("{}", "x")).map(
+      (body) => ({ contentType: "application/json", body }),
+    );
   }
-  const good: fc.Arbitrary<string> =
-    contentType === "application/json"
-      ? valueOf(schema, []).map((value) => JSON.stringify(value))
-      : contentType.includes("yaml")
-        ? manifest
-        : fc.constant("--b\r\n\r\n--b--");
+  if (contentType === "multipart/form-data") {
+    return mostly<Content>(
+      taste,
+      1,
+      fc.constant({ contentType: MULTIPART, body: UPLOAD }),
+      fc.constant({ contentType, body: "--b\r\n\r\n--b--" }),
+    );
+  }
+  const last = path.split("/").findLast((word) => !word.startsWith("{")) ?? "";
+  const good: fc.Arbitrary<string> = contentType.includes("yaml")
+    ? mostly(taste, 1, cleanManifest, manifest)
+    : valueOf(schema, [last], taste).map((value) => JSON.stringify(value));
   const broken = fc.constantFrom(
     "",
     "{",
@@ -295,40 +380,42 @@ function bodyOf({ bodies }: Operation): fc.Arbitrary<{ contentType: string; body
     `{"name":${"[".repeat(2_000)}`,
   );
   return fc.record({
-    contentType: fc.oneof(
-      { weight: 20, arbitrary: fc.constant(contentType) },
-      { weight: 1, arbitrary: fc.constantFrom("", "text/plain") },
-    ),
-    body: fc.oneof({ weight: 12, arbitrary: good }, { weight: 1, arbitrary: broken }),
+    contentType: mostly(taste, 20, fc.constant(contentType), fc.constantFrom("", "text/plain")),
+    body: mostly(taste, 12, good, broken),
   });
 }
 
 // --- requests ---
 
-function inPath(operation: Operation): fc.Arbitrary<string> {
-  const names = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
-  const guids = names.map((name) => {
-    const collection = COLLECTIONS[name.replace(/_?guid$/, "")] ?? operation.collection;
-    return name.endsWith("guid") ? guidIn(collection) : textFor(name);
+function inPath(operation: Operation, taste: Taste): fc.Arbitrary<string> {
+  const named = [...operation.path.matchAll(/(\w+)\/\{(\w+)\}/g)];
+  const values = named.map(([, before = "", name = ""]) => {
+    if (/guid$|_id$/.test(name)) {
+      return guidIn(COLLECTIONS[name.replace(/_?(?:guid|id)$/, "")] ?? before, taste);
+    }
+    const words = operation.words[name];
+    const known = words === undefined ? textFor([name], taste) : fc.constantFrom(...words);
+    return mostly(taste, 5, known, textFor([name], "mixed"));
   });
-  return fc.tuple(...guids).map((values) => {
+  return fc.tuple(...values).map((filled) => {
     let i = 0;
     return operation.path.replaceAll(/\{\w+\}/g, () => {
-      const value = values[i++] ?? "";
+      const value = filled[i++] ?? "";
       return value === UNDECODABLE ? value : encodeText(value) || "x";
     });
   });
 }
 
-function inQuery({ query }: Operation): fc.Arbitrary<string> {
+function inQuery({ query }: Operation, taste: Taste): fc.Arbitrary<string> {
+  if (taste === "clean") return fc.constant(query.includes("unmapped") ? "?unmapped=true" : "");
   if (query.length === 0) return fc.constantFrom("", "", "", "?x=1");
   const pair = fc.constantFrom(...query, "unknown", "created_ats[gt]", "updated_ats[x]").chain((name) => {
     const isGuids = name.endsWith("guids");
     const values = /_ats/.test(name)
       ? fc.constantFrom(...TIMES)
       : isGuids
-        ? guidIn(COLLECTIONS[name.replace(/_?guids$/, "")] ?? "routes")
-        : textFor(name);
+        ? guidIn(COLLECTIONS[name.replace(/_?guids$/, "")] ?? "routes", taste)
+        : textFor([name], taste);
     return values.map((value) => `${encodeURIComponent(name)}=${encodeText(value)}`);
   });
   return fc.array(pair, { maxLength: 3 }).map((pairs) => (pairs.length === 0 ? "" : `?${pairs.join("&")}`));
@@ -337,7 +424,7 @@ function inQuery({ query }: Operation): fc.Arbitrary<string> {
 /** Half a surrogate cannot be written in a URL; a reference to a GUID stays readable. */
 const encodeText = (text: string) =>
   text
-    .split(/(«\w+ \d+»)/)
+    .split(/(«\w+ \w+»)/)
     .map((part) => (part.startsWith("«") ? part : encodeURIComponent(part.toWellFormed())))
     .join("");
 
@@ -347,35 +434,36 @@ const weightOf = ({ method, path }: Operation) => {
   return method === "POST" ? 12 : method === "GET" ? 6 : 8;
 };
 
-export function requestOf(operations: readonly Operation[]): fc.Arbitrary<ApiRequest> {
-  return fc.oneof(
+/** Any of them, in any order. */
+export const anyRequestOf = (operations: readonly Operation[]): fc.Arbitrary<ApiRequest> =>
+  fc.oneof(
     ...operations.map((operation) => ({
       weight: weightOf(operation),
-      arbitrary: fc
-        .record({
-          path: inPath(operation),
-          query: inQuery(operation),
-          content: bodyOf(operation),
-          token: fc.oneof(
-            { weight: 12, arbitrary: fc.constant("admin") },
-            { weight: 5, arbitrary: fc.constantFrom("user:developer", "user:manager", "user:nobody") },
-            { weight: 1, arbitrary: fc.constantFrom("reader", "auditor", "broken", null) },
-          ),
-          ifMatch: fc.oneof(
-            { weight: 20, arbitrary: fc.constant(null) },
-            { weight: 1, arbitrary: fc.constantFrom("*", '"x"', "") },
-          ),
-        })
-        .map(
-          ({ path, query, content, token, ifMatch }): ApiRequest => ({
-            method: operation.method,
-            url: path + query,
-            operation,
-            ...content,
-            token,
-            ifMatch,
-          }),
-        ),
+      arbitrary: requestOf(operation, "mixed"),
     })),
   );
+
+export function requestOf(operation: Operation, taste: Taste): fc.Arbitrary<ApiRequest> {
+  const somebody = fc.oneof(
+    { weight: 5, arbitrary: fc.constantFrom("user:developer", "user:manager", "user:nobody") },
+    { weight: 1, arbitrary: fc.constantFrom("reader", "auditor", "broken", null) },
+  );
+  return fc
+    .record({
+      path: inPath(operation, taste),
+      query: inQuery(operation, taste),
+      content: bodyOf(operation, taste),
+      token: mostly<string | null>(taste, 2, fc.constant("admin"), somebody),
+      ifMatch: mostly<string | null>(taste, 20, fc.constant(null), fc.constantFrom("*", '"x"', "")),
+    })
+    .map(
+      ({ path, query, content, token, ifMatch }): ApiRequest => ({
+        method: operation.method,
+        url: path + query,
+        operation,
+        ...content,
+        token,
+        ifMatch,
+      }),
+    );
 }

@@ -5,9 +5,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import type { ActualLrp } from "../../contracts/index.ts";
 import { needs } from "../../../test/support/needs.ts";
-import { startApi, type TestApi } from "../testing.ts";
+import { serving, startApi, type TestApi } from "../testing.ts";
 
 /** A zip file with these files; those whose text begins with «#!» may be executed. */
 function zip(t: TestContext, files: Readonly<Record<string, string>>): Buffer {
@@ -241,24 +240,6 @@ test("only who may write an app may push to it", async (t) => {
 });
 
 // --- deployments ---
-
-const serving = (processGuid: string, index: number, state: ActualLrp["state"] = "RUNNING"): ActualLrp => ({
-  processGuid,
-  index,
-  domain: "cf-apps",
-  instanceGuid: `${processGuid}-${index}`,
-  cellId: "cell",
-  state,
-  address: "127.0.0.1",
-  instanceAddress: "127.0.0.1",
-  ports: [],
-  crashCount: 0,
-  crashReason: "",
-  placementError: "",
-  sinceNs: "0",
-  routable: state === "RUNNING",
-  availabilityZone: "",
-});
 
 /** A started app of three instances, and what makes its instances come up. */
 async function runningApp(t: TestContext) {
