@@ -302,6 +302,9 @@ test("a deployment that is cancelled goes back to the version and droplet before
   await run();
   const next = [...api.bbs.desired.keys()].find((guid) => guid !== old) ?? "";
   assert.deepEqual(sizes(), { [old]: 1, [next]: 3 });
+  assert.deepEqual((await api.post(`/v3/deployments/${body.guid}/actions/continue`)).details, [
+    "Cannot continue a deployment with status: ACTIVE and reason: DEPLOYING",
+  ]);
   const cancelled = await api.post(`/v3/deployments/${body.guid}/actions/cancel`);
   assert.equal(cancelled.body.status?.reason, "CANCELING");
   await run();

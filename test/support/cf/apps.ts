@@ -36,13 +36,17 @@ async function waitForStart(session: Session, app: Json): Promise<void> {
   }
 }
 
-/** What `cf app` shows, and what every command ends with that starts something. */
-async function summary(session: Session, name: string): Promise<void> {
+/**
+ * What `cf app` shows, and what every command ends with that starts something.
+ * @param commands  Lists hide them; to show them, the program asks for each process by itself.
+ */
+async function summary(session: Session, name: string, commands: "shown" | "hidden"): Promise<void> {
   const app = await session.app(name);
   const lines: string[] = [];
-  for (const { type, guid } of (await session.list(`/v3/apps/${app.guid}/processes`)) as readonly Json[]) {
-    // The list hides commands; one by one they are shown.
-    const process = await session.call("GET", `/v3/apps/${app.guid}/processes/${type}`);
+  for (const listed of await session.list(`/v3/apps/${app.guid}/processes`)) {
+    const { type, guid } = listed;
+    const process =
+      commands === "hidden" ? listed : await session.call("GET", `/v3/apps/${app.guid}/processes/${type}`);
     await session.list(`/v3/processes/${guid}/sidecars`);
     const states = await statsOf(session, process);
     const running = states.filter((state) => state === "RUNNING").length;
@@ -93,15 +97,29 @@ async function stage(session: Session, packageGuid: unknown): Promise<Json> {
   return session.call("GET", `/v3/droplets/${build.droplet?.guid}`);
 }
 
-/** Stops, changes what is to run and starts; or lets one version take the place of the other. */
-async function replace(session: Session, app: Json, droplet: Json, strategy: string): Promise<void> {
+/** Null where no package waits to be staged. */
+async function unstagedPackage(session: Session, app: Json): Promise<Json | null> {
+  const newest = await newestPackage(session, app);
+  if (newest === undefined) return null;
+  const one = { states: "STAGED", per_page: "1", page: "1" };
+  const staged = await session.list(`/v3/packages/${newest.guid}/droplets`, one);
+  return staged.length === 0 ? newest : null;
+}
+
+/**
+ * Stops, changes what is to run and starts; or lets one version take the place of the other.
+ * @param droplet  null for the current one
+ */
+async function replace(session: Session, app: Json, droplet: Json | null, strategy: string): Promise<void> {
   if (strategy === "") {
-    await session.call("POST", `/v3/apps/${app.guid}/actions/stop`);
-    await session.call("PATCH", `/v3/apps/${app.guid}/relationships/current_droplet`, guidOf(droplet));
+    if (String(app.state) === "STARTED") await act(session, app, "stop");
+    if (droplet !== null) {
+      await session.call("PATCH", `/v3/apps/${app.guid}/relationships/current_droplet`, guidOf(droplet));
+    }
     return act(session, app, "start");
   }
   let deployment = await session.call("POST", "/v3/deployments", {
-    droplet: { guid: droplet.guid },
+    ...(droplet !== null && { droplet: { guid: droplet.guid } }),
     strategy,
     relationships: { app: guidOf(app) },
     options: { max_in_flight: 1 },
@@ -194,7 +212,7 @@ export const APPS: Readonly<Record<string, Command>> = {
       await session.call("PATCH", `/v3/apps/${app.guid}/relationships/current_droplet`, guidOf(droplet));
       await act(session, app, "restart");
     }
-    await summary(session, name);
+    await summary(session, name, "shown");
   },
   async "apply-manifest"(session, { flags }) {
     const manifest = readFileSync(textOf(flags["f"]), "utf8");
@@ -247,25 +265,13 @@ export const APPS: Readonly<Record<string, Command>> = {
       session.print(`${app.name} ${String(app.state).toLowerCase()} ${counts.join(", ")} ${urls.join(", ")}`);
     }
   },
-  app: (session, { words: [name = ""] }) => summary(session, name),
+  app: (session, { words: [name = ""] }) => summary(session, name, "shown"),
   async start(session, { words: [name = ""] }) {
     const app = await session.app(name);
+    const unstaged = await unstagedPackage(session, app);
     if (String(app.state) === "STARTED") return session.print(`App '${name}' is already started.`, "OK");
-    const newest = await newestPackage(session, app);
-    const staged =
-      newest === undefined
-        ? []
-        : await session.list(`/v3/packages/${newest.guid}/droplets`, {
-            states: "STAGED",
-            per_page: "1",
-            page: "1",
-          });
-    if (newest !== undefined && staged.length === 0) {
-      const droplet = await stage(session, newest.guid);
-      await session.call("PATCH", `/v3/apps/${app.guid}/relationships/current_droplet`, guidOf(droplet));
-    }
-    await act(session, app, "start");
-    await summary(session, name);
+    await replace(session, app, unstaged === null ? null : await stage(session, unstaged.guid), "");
+    await summary(session, name, "hidden");
   },
   async stop(session, { words: [name = ""] }) {
     await act(session, await session.app(name), "stop");
@@ -273,22 +279,17 @@ export const APPS: Readonly<Record<string, Command>> = {
   },
   async restart(session, { words: [name = ""], flags }) {
     const app = await session.app(name);
-    if (textOf(flags["strategy"]) !== "") {
-      const droplet = await currentDroplet(session, app);
-      if (droplet === null) throw new Failure("App has no droplet to run");
-      await replace(session, app, droplet, textOf(flags["strategy"]));
-    } else {
-      if (String(app.state) === "STARTED") await act(session, app, "stop");
-      await act(session, app, "start");
-    }
-    await summary(session, name);
+    const unstaged = await unstagedPackage(session, app);
+    const droplet = unstaged === null ? null : await stage(session, unstaged.guid);
+    await replace(session, app, droplet, textOf(flags["strategy"]));
+    await summary(session, name, "hidden");
   },
   async restage(session, { words: [name = ""], flags }) {
     const app = await session.app(name);
     const newest = await newestPackage(session, app, { states: "READY" });
     if (newest === undefined) throw new Failure(`App ${name} has no eligible packages.`);
     await replace(session, app, await stage(session, newest.guid), textOf(flags["strategy"]));
-    await summary(session, name);
+    await summary(session, name, "hidden");
   },
   async "copy-source"(session, { words: [name = "", other = ""], flags }) {
     const source = await newestPackage(session, await session.app(name), { states: "READY" });
@@ -298,7 +299,7 @@ export const APPS: Readonly<Record<string, Command>> = {
     let copy = await session.call("POST", `/v3/packages?source_guid=${source.guid}`, { relationships });
     while (String(copy.state) !== "READY") copy = await session.call("GET", `/v3/packages/${copy.guid}`);
     await replace(session, app, await stage(session, copy.guid), textOf(flags["strategy"]));
-    await summary(session, other);
+    await summary(session, other, "hidden");
   },
   async "restart-app-instance"(session, { words: [name = "", index = ""] }) {
     const app = await session.app(name);
@@ -309,7 +310,7 @@ export const APPS: Readonly<Record<string, Command>> = {
     const app = await session.app(name);
     const path = `/v3/apps/${app.guid}/processes/web/actions/scale`;
     await session.call("POST", path, { instances: Number(flags["instances"]) });
-    await summary(session, name);
+    await summary(session, name, "hidden");
   },
   async env(session, { words: [name = ""] }) {
     const app = await session.app(name);

@@ -57,8 +57,9 @@ const destinationTo = (route: Json, app: Json) =>
 /** Where the route of `share-route`, `unshare-route` and `move-route` goes. */
 async function otherSpace(session: Session, { flags }: Given): Promise<Json> {
   const { org } = session.targeted();
-  const other = textOf(flags["org"]);
-  return session.spaceIn(other === "" ? org : await session.organization(other), textOf(flags["space"]));
+  // Asked for even where it is the targeted one.
+  const other = await session.organization(textOf(flags["org"]) || String(org.name));
+  return session.spaceIn(other, textOf(flags["space"]));
 }
 
 const urlOf = ({ words: [domain = ""], flags }: Given) => {
