@@ -270,6 +270,14 @@ test("a change is acknowledged although the route table is away, and arrives whe
   assert(api.routeTable.find("shop.localhost"));
 });
 
+test("a method that a call does not have is an unknown request, whatever the method", async (t) => {
+  const api = await startApi(t);
+  for (const method of ["PUT", "QUERY", "PROPFIND", "OPTIONS"]) {
+    const reply = await api.request({ method: method as "PUT", url: "/v3/apps" });
+    assert.deepEqual([reply.status, reply.details], [404, ["Unknown request"]], method);
+  }
+});
+
 test("the OpenAPI document describes every endpoint with its schema", async (t) => {
   const api = await startApi(t);
   const { body } = await api.request({ method: "GET", url: "/v3/openapi.json" });
