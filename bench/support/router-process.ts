@@ -11,7 +11,7 @@ import {
   routerConfigFrom,
   routerSection,
 } from "../../src/router/index.ts";
-import { createTable } from "../../src/table/index.ts";
+import { createTable, plainEndpoint } from "../../src/table/index.ts";
 
 const [port = "0", originPort, accessLogFile = "", certificate = "", key = ""] = process.argv.slice(2);
 const PROCESS = "2f8c7a4e-5b1d-4c3a-9e6f-0a1b2c3d4e5f";
@@ -45,23 +45,15 @@ table.apply({
 });
 table.apply({
   kind: "endpoint-upsert",
-  endpoint: {
+  endpoint: plainEndpoint({
     processGuid: PROCESS,
     instanceId: "c0ffee00-1111-4222-8333-444455556666",
     instanceIndex: "0",
     appGuid: PROCESS,
     host: "127.0.0.1",
     port: Number(originPort),
-    tls: false,
-    serverCertDomainSan: "",
     appPort: 8080,
-    instanceAddress: "",
-    protocol: "http1",
-    availabilityZone: "",
-    isolationSegment: "",
-    tags: {},
-    updatedAtNs: "",
-  },
+  }),
 });
 
 const router = createHttpRouter({ config, table, log, clock: systemClock, accessLog: null });

@@ -6,7 +6,7 @@
  */
 export { parseRouteKey } from "./route-key.ts";
 export { createTable } from "./table.ts";
-export { endpointAddress, reservationAddress } from "./types.ts";
+export { endpointAddress, plainEndpoint, reservationAddress } from "./types.ts";
 export type {
   Cursor,
   Destination,

@@ -1,26 +1,14 @@
 /** Values for tests and benchmarks: everything at its plainest, so that a test names only what it is about. */
-import type { Destination, Endpoint, Registration, Reservation } from "./types.ts";
+import {
+  type Destination,
+  type Endpoint,
+  plainEndpoint,
+  type Registration,
+  type Reservation,
+} from "./types.ts";
 
-export function endpoint(fields: Partial<Endpoint> = {}): Endpoint {
-  return {
-    processGuid: "",
-    instanceId: "",
-    instanceIndex: "",
-    appGuid: "",
-    host: "10.0.0.1",
-    port: 61_000,
-    tls: false,
-    serverCertDomainSan: "",
-    appPort: 8080,
-    instanceAddress: "",
-    protocol: "http1",
-    availabilityZone: "",
-    isolationSegment: "",
-    tags: {},
-    updatedAtNs: "",
-    ...fields,
-  };
-}
+export const endpoint = (fields: Partial<Endpoint> = {}): Endpoint =>
+  plainEndpoint({ host: "10.0.0.1", port: 61_000, appPort: 8080, ...fields });
 
 export const destination = (fields: Partial<Destination> = {}): Destination => ({
   processGuid: "web",

@@ -112,6 +112,26 @@ export interface Registration {
   readonly staleAfterMs: number;
 }
 
+/** An address of which no more is known than is given: plain HTTP/1.1, of no app, everywhere. */
+export function plainEndpoint(given: Pick<Endpoint, "host" | "port"> & Partial<Endpoint>): Endpoint {
+  return {
+    processGuid: "",
+    instanceId: "",
+    instanceIndex: "",
+    appGuid: "",
+    tls: false,
+    serverCertDomainSan: "",
+    appPort: 0,
+    instanceAddress: "",
+    protocol: "http1",
+    availabilityZone: "",
+    isolationSegment: "",
+    tags: {},
+    updatedAtNs: "",
+    ...given,
+  };
+}
+
 /** `host:port`, the identity of an endpoint in its pool. */
 export function endpointAddress(endpoint: { readonly host: string; readonly port: number }): string {
   return `${endpoint.host}:${endpoint.port}`;

@@ -13,7 +13,13 @@
 import { createClientTokens, pause, type TlsFiles } from "../../calls/index.ts";
 import { tokenNotGranted } from "../../kernel/errors/auth.ts";
 import { type Clock, keepAliveWhile, type Logger, type Part, type Timer } from "../../kernel/index.ts";
-import { type Endpoint, endpointAddress, type RouteOptions, type Table } from "../../table/index.ts";
+import {
+  type Endpoint,
+  endpointAddress,
+  plainEndpoint,
+  type RouteOptions,
+  type Table,
+} from "../../table/index.ts";
 import type { FeedCounts } from "./feed-counts.ts";
 import { createPruner, staleAfter } from "./prune.ts";
 import { createRoutingApi } from "./routing-api-client.ts";
@@ -290,25 +296,8 @@ function keyOf({ route, ip, port }: ApiRoute): string {
 }
 
 /** Its certificate's name would be `log_guid`, but the API knows plain endpoints only. */
-function endpointOf({ logGuid, ip, port }: ApiRoute): Endpoint {
-  return {
-    processGuid: "",
-    instanceId: "",
-    instanceIndex: "",
-    appGuid: logGuid,
-    host: ip,
-    port,
-    tls: false,
-    serverCertDomainSan: logGuid,
-    appPort: 0,
-    instanceAddress: "",
-    protocol: "http1",
-    availabilityZone: "",
-    isolationSegment: "",
-    tags: {},
-    updatedAtNs: "",
-  };
-}
+const endpointOf = ({ logGuid, ip, port }: ApiRoute): Endpoint =>
+  plainEndpoint({ host: ip, port, appGuid: logGuid, serverCertDomainSan: logGuid });
 
 function describe(endpoint: Endpoint, routeServiceUrl: string | null): object {
   return {

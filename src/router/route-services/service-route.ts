@@ -3,7 +3,7 @@
  * goes to the service over the network. Picking, connecting, sending and trying again are then as for any route.
  */
 import { NO_SETTINGS, type Picker } from "../../balancing/index.ts";
-import type { Endpoint, Route } from "../../table/index.ts";
+import { plainEndpoint, type Route } from "../../table/index.ts";
 import type { EndpointStates } from "../endpoint-state.ts";
 import type { RoutedCandidate, RouteProgram } from "../program.ts";
 import { type ServiceTarget, serviceTarget } from "./target.ts";
@@ -27,23 +27,12 @@ export function bindService(
 ): BoundService | null {
   const target = url === null ? null : serviceTarget(url);
   if (url === null || target === null) return null;
-  const endpoint: Endpoint = {
-    processGuid: "",
-    instanceId: "",
-    instanceIndex: "",
-    appGuid: "",
+  const endpoint = plainEndpoint({
     host: target.hostname,
     port: target.port,
     tls: true,
     serverCertDomainSan: target.serverName,
-    appPort: 0,
-    instanceAddress: "",
-    protocol: "http1",
-    availabilityZone: "",
-    isolationSegment: "",
-    tags: {},
-    updatedAtNs: "",
-  };
+  });
   const candidate: RoutedCandidate = {
     endpoint,
     // Connections to it are verified otherwise than an endpoint's, so they are never those of one.
