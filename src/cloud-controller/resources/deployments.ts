@@ -12,6 +12,7 @@ import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoi
 import { currentDroplet, whyNotRunnable } from "../lifecycle.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
+import { metadataEndpoint } from "../metadata-endpoint.ts";
 import type { News } from "../news.ts";
 import { head, link, shownTime, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
@@ -48,7 +49,6 @@ const CreateDeployment = message({
   relationships: message({ app: toOne("app") }),
   metadata: Type.Optional(Metadata),
 });
-const UpdateDeployment = message({ metadata: Type.Optional(Metadata) });
 
 // --- actions ---
 
@@ -235,20 +235,12 @@ export const deployments: readonly Endpoint[] = [
     body: CreateDeployment,
     handle: async (call) => created(await presentNow(call, deploymentListing, await createDeployment(call))),
   }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/deployments/:guid",
-    summary: "Changes a deployment's metadata.",
-    access: "write",
-    answers: { 200: Deployment },
-    body: UpdateDeployment,
-    handle: async (call) => {
-      const deployment = await findDeployment(call);
-      await demandApp(call, "app.write", await findRow(call, appListing, deployment.app_guid));
-      await call.context.write((db) => writeMetadata(db, "deployment", deployment.guid, call.body.metadata));
-      return ok(await presentNow(call, deploymentListing, deployment.guid));
-    },
-  }),
+  metadataEndpoint(
+    "/v3/deployments/:guid",
+    "Changes a deployment's metadata.",
+    deploymentListing,
+    async (call, { app_guid }) => demandApp(call, "app.write", await findRow(call, appListing, app_guid)),
+  ),
   defineEndpoint({
     method: "POST",
     path: "/v3/deployments/:guid/actions/cancel",

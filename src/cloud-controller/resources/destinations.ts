@@ -435,6 +435,29 @@ async function findWritable(call: Call<unknown>): Promise<RowOf<"routes">> {
   return route;
 }
 
+/** Takes a list of destinations, of `fewest` at the least, and answers with all that there are then. */
+const writing = (
+  method: "POST" | "PATCH",
+  summary: string,
+  fewest: 0 | 1,
+  write: (call: Call<DestinationsBody>, route: RowOf<"routes">) => Promise<void>,
+): Endpoint =>
+  defineEndpoint({
+    method,
+    path: "/v3/routes/:guid/destinations",
+    summary,
+    access: "write",
+    answers: { 200: DestinationList },
+    refuses: [resourceChanged],
+    body: Destinations,
+    checkOpen: (body) => destinationProblems(body, fewest),
+    handle: async (call) => {
+      const route = await findWritable(call);
+      await write(call, route);
+      return ok(await present(call, route));
+    },
+  });
+
 export const destinations: readonly Endpoint[] = [
   defineEndpoint({
     method: "GET",
@@ -445,36 +468,8 @@ export const destinations: readonly Endpoint[] = [
     parameters: ["guids", "app_guids"],
     handle: async (call) => ok(await present(call, await findRoute(call))),
   }),
-  defineEndpoint({
-    method: "POST",
-    path: "/v3/routes/:guid/destinations",
-    summary: "Adds destinations.",
-    access: "write",
-    answers: { 200: DestinationList },
-    refuses: [resourceChanged],
-    body: Destinations,
-    checkOpen: (body) => destinationProblems(body, 1),
-    handle: async (call) => {
-      const route = await findWritable(call);
-      await addDestinations(call, route);
-      return ok(await present(call, route));
-    },
-  }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/routes/:guid/destinations",
-    summary: "Replaces all destinations.",
-    access: "write",
-    answers: { 200: DestinationList },
-    refuses: [resourceChanged],
-    body: Destinations,
-    checkOpen: (body) => destinationProblems(body, 0),
-    handle: async (call) => {
-      const route = await findWritable(call);
-      await replaceDestinations(call, route);
-      return ok(await present(call, route));
-    },
-  }),
+  writing("POST", "Adds destinations.", 1, addDestinations),
+  writing("PATCH", "Replaces all destinations.", 0, replaceDestinations),
   defineEndpoint({
     method: "PATCH",
     path: "/v3/routes/:guid/destinations/:destination_guid",

@@ -20,6 +20,7 @@ import {
   showEndpoint,
 } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
+import { metadataEndpoint } from "../metadata-endpoint.ts";
 import { demand, domainVisible, organizationVisible } from "../permissions.ts";
 import { groupBy, head, link, toManyData, toOneData, withMetadata } from "../present.ts";
 import { demandRoomForDomain } from "../quotas.ts";
@@ -56,7 +57,6 @@ const CreateDomain = message({
   ),
   metadata: Type.Optional(Metadata),
 });
-const UpdateDomain = message({ metadata: Type.Optional(Metadata) });
 const ShareDomain = toMany("shared_organizations");
 
 function domainProblems(body: Static<typeof CreateDomain>): string[] {
@@ -399,20 +399,7 @@ export const domains: readonly Endpoint[] = [
     check: domainProblems,
     handle: async (call) => created(await presentNow(call, domainListing, await createDomain(call))),
   }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/domains/:guid",
-    summary: "Changes a domain's metadata.",
-    access: "write",
-    answers: { 200: Domain },
-    body: UpdateDomain,
-    handle: async (call) => {
-      const domain = await findRow(call, domainListing, guidOf(call));
-      await demandDomainWrite(call, domain);
-      await call.context.write((db) => writeMetadata(db, "domain", domain.guid, call.body.metadata));
-      return ok(await presentNow(call, domainListing, domain.guid));
-    },
-  }),
+  metadataEndpoint("/v3/domains/:guid", "Changes a domain's metadata.", domainListing, demandDomainWrite),
   defineEndpoint({
     method: "DELETE",
     path: "/v3/domains/:guid",

@@ -1,6 +1,6 @@
 /** Droplets: packages that were unpacked and are ready to run, with the commands that were found in them. */
 import { sql } from "kysely";
-import { type Static, Type } from "typebox";
+import { Type } from "typebox";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, type RowOf } from "../../store/index.ts";
 import { bitsOf } from "../app-droplet.ts";
@@ -8,17 +8,15 @@ import { recordEvent } from "../audit.ts";
 import type { Context, Writer } from "../context.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { asJob, JOB } from "../jobs.ts";
-import { findRow, type Listing, listEndpoint, presentNow, presentRow, showEndpoint } from "../list.ts";
+import { findRow, type Listing, listEndpoint, presentRow, showEndpoint } from "../list.ts";
 import { DEFAULT_LIFECYCLE } from "../lifecycle.ts";
-import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
+import { deleteMetadata } from "../metadata.ts";
+import { metadataEndpoint } from "../metadata-endpoint.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
-import { message } from "../schema.ts";
 import { linksTo, MetadataShape, oneOf, orNull, part, resource, type Shown, Texts, ToOne } from "../shape.ts";
 import { appListing, demandApp } from "./apps.ts";
 import { appFilters, appVisible, Checksum } from "./packages.ts";
-
-const UpdateDroplet = message({ metadata: Type.Optional(Metadata) });
 
 const STACK = String(DEFAULT_LIFECYCLE.data["stack"]);
 
@@ -140,20 +138,7 @@ export const droplets: readonly Endpoint[] = [
       return ok(await presentRow(call, dropletListing, droplet));
     },
   }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/droplets/:guid",
-    summary: "Changes a droplet's metadata.",
-    access: "write",
-    answers: { 200: Droplet },
-    body: UpdateDroplet,
-    handle: async (call: Call<Static<typeof UpdateDroplet>>) => {
-      const droplet = await findDroplet(call);
-      await demandDroplet(call, droplet);
-      await call.context.write((db) => writeMetadata(db, "droplet", droplet.guid, call.body.metadata));
-      return ok(await presentNow(call, dropletListing, droplet.guid));
-    },
-  }),
+  metadataEndpoint("/v3/droplets/:guid", "Changes a droplet's metadata.", dropletListing, demandDroplet),
   defineEndpoint({
     method: "DELETE",
     path: "/v3/droplets/:guid",

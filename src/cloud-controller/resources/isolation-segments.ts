@@ -29,7 +29,7 @@ import {
   ToOneOrNone,
 } from "../shape.ts";
 import { organizationListing } from "./organizations.ts";
-import { placeOf, spaceListing } from "./spaces.ts";
+import { spaceListing } from "./spaces.ts";
 
 // --- messages ---
 
@@ -175,15 +175,15 @@ async function revoke(
   });
 }
 
+/** An organization, for the spaces that have no segment of their own, or a space. */
+interface Assignable {
+  readonly table: "organizations" | "spaces";
+  readonly guid: string;
+  readonly organizationGuid: string;
+}
+
 /** Puts an organization or a space into a segment, or with null out of any. */
-async function assign(
-  call: Call<Static<typeof Assign>>,
-  at: {
-    readonly table: "organizations" | "spaces";
-    readonly guid: string;
-    readonly organizationGuid: string;
-  },
-): Promise<void> {
+async function assign(call: Call<Static<typeof Assign>>, at: Assignable): Promise<void> {
   const segment = call.body.data?.guid ?? null;
   await call.context.write(async (db, news) => {
     if (segment !== null) await demandEntitled(db, segment, at);
@@ -202,7 +202,7 @@ async function assign(
   });
 }
 
-async function demandEntitled(db: Writer, segment: string, at: Parameters<typeof assign>[1]): Promise<void> {
+async function demandEntitled(db: Writer, segment: string, at: Assignable): Promise<void> {
   const entitled = await db
     .selectFrom("entitlements")
     .select("organization_guid")
@@ -343,6 +343,46 @@ const ORGANIZATIONS = "/v3/isolation_segments/:guid/relationships/organizations"
 const DEFAULT = "/v3/organizations/:guid/relationships/default_isolation_segment";
 const OWN = "/v3/spaces/:guid/relationships/isolation_segment";
 
+function assignmentEndpoints(
+  path: string,
+  summaries: { readonly show: string; readonly assign: string },
+  find: (call: Call<unknown>) => Promise<Assignable>,
+): readonly Endpoint[] {
+  return [
+    defineEndpoint({
+      method: "GET",
+      path,
+      summary: summaries.show,
+      access: "read",
+      answers: { 200: Assignment },
+      handle: async (call) => {
+        const { table, guid } = await find(call);
+        const segment = await segmentOf(call.context.store.db, table, guid);
+        return ok(presentAssignment(call.context, path.replace(":guid", guid), segment));
+      },
+    }),
+    defineEndpoint({
+      method: "PATCH",
+      path,
+      summary: summaries.assign,
+      access: "write",
+      answers: { 200: Assignment },
+      body: Assign,
+      handle: async (call) => {
+        const at = await find(call);
+        const place = {
+          organizationGuid: at.organizationGuid,
+          ...(at.table === "spaces" && { spaceGuid: at.guid }),
+        };
+        await demand(call.context.store.db, call.caller, "isolation-segment.assign", place);
+        await assign(call, at);
+        const segment = call.body.data?.guid ?? null;
+        return ok(presentAssignment(call.context, path.replace(":guid", at.guid), segment));
+      },
+    }),
+  ];
+}
+
 export const isolationSegments: readonly Endpoint[] = [
   listEndpoint("/v3/isolation_segments", "Lists isolation segments.", segmentListing),
   showEndpoint("/v3/isolation_segments/:guid", "Shows an isolation segment.", segmentListing),
@@ -440,64 +480,26 @@ export const isolationSegments: readonly Endpoint[] = [
       return noContent;
     },
   }),
-  defineEndpoint({
-    method: "GET",
-    path: DEFAULT,
-    summary: "Names the isolation segment of spaces that have none of their own.",
-    access: "read",
-    answers: { 200: Assignment },
-    handle: async (call) => {
+  ...assignmentEndpoints(
+    DEFAULT,
+    {
+      show: "Names the isolation segment of spaces that have none of their own.",
+      assign: "Chooses the isolation segment of spaces that have none of their own.",
+    },
+    async (call) => {
       const { guid } = await findRow(call, organizationListing, guidOf(call));
-      const segment = await segmentOf(call.context.store.db, "organizations", guid);
-      return ok(presentAssignment(call.context, DEFAULT.replace(":guid", guid), segment));
+      return { table: "organizations", guid, organizationGuid: guid };
     },
-  }),
-  defineEndpoint({
-    method: "PATCH",
-    path: DEFAULT,
-    summary: "Chooses the isolation segment of spaces that have none of their own.",
-    access: "write",
-    answers: { 200: Assignment },
-    body: Assign,
-    handle: async (call) => {
-      const { guid } = await findRow(call, organizationListing, guidOf(call));
-      const place = { organizationGuid: guid };
-      await demand(call.context.store.db, call.caller, "isolation-segment.assign", place);
-      await assign(call, { table: "organizations", guid, ...place });
-      const segment = call.body.data?.guid ?? null;
-      return ok(presentAssignment(call.context, DEFAULT.replace(":guid", guid), segment));
+  ),
+  ...assignmentEndpoints(
+    OWN,
+    {
+      show: "Names the isolation segment of a space.",
+      assign: "Puts a space into an isolation segment.",
     },
-  }),
-  defineEndpoint({
-    method: "GET",
-    path: OWN,
-    summary: "Names the isolation segment of a space.",
-    access: "read",
-    answers: { 200: Assignment },
-    handle: async (call) => {
-      const { guid } = await findRow(call, spaceListing, guidOf(call));
-      const segment = await segmentOf(call.context.store.db, "spaces", guid);
-      return ok(presentAssignment(call.context, OWN.replace(":guid", guid), segment));
-    },
-  }),
-  defineEndpoint({
-    method: "PATCH",
-    path: OWN,
-    summary: "Puts a space into an isolation segment.",
-    access: "write",
-    answers: { 200: Assignment },
-    body: Assign,
-    handle: async (call) => {
+    async (call) => {
       const space = await findRow(call, spaceListing, guidOf(call));
-      const place = placeOf(space);
-      await demand(call.context.store.db, call.caller, "isolation-segment.assign", place);
-      await assign(call, {
-        table: "spaces",
-        guid: space.guid,
-        organizationGuid: place.organizationGuid,
-      });
-      const segment = call.body.data?.guid ?? null;
-      return ok(presentAssignment(call.context, OWN.replace(":guid", space.guid), segment));
+      return { table: "spaces", guid: space.guid, organizationGuid: space.organization_guid };
     },
-  }),
+  ),
 ];

@@ -12,7 +12,8 @@ import { refuse } from "../refuse.ts";
 import { message, toMany } from "../schema.ts";
 import { ToManyPage } from "../shape.ts";
 import {
-  changeQuota,
+  ChangeOrganizationQuota,
+  changeQuotaEndpoint,
   domainLimitProperties,
   holdersOf,
   insertQuota,
@@ -31,7 +32,6 @@ const CreateQuota = message({
   ...limits,
   relationships: Type.Optional(message({ organizations: Type.Optional(toMany("organizations")) })),
 });
-const UpdateQuota = message({ name: Type.Optional(QuotaName), ...limits });
 const ApplyQuota = toMany("organizations");
 
 // --- actions ---
@@ -136,20 +136,13 @@ export const organizationQuotas: readonly Endpoint[] = [
     check: limitProblems,
     handle: async (call) => created(await presentNow(call, quotaListing, await createQuota(call))),
   }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/organization_quotas/:guid",
-    summary: "Changes a quota of organizations.",
-    access: "write",
-    answers: { 200: OrganizationQuota },
-    body: UpdateQuota,
-    check: limitProblems,
-    handle: async (call) => {
-      const quota = await findWritable(call);
-      await changeQuota(call.context, quota, call.body);
-      return ok(await presentNow(call, quotaListing, quota.guid));
-    },
-  }),
+  changeQuotaEndpoint(
+    "/v3/organization_quotas/:guid",
+    "Changes a quota of organizations.",
+    quotaListing,
+    ChangeOrganizationQuota,
+    findWritable,
+  ),
   defineEndpoint({
     method: "DELETE",
     path: "/v3/organization_quotas/:guid",

@@ -14,6 +14,7 @@ import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoi
 import { asJob, JOB } from "../jobs.ts";
 import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
+import { metadataEndpoint } from "../metadata-endpoint.ts";
 import { spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
@@ -47,7 +48,6 @@ const CreatePackage = message({
   relationships: message({ app: toOne("app") }),
   metadata: Type.Optional(Metadata),
 });
-const UpdatePackage = message({ metadata: Type.Optional(Metadata) });
 const MatchResources = message({ resources: Type.Array(Type.Record(Type.String(), Type.Unknown())) });
 
 /** @throws unprocessable where no folder for bits is configured */
@@ -312,20 +312,7 @@ export const packages: readonly Endpoint[] = [
       return ok(await presentNow(call, packageListing, row.guid));
     },
   }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/packages/:guid",
-    summary: "Changes a package's metadata.",
-    access: "write",
-    answers: { 200: Package },
-    body: UpdatePackage,
-    handle: async (call) => {
-      const row = await findPackage(call);
-      await demandPackage(call, row);
-      await call.context.write((db) => writeMetadata(db, "package", row.guid, call.body.metadata));
-      return ok(await presentNow(call, packageListing, row.guid));
-    },
-  }),
+  metadataEndpoint("/v3/packages/:guid", "Changes a package's metadata.", packageListing, demandPackage),
   defineEndpoint({
     method: "DELETE",
     path: "/v3/packages/:guid",

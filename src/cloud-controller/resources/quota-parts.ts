@@ -4,8 +4,8 @@ import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type QuotaLimitsDocument, type RowOf } from "../../store/index.ts";
 import type { Context, Writer } from "../context.ts";
-import type { Call } from "../endpoint.ts";
-import { findAgain } from "../list.ts";
+import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { findAgain, type Listing, presentNow } from "../list.ts";
 import { organizationVisible, spaceVisible } from "../permissions.ts";
 import { groupBy, head } from "../present.ts";
 import { UNLIMITED } from "../quotas.ts";
@@ -48,6 +48,10 @@ const mergeLimits = (given: LimitsGiven, stored: QuotaLimitsDocument): QuotaLimi
   routes: { ...stored.routes, ...given.routes },
   domains: { ...stored.domains, ...given.domains },
 });
+
+const name = Type.Optional(QuotaName);
+export const ChangeSpaceQuota = message({ name, ...limitProperties });
+export const ChangeOrganizationQuota = message({ name, ...limitProperties, ...domainLimitProperties });
 
 /** Upstream's rule: without routes there are no ports. */
 export function limitProblems({ routes }: LimitsGiven): string[] {
@@ -164,3 +168,26 @@ export function presentQuota(row: RowOf<"quotas">) {
   const { apps, services, routes, domains } = decodeJson(row.limits);
   return { ...head(row), name: row.name, apps, services, routes, domains };
 }
+
+/** `PATCH` of either kind. @param findWritable  Throws when the caller may not change it. */
+export const changeQuotaEndpoint = (
+  path: string,
+  summary: string,
+  listing: Listing<"quotas">,
+  body: typeof ChangeSpaceQuota | typeof ChangeOrganizationQuota,
+  findWritable: (call: Call<unknown>) => Promise<RowOf<"quotas">>,
+): Endpoint =>
+  defineEndpoint({
+    method: "PATCH",
+    path,
+    summary,
+    access: "write",
+    answers: { 200: listing.shape },
+    body,
+    check: limitProblems,
+    handle: async (call) => {
+      const quota = await findWritable(call);
+      await changeQuota(call.context, quota, call.body);
+      return ok(await presentNow(call, listing, quota.guid));
+    },
+  });

@@ -17,6 +17,7 @@ import {
   showEndpoint,
 } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
+import { metadataEndpoint } from "../metadata-endpoint.ts";
 import { spaceVisible } from "../permissions.ts";
 import { head, lastOperation, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
@@ -37,7 +38,7 @@ import {
 } from "../shape.ts";
 import { App, appListing, demandApp, demandEnvironment } from "./apps.ts";
 import { appVisible } from "./packages.ts";
-import { presentInstances, ServiceInstance } from "./service-instances.ts";
+import { findToBind, instanceOfBinding, refuseParameters } from "./service-instances.ts";
 
 // --- messages ---
 
@@ -51,7 +52,6 @@ const CreateBinding = message({
   parameters: Type.Optional(Type.Unknown()),
   metadata: Type.Optional(Metadata),
 });
-const UpdateBinding = message({ metadata: Type.Optional(Metadata) });
 
 // --- actions ---
 
@@ -63,17 +63,8 @@ async function createBinding(call: Call<Static<typeof CreateBinding>>): Promise<
       "Service credential bindings of type 'key' are not supported for user-provided service instances.",
     );
   }
-  if (body.parameters !== undefined) {
-    refuse("Binding parameters are not supported for user-provided service instances");
-  }
-  const instanceGuid = body.relationships.service_instance.data.guid;
-  const instance = await db
-    .selectFrom("service_instances")
-    .selectAll()
-    .where("guid", "=", instanceGuid)
-    .where(spaceVisible(caller, "service_instances.space_guid"))
-    .executeTakeFirst();
-  if (instance === undefined) refuse(`The service instance could not be found: ${instanceGuid}`);
+  refuseParameters(body.parameters);
+  const instance = await findToBind(call, body.relationships.service_instance.data.guid);
   const appGuid = body.relationships.app?.data.guid ?? refuse("Relationships App can't be blank");
   const app = await db
     .selectFrom("apps")
@@ -180,18 +171,7 @@ const bindingListing: Listing<"service_credential_bindings", typeof Binding> = {
         return appListing.present(call, apps);
       },
     },
-    service_instance: {
-      key: "service_instances",
-      shape: ServiceInstance,
-      load: async ({ context }, rows) => {
-        const instances = await context.store.db
-          .selectFrom("service_instances")
-          .selectAll()
-          .where("guid", "in", ["", ...rows.map((row) => row.service_instance_guid)])
-          .execute();
-        return presentInstances(context, instances);
-      },
-    },
+    service_instance: instanceOfBinding,
   },
   visible: (call) => appVisible(call, "service_credential_bindings"),
   present: ({ context }, rows) => presentBindings(context, rows),
@@ -235,22 +215,12 @@ export const serviceCredentialBindings: readonly Endpoint[] = [
       });
     },
   }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/service_credential_bindings/:guid",
-    summary: "Changes a binding's metadata.",
-    access: "write",
-    answers: { 200: Binding },
-    body: UpdateBinding,
-    handle: async (call) => {
-      const binding = await findBinding(call);
-      await demandApp(call, "app.write", await appOf(call, binding));
-      await call.context.write((db) =>
-        writeMetadata(db, "service_credential_binding", binding.guid, call.body.metadata),
-      );
-      return ok(await presentNow(call, bindingListing, binding.guid));
-    },
-  }),
+  metadataEndpoint(
+    "/v3/service_credential_bindings/:guid",
+    "Changes a binding's metadata.",
+    bindingListing,
+    async (call, binding) => demandApp(call, "app.write", await appOf(call, binding)),
+  ),
   defineEndpoint({
     method: "DELETE",
     path: "/v3/service_credential_bindings/:guid",

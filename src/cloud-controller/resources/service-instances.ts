@@ -14,7 +14,16 @@ import type { Context, Writer } from "../context.ts";
 import { deleteServiceInstances, processesOfRoutes } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { demandFeature } from "../feature-flags.ts";
-import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import {
+  column,
+  findAgain,
+  findRow,
+  type Include,
+  type Listing,
+  listEndpoint,
+  presentNow,
+  showEndpoint,
+} from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import type { News } from "../news.ts";
 import { demand, may, type Operation, spaceVisible } from "../permissions.ts";
@@ -178,6 +187,30 @@ async function boundRoutes(db: Writer, instanceGuid: string): Promise<readonly s
   return bindings.map((binding) => binding.route_guid);
 }
 
+/**
+ * The instance that a body names to be bound.
+ * @throws unprocessable when there is none, or the caller may not see it
+ */
+export async function findToBind(
+  { caller, context: { store } }: Call<unknown>,
+  guid: string,
+): Promise<RowOf<"service_instances">> {
+  const instance = await store.db
+    .selectFrom("service_instances")
+    .selectAll()
+    .where("guid", "=", guid)
+    .where(spaceVisible(caller, "service_instances.space_guid"))
+    .executeTakeFirst();
+  return instance ?? refuse(`The service instance could not be found: ${guid}`);
+}
+
+/** Upstream's words for what only brokers could pass on. */
+export function refuseParameters(parameters: unknown): void {
+  if (parameters !== undefined) {
+    refuse("Binding parameters are not supported for user-provided service instances");
+  }
+}
+
 /** A route's service is part of its reservation and of what the emitter knows of its processes. */
 export async function tellOfRoutes(db: Writer, news: News, guids: readonly string[]): Promise<void> {
   if (guids.length === 0) return;
@@ -275,6 +308,20 @@ export const serviceInstanceListing: Listing<"service_instances", typeof Service
   otherParameters: ["fields"],
   visible: ({ caller }) => spaceVisible(caller, "service_instances.space_guid"),
   present: ({ context }, rows) => presentInstances(context, rows),
+};
+
+/** `include=service_instance` of what is bound to one. */
+export const instanceOfBinding: Include<{ readonly service_instance_guid: string }> = {
+  key: "service_instances",
+  shape: ServiceInstance,
+  load: async ({ context }, rows) => {
+    const instances = await context.store.db
+      .selectFrom("service_instances")
+      .selectAll()
+      .where("guid", "in", ["", ...rows.map((row) => row.service_instance_guid)])
+      .execute();
+    return presentInstances(context, instances);
+  },
 };
 
 // --- endpoints ---

@@ -6,16 +6,23 @@ import { parametersNotSupported, unprocessable } from "../../kernel/errors/cloud
 import { encodeJson, type RowOf } from "../../store/index.ts";
 import { recordEvent } from "../audit.ts";
 import type { Database, Writer } from "../context.ts";
-import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
+import { type Call, created, defineEndpoint, type Endpoint, noContent } from "../endpoint.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
+import { metadataEndpoint } from "../metadata-endpoint.ts";
 import { routeVisible, spaceVisible } from "../permissions.ts";
 import { head, lastOperation, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
 import { LastOperation, linksTo, MetadataShape, orNull, part, resource, ToOne } from "../shape.ts";
 import { presentRoutes, Route } from "./routes.ts";
-import { demandInstance, presentInstances, ServiceInstance, tellOfRoutes } from "./service-instances.ts";
+import {
+  demandInstance,
+  findToBind,
+  instanceOfBinding,
+  refuseParameters,
+  tellOfRoutes,
+} from "./service-instances.ts";
 
 // --- messages ---
 
@@ -24,26 +31,15 @@ const CreateBinding = message({
   parameters: Type.Optional(Type.Unknown()),
   metadata: Type.Optional(Metadata),
 });
-const UpdateBinding = message({ metadata: Type.Optional(Metadata) });
 
 // --- actions ---
 
 async function createBinding(call: Call<Static<typeof CreateBinding>>): Promise<string> {
-  const { context, caller, body } = call;
-  const { db } = context.store;
-  const { service_instance: instanceData, route: routeData } = body.relationships;
-  const instance = await db
-    .selectFrom("service_instances")
-    .selectAll()
-    .where("guid", "=", instanceData.data.guid)
-    .where(spaceVisible(caller, "service_instances.space_guid"))
-    .executeTakeFirst();
-  if (instance === undefined) refuse(`The service instance could not be found: ${instanceData.data.guid}`);
+  const { context, body } = call;
+  const instance = await findToBind(call, body.relationships.service_instance.data.guid);
   await demandInstance(call, "service-route-binding.write", instance);
-  const route = await findRoute(call, routeData.data.guid);
-  if (body.parameters !== undefined) {
-    refuse("Binding parameters are not supported for user-provided service instances");
-  }
+  const route = await findRoute(call, body.relationships.route.data.guid);
+  refuseParameters(body.parameters);
   const guid = newGuid();
   await unlessTaken(
     context.write(async (db, news) => {
@@ -183,21 +179,7 @@ const bindingListing: Listing<"service_route_bindings", typeof Binding> = {
               ),
             ),
     },
-    service_instance: {
-      key: "service_instances",
-      shape: ServiceInstance,
-      load: async ({ context }, rows) =>
-        rows.length === 0
-          ? []
-          : presentInstances(
-              context,
-              await rowsOf(
-                context.store.db,
-                "service_instances",
-                rows.map((row) => row.service_instance_guid),
-              ),
-            ),
-    },
+    service_instance: instanceOfBinding,
   },
   visible: ({ caller }) => sql<boolean>`service_route_bindings.service_instance_guid in (
     select guid from service_instances where ${spaceVisible(caller, "service_instances.space_guid")})`,
@@ -243,22 +225,12 @@ export const serviceRouteBindings: readonly Endpoint[] = [
     body: CreateBinding,
     handle: async (call) => created(await presentNow(call, bindingListing, await createBinding(call))),
   }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/service_route_bindings/:guid",
-    summary: "Changes a route service binding's metadata.",
-    access: "write",
-    answers: { 200: Binding },
-    body: UpdateBinding,
-    handle: async (call) => {
-      const binding = await findBinding(call);
-      await demandBinding(call, binding);
-      await call.context.write((db) =>
-        writeMetadata(db, "service_route_binding", binding.guid, call.body.metadata),
-      );
-      return ok(await presentNow(call, bindingListing, binding.guid));
-    },
-  }),
+  metadataEndpoint(
+    "/v3/service_route_bindings/:guid",
+    "Changes a route service binding's metadata.",
+    bindingListing,
+    demandBinding,
+  ),
   defineEndpoint({
     method: "DELETE",
     path: "/v3/service_route_bindings/:guid",

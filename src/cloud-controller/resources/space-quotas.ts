@@ -13,7 +13,8 @@ import { refuse } from "../refuse.ts";
 import { message, toMany, toOne } from "../schema.ts";
 import { ToManyPage } from "../shape.ts";
 import {
-  changeQuota,
+  ChangeSpaceQuota,
+  changeQuotaEndpoint,
   holdersOf,
   insertQuota,
   limitProblems,
@@ -30,7 +31,6 @@ const CreateQuota = message({
   ...limitProperties,
   relationships: message({ organization: toOne("organization"), spaces: Type.Optional(toMany("spaces")) }),
 });
-const UpdateQuota = message({ name: Type.Optional(QuotaName), ...limitProperties });
 const ApplyQuota = toMany("spaces");
 
 // --- actions ---
@@ -175,20 +175,13 @@ export const spaceQuotas: readonly Endpoint[] = [
     check: limitProblems,
     handle: async (call) => created(await presentNow(call, quotaListing, await createQuota(call))),
   }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/space_quotas/:guid",
-    summary: "Changes a quota of spaces.",
-    access: "write",
-    answers: { 200: SpaceQuota },
-    body: UpdateQuota,
-    check: limitProblems,
-    handle: async (call) => {
-      const quota = await findWritable(call);
-      await changeQuota(call.context, quota, call.body);
-      return ok(await presentNow(call, quotaListing, quota.guid));
-    },
-  }),
+  changeQuotaEndpoint(
+    "/v3/space_quotas/:guid",
+    "Changes a quota of spaces.",
+    quotaListing,
+    ChangeSpaceQuota,
+    findWritable,
+  ),
   defineEndpoint({
     method: "DELETE",
     path: "/v3/space_quotas/:guid",

@@ -5,10 +5,11 @@ import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { encodeJson, type RowOf } from "../../store/index.ts";
 import { type Condition, everything } from "../condition.ts";
 import type { Context } from "../context.ts";
-import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
 import { asJob, JOB } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
+import { metadataEndpoint } from "../metadata-endpoint.ts";
 import { demandAdmin, organizationVisible, type Caller } from "../permissions.ts";
 import { head, link, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
@@ -25,7 +26,6 @@ const CreateUser = message({
   origin: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
   metadata: Type.Optional(Metadata),
 });
-const UpdateUser = message({ metadata: Type.Optional(Metadata) });
 
 // --- actions ---
 
@@ -145,20 +145,9 @@ export const users: readonly Endpoint[] = [
       return created(await presentNow(call, userListing, call.body.guid));
     },
   }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/users/:guid",
-    summary: "Changes a user's metadata.",
-    access: "write",
-    answers: { 200: User },
-    body: UpdateUser,
-    handle: async (call) => {
-      const user = await findRow(call, userListing, guidOf(call));
-      demandAdmin(call.caller);
-      await call.context.write((db) => writeMetadata(db, "user", user.guid, call.body.metadata));
-      return ok(await presentNow(call, userListing, user.guid));
-    },
-  }),
+  metadataEndpoint("/v3/users/:guid", "Changes a user's metadata.", userListing, ({ caller }) =>
+    demandAdmin(caller),
+  ),
   defineEndpoint({
     method: "DELETE",
     path: "/v3/users/:guid",
