@@ -28,7 +28,7 @@ const MAX_SKIPPED_BYTES = 256 * 1024;
  * Requests that came together and are answered at once (errors, redirects) are answered so many at a time; then others
  * have their turn. A read of 64 KiB holds 2,400 of them, and took 40 ms.
  */
-export const MAX_ANSWERED_AT_ONCE = 16;
+export const MAX_ANSWERED_AT_ONCE = 8;
 /**
  * After our last byte we wait this long for the client's end: closing at once while it still sends would reset the
  * connection, and the reset can overtake the answer (RFC 9112 §9.6).

@@ -57,7 +57,9 @@ async function start(t: TestContext): Promise<AbusedRouter | null> {
   const endpoint = createServer((request, response) => {
     seen++;
     request.resume();
-    response.end(request.url === "/big" ? BIG : "ok");
+    const answer = () => response.end(request.url === "/big" ? BIG : "ok");
+    if (request.url === "/whole") request.once("end", answer);
+    else answer();
   });
   endpoint.listen(0, "127.0.0.1");
   await once(endpoint, "listening");
@@ -282,7 +284,7 @@ test("more streams than allowed are refused, and those that are open go on", lim
   if (abused === null) return;
   const client = await openRaw(t, abused);
   for (let i = 0; i < 400; i++)
-    client.send(frame(HEADERS, END_HEADERS, 2 * i + 1, requestOf("/", ["content-length", "1"])));
+    client.send(frame(HEADERS, END_HEADERS, 2 * i + 1, requestOf("/whole", ["content-length", "1"])));
   while (client.of(RST_STREAM).length < 150) {
     t.signal.throwIfAborted();
     await new Promise((resolve) => setImmediate(resolve));

@@ -6,7 +6,19 @@ import { connect as connectTls } from "node:tls";
 import { needs } from "../support/needs.ts";
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { ask, HOST, openSession, startHttp2Router } from "./http2-support.ts";
+import { DEFAULT_HTTP2_LIMITS } from "../../src/wire/http2/index.ts";
+import {
+  ask,
+  END_HEADERS,
+  END_STREAM,
+  frame,
+  HEADERS,
+  HOST,
+  openRaw,
+  openSession,
+  requestOf,
+  startHttp2Router,
+} from "./http2-support.ts";
 import { APP, type Peer, requestToEndpoint, script, startEndpoint, withoutVariables } from "./support.ts";
 import type { TestContext } from "node:test";
 import type { RouterConfig } from "../../src/router/index.ts";
@@ -61,6 +73,38 @@ script(
       /"GET \/a\?b=c HTTP\/2\.0" 200 0 2 "-" "script\/1" .* x_forwarded_proto:"https"/,
     );
     assert.equal(router.router.findVerdict(id)?.status, 200);
+  },
+);
+
+script(
+  "of many requests that came together few are answered in a turn, all in the end, and others between",
+  async (t) => {
+    const router = await startHttp2Router(t);
+    if (router === null) return;
+    const [flood, other] = [await openRaw(t, router), await openRaw(t, router)];
+    const { counters } = router.router;
+    const count = 1_000;
+    const request = requestOf("/");
+    flood.send(
+      ...Array.from({ length: count }, (_, i) =>
+        frame(HEADERS, END_HEADERS | END_STREAM, 1 + 2 * i, request),
+      ),
+    );
+    await router.eventually(() => counters.requests > 0);
+    other.send(frame(HEADERS, END_HEADERS | END_STREAM, 1, request));
+    let most = 0;
+    let last = counters.requests;
+    await router.eventually(() => {
+      most = Math.max(most, counters.requests - last);
+      last = counters.requests;
+      return other.of(HEADERS).length > 0;
+    });
+    assert.ok(last < count + 1, "the other one's answer came before the flood was over");
+    // A turn brings a read and, behind it, the turn of what waits; one more may be the other one's.
+    const { maxHeadsAtOnce } = DEFAULT_HTTP2_LIMITS;
+    assert.ok(most <= 2 * maxHeadsAtOnce + 1, `${most} in one turn`);
+    await router.eventually(() => flood.of(HEADERS).length === count);
+    assert.equal(counters.requests, count + 1);
   },
 );
 

@@ -11,6 +11,7 @@ import type { ViaductError } from "../../kernel/index.ts";
 import { DEFAULT_HTTP2_LIMITS, type FieldList } from "../../wire/http2/index.ts";
 import type { RouterContext } from "../context.ts";
 import type { ClientTls } from "../tls/tls-handshakes.ts";
+import { type Waiting, waitForTurn } from "../turn-queue.ts";
 import { ClientLane, type ClientLaneOwner } from "./client-lane.ts";
 import { Session } from "./session.ts";
 
@@ -34,7 +35,7 @@ export interface Http2Client {
   readonly socket: TLSSocket;
 }
 
-export class ClientSession extends Session implements ClientLaneOwner {
+export class ClientSession extends Session implements ClientLaneOwner, Waiting {
   readonly address: string;
   readonly port: number;
   readonly tls: ClientTls;
@@ -44,6 +45,9 @@ export class ClientSession extends Session implements ClientLaneOwner {
   readonly #lanes = new Set<ClientLane>();
   readonly #free: ClientLane[] = [];
   readonly #finished = new Set<ClientLane>();
+  /** Received behind as many requests as are read at once. */
+  #held: Buffer | null = null;
+  #waitsForTurn = false;
   /** Moments by the ticker. Something was received, or taken by the client. */
   #movedAtMs: number;
   /** The last stream ended. */
@@ -226,6 +230,7 @@ export class ClientSession extends Session implements ClientLaneOwner {
   /** All its lanes lose their connection. */
   #end(): void {
     if (this.#overSinceMs === NEVER) this.#overSinceMs = this.router.ticker.nowMs;
+    this.#held = null;
     const lanes = [...this.#lanes];
     this.#lanes.clear();
     this.#streams.clear();
@@ -237,15 +242,41 @@ export class ClientSession extends Session implements ClientLaneOwner {
   readonly #onData = (chunk: Buffer) => {
     this.#movedAtMs = this.router.ticker.nowMs;
     if (this.#overSinceMs !== NEVER) return;
-    this.read(chunk, chunk.length);
-    const { writableNeedDrain } = this.socket;
-    if (writableNeedDrain && this.connection.pendingOutputBytes > MAX_WAITING_BYTES) this.socket.pause();
+    this.#readOn(this.#held === null ? chunk : Buffer.concat([this.#held, chunk]));
   };
+
+  /** Reads what is left of what came at once. */
+  takeTurn(): void {
+    this.#waitsForTurn = false;
+    const held = this.#held;
+    if (held === null || this.#overSinceMs !== NEVER || this.#isFull) return;
+    this.#readOn(held);
+    if (this.#held === null && !this.#isFull) this.socket.resume();
+  }
+
+  #readOn(bytes: Buffer): void {
+    const read = this.read(bytes, bytes.length);
+    this.#held = read < bytes.length ? bytes.subarray(read) : null;
+    if (this.#held !== null) this.#waitForTurn();
+    if (this.#held !== null || this.#isFull) this.socket.pause();
+  }
+
+  #waitForTurn(): void {
+    if (this.#waitsForTurn) return;
+    this.#waitsForTurn = true;
+    waitForTurn(this);
+  }
+
+  /** It does not take its answers: no further request until it does. */
+  get #isFull(): boolean {
+    return this.socket.writableNeedDrain && this.connection.pendingOutputBytes > MAX_WAITING_BYTES;
+  }
 
   readonly #onDrain = () => {
     this.#movedAtMs = this.router.ticker.nowMs;
     this.flush();
-    this.socket.resume();
+    if (this.#held === null) this.socket.resume();
+    else this.#waitForTurn();
     this.lanesDrained();
   };
 

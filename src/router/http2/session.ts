@@ -62,9 +62,11 @@ export abstract class Session implements LaneOwner, Http2Handler {
   /** More can be sent. */
   protected abstract lanesDrained(): void;
 
-  protected read(bytes: Buffer, size: number): void {
-    this.connection.receive(bytes, size, this.router.ticker.nowMs);
+  /** @returns up to where; the rest is for another turn. */
+  protected read(bytes: Buffer, size: number): number {
+    const read = this.connection.receive(bytes, size, this.router.ticker.nowMs);
     this.flushSoon();
+    return read;
   }
 
   protected endSoon(): void {

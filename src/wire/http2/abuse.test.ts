@@ -177,6 +177,26 @@ test("a reset of a stream that has been answered costs nothing", () => {
   assert.equal(took, Number.POSITIVE_INFINITY);
 });
 
+test("so many requests are handed on at once, refused ones too, and the rest is left for another call", () => {
+  const peer = startPeer("server", { maxHeadsAtOnce: 3 });
+  const bytes = Buffer.concat(
+    Array.from({ length: 8 }, (_, i) =>
+      headers(1 + 2 * i, END_STREAM, ...(i % 2 === 0 ? GET : [...GET, "Bad", "x"])),
+    ),
+  );
+  const counts: number[] = [];
+  for (let rest = bytes; rest.length > 0; ) {
+    const before = peer.events.length;
+    rest = rest.subarray(peer.connection.receive(rest, rest.length, 0));
+    counts.push(peer.events.length - before);
+  }
+  assert.deepEqual(counts, [3, 3, 2]);
+  assert.deepEqual(
+    peer.events.map((event) => event.split(" ", 2).join(" ")),
+    ["head 1", "refused 3", "head 5", "refused 7", "head 9", "refused 11", "head 13", "refused 15"],
+  );
+});
+
 test("streams above the limit are refused, and the peer may try again later", () => {
   const peer = startPeer("server", { maxConcurrentStreams: 2 });
   peer.send(...[1, 3, 5].map((id) => headers(id, 0, ...POST)));

@@ -94,6 +94,8 @@ export class Http2Connection {
   readonly #resets: Budget;
   readonly #controlFrames: Budget;
   #nowMs = 0;
+  /** Of those that the present call hands on. */
+  #headsLeft = 0;
 
   /** Lingering ones too; see {@link Stream}. */
   readonly #streams = new Map<number, Stream>();
@@ -178,13 +180,16 @@ export class Http2Connection {
   /**
    * Reads `bytes[0, size)`; the buffer may be reused afterwards.
    * @param nowMs  a coarse clock that does not go back, for budgets that time refills.
+   * @returns up to where it has read: less than `size` after {@link Http2Limits.maxHeadsAtOnce} requests. The rest is
+   * what the next call has to begin with.
    */
-  receive(bytes: Buffer, size: number, nowMs: number): void {
-    if (this.#failed) return;
+  receive(bytes: Buffer, size: number, nowMs: number): number {
+    if (this.#failed) return size;
     this.#nowMs = nowMs;
+    this.#headsLeft = this.#limits.maxHeadsAtOnce;
     try {
       let at = this.#prefaceSeen === PREFACE.length ? 0 : this.#readPreface(bytes, size);
-      while (at < size && !this.#failed) {
+      while (at < size && !this.#failed && this.#headsLeft > 0) {
         at = this.#reader.step(bytes, at, size);
         switch (this.#reader.found) {
           case FRAME:
@@ -199,11 +204,13 @@ export class Http2Connection {
         }
       }
       this.#reader.release();
+      return this.#failed ? size : at;
     } catch (error) {
       if (!(error instanceof ViaductError)) throw error;
       const code = CONNECTION_CODES.get(error.definition);
       if (code === undefined) throw error;
       this.#fail(code, error);
+      return size;
     }
   }
 
@@ -312,6 +319,7 @@ export class Http2Connection {
       return;
     }
     this.#lastPeerStream = streamId;
+    this.#headsLeft--;
     this.#readRequest(streamId, fields, endsStream);
   }
 

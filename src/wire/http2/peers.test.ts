@@ -7,7 +7,7 @@ import test, { type TestContext } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { CANCEL, REFUSED_STREAM } from "./codes.ts";
 import { Http2Connection } from "./connection.ts";
-import { Recorder } from "./testing.ts";
+import { receiveAll, Recorder } from "./testing.ts";
 import { DEFAULT_HTTP2_LIMITS, type Http2Limits, type Http2Role } from "./types.ts";
 
 /** Our side on a socket, as an owner would run it; `flush` after what was not provoked by a read. */
@@ -20,7 +20,7 @@ class Side {
     this.#socket = socket;
     this.connection = new Http2Connection(role, this.recorder, { ...DEFAULT_HTTP2_LIMITS, ...limits });
     socket.on("data", (bytes: Buffer) => {
-      this.connection.receive(bytes, bytes.length, 0);
+      receiveAll(this.connection, bytes, 0);
       this.flush();
     });
     this.flush();

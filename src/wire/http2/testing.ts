@@ -168,7 +168,7 @@ export function startPeer(role: "server" | "client", limits: Partial<Http2Limits
     send: (...frames) => peer.sendAt(0, ...frames),
     sendAt(nowMs, ...frames) {
       const bytes = Buffer.concat(frames);
-      connection.receive(bytes, bytes.length, nowMs);
+      receiveAll(connection, bytes, nowMs);
     },
     sent: () => framesOf(connection.takeOutput() ?? Buffer.alloc(0)),
   };
@@ -177,6 +177,12 @@ export function startPeer(role: "server" | "client", limits: Partial<Http2Limits
   peer.send(settings(), frame(SETTINGS, ACK, 0));
   connection.takeOutput();
   return peer;
+}
+
+/** However many requests are in it. */
+export function receiveAll(connection: Http2Connection, bytes: Buffer, nowMs: number): void {
+  for (let rest = bytes; rest.length > 0; )
+    rest = rest.subarray(connection.receive(rest, rest.length, nowMs));
 }
 
 export function framesOf(bytes: Buffer): SentFrame[] {

@@ -15,6 +15,7 @@ import {
   GET,
   headers,
   POST,
+  receiveAll,
   Recorder,
   settings,
   uint32,
@@ -93,7 +94,7 @@ function outcome(role: "server" | "client", pieces: readonly string[]): unknown 
   const output: Buffer[] = [];
   for (const piece of pieces) {
     const bytes = Buffer.from(piece, "latin1");
-    connection.receive(bytes, bytes.length, 0);
+    receiveAll(connection, bytes, 0);
     const out = connection.takeOutput();
     if (out !== null) output.push(out);
     // What was lent for the call is the socket's again.
