@@ -1,7 +1,7 @@
 /** The least that a durable write can cost: one row, one INSERT, one commit, without anything of ours around it. */
 import { rmSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { Client } from "pg";
+import { Pool } from "pg";
 import type { StoreLocation } from "../../src/store/index.ts";
 
 export interface BareCommits {
@@ -34,23 +34,22 @@ async function openFile(path: string): Promise<BareCommits> {
 }
 
 async function openTable(url: string): Promise<BareCommits> {
-  const client = new Client(url);
-  await client.connect();
-  await client.query("drop table if exists bare_commits");
-  await client.query(
+  const pool = new Pool({ connectionString: url });
+  await pool.query("drop table if exists bare_commits");
+  await pool.query(
     "create table bare_commits (id integer generated always as identity primary key, text text)",
   );
   return {
     async commit() {
-      await client.query({
+      await pool.query({
         name: "insert",
         text: "insert into bare_commits (text) values ($1)",
         values: [TEXT],
       });
     },
     async close() {
-      await client.query("drop table bare_commits");
-      await client.end();
+      await pool.query("drop table bare_commits");
+      await pool.end();
     },
   };
 }

@@ -169,7 +169,10 @@ export async function demandHost(
   );
 }
 
-/** The row and its news. The address has passed {@link demandUsableAddress}, the options their check. */
+/**
+ * The row and its news. The address has passed {@link demandUsableAddress}, the options their check.
+ * @throws what {@link unlessTaken} waits for, when somebody has a route there, whatever the case of its path
+ */
 export async function insertRoute(
   db: Writer,
   news: News,
@@ -242,7 +245,7 @@ export async function demandUsableAddress(
 ): Promise<Address> {
   const { host, path, port = null } = wanted;
   const name = host === "" ? domain.name : `${host}.${domain.name}`;
-  const { isUsable, isDomain, isTaken } = await lookAtAddress(db, { space, domain }, wanted, name);
+  const { isUsable, isDomain } = await lookAtDomains(db, { space, domain }, name);
   if (!isUsable) {
     const { name: organization } = await db
       .selectFrom("organizations")
@@ -273,30 +276,16 @@ export async function demandUsableAddress(
     refuse(`Host combined with domain name must be no more than ${MAX_DOMAIN_LENGTH} characters.`);
   }
   if (domain.internal === 1 && path !== "") refuse("Paths are not supported for internal domains.");
-  if (isTaken) refuse(alreadyExists({ host, path, port }, domain.name));
   return { host, path, port };
 }
 
-/** All that rows say about an address, in one look. */
-async function lookAtAddress(
-  db: Writer,
-  { space, domain }: Target,
-  { host, path }: Omit<Address, "port">,
-  name: string,
-) {
-  // Routers compare paths without regard to case; the unique index does not.
-  const { rows } = await sql<Record<"is_usable" | "is_domain" | "is_taken", boolean | 0 | 1>>`
+/** Whether the space may use the domain, and whether there is one of that name. */
+async function lookAtDomains(db: Writer, { space, domain }: Target, name: string) {
+  const { rows } = await sql<Record<"is_usable" | "is_domain", boolean | 0 | 1>>`
     select
       exists (select 1 from domains where guid = ${domain.guid} and ${usableBy(space.organization_guid)}) as is_usable,
-      exists (select 1 from domains where name = ${name}) as is_domain,
-      exists (select 1 from routes where domain_guid = ${domain.guid} and host = ${host}
-        and lower(path) = ${path.toLowerCase()}) as is_taken`.execute(db);
-  const [facts] = rows;
-  return {
-    isUsable: Boolean(facts?.is_usable),
-    isDomain: Boolean(facts?.is_domain),
-    isTaken: Boolean(facts?.is_taken),
-  };
+      exists (select 1 from domains where name = ${name}) as is_domain`.execute(db);
+  return { isUsable: Boolean(rows[0]?.is_usable), isDomain: Boolean(rows[0]?.is_domain) };
 }
 
 /**

@@ -26,7 +26,7 @@ const queries: Readonly<Record<string, (db: Kysely<Tables>) => Compilable>> = {
       .selectAll()
       .where("host", "=", "shop")
       .where("domain_guid", "=", "d")
-      .where("path", "=", "")
+      .where(sql`lower(path)`, "=", "")
       .where(sql`coalesce(port, 0)`, "=", 0),
   "routes of an app": (db) =>
     db

@@ -7,6 +7,7 @@ import { routeCounts } from "./0005-route-counts.ts";
 import { environmentGroups } from "./0006-environment-groups.ts";
 import { auditEvents } from "./0007-audit-events.ts";
 import { buildAuthors } from "./0008-build-authors.ts";
+import { routePathsInAnyCase } from "./0009-route-paths-in-any-case.ts";
 import type { Migration } from "./define.ts";
 
 export const migrations: readonly Migration[] = [
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   environmentGroups,
   auditEvents,
   buildAuthors,
+  routePathsInAnyCase,
 ];
