@@ -16,6 +16,7 @@ import {
   type RefusedOption,
   resourceChanged,
   resourceNotFound,
+  routeAlreadyBound,
   unknownRequest,
   unprocessable,
   wrongContentType,
@@ -53,6 +54,7 @@ const NUMBERS: ReadonlyMap<string, readonly [code: number, title: string]> = new
   [unknownRequest.definition.code, [10000, "CF-NotFound"]],
   [resourceChanged.definition.code, [10_412, "CF-PreconditionFailed"]],
   [parametersNotSupported.definition.code, [120_004, "CF-ServiceFetchInstanceParametersNotSupported"]],
+  [routeAlreadyBound.definition.code, [130_008, "CF-ServiceInstanceAlreadyBoundToSameRoute"]],
   [featureDisabled.definition.code, [330002, "CF-FeatureDisabled"]],
 ] as const);
 

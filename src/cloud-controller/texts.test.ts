@@ -514,7 +514,7 @@ const texts: Readonly<Record<string, Provoke>> = {
     ({ route }) => route,
     ({ plainService }) => plainService,
   ),
-  "The route and service instance are already bound": bind(
+  "The route and service instance are already bound.": bind(
     ({ bound }) => bound,
     ({ service }) => service,
   ),

@@ -104,7 +104,7 @@ const sections: readonly Section[] = [
       { cf: "isolation-segments", says: [/aside +viaduct/] },
       { cf: "set-space-isolation-segment other aside", says: ["OK"] },
       { cf: "reset-space-isolation-segment other", says: ["OK"] },
-      { cf: "disable-org-isolation viaduct aside -f", says: ["OK"] },
+      { cf: "disable-org-isolation viaduct aside", says: ["OK"] },
       { cf: "delete-isolation-segment aside -f", says: ["OK"] },
     ],
   },
@@ -239,11 +239,14 @@ const sections: readonly Section[] = [
     title: "pushing",
     steps: [
       {
-        cf: "push hello -f examples/hello/manifest.yml -i 1",
+        cf: "push hello -p examples/hello -f examples/hello/manifest.yml -i 1",
         after: answers("hello.localhost", 200, "hello"),
       },
       { cf: "app hello", says: [/instances: +1\/1/, "hello.localhost/headers"] },
-      { cf: "push hello -f examples/hello/manifest.yml -i 2 --strategy rolling", says: [/instances: +2\/2/] },
+      {
+        cf: "push hello -p examples/hello -f examples/hello/manifest.yml -i 2 --strategy rolling",
+        says: [/instances: +2\/2/],
+      },
       { cf: "restart hello --strategy rolling", after: answers("hello.localhost", 200) },
       { cf: "restage hello", after: answers("hello.localhost", 200) },
       { cf: "cancel-deployment hello", code: 1, says: ["No active deployment found for app."] },

@@ -115,7 +115,7 @@ test("what an instance cannot be is refused, everything wrong at once", async (t
     {
       name: "a name that is taken, whatever its case",
       body: instance(api, { name: "Taken" }),
-      details: ["The service instance name is taken: Taken"],
+      details: ["The service instance name is taken: Taken."],
     },
     {
       name: "tags that are no words",
@@ -247,7 +247,7 @@ test("what cannot be bound is refused in upstream's words", async (t) => {
     {
       name: "the same twice",
       body: between(service, bound),
-      detail: "The route and service instance are already bound",
+      detail: "The route and service instance are already bound.",
     },
     {
       name: "a second service",

@@ -175,7 +175,7 @@ async function updateInstance(call: Call<Changes>, instance: RowOf<"service_inst
 
 const unlessNameTaken = (name: string, write: Promise<void>) =>
   unlessTaken(write, (cause) =>
-    unprocessable({ problems: [`The service instance name is taken: ${name}`] }, cause),
+    unprocessable({ problems: [`The service instance name is taken: ${name}.`] }, cause),
   );
 
 async function boundRoutes(db: Writer, instanceGuid: string): Promise<readonly string[]> {

@@ -2,7 +2,11 @@
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
-import { parametersNotSupported, unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import {
+  parametersNotSupported,
+  routeAlreadyBound,
+  unprocessable,
+} from "../../kernel/errors/cloud-controller.ts";
 import { encodeJson, type RowOf } from "../../store/index.ts";
 import { recordEvent } from "../audit.ts";
 import type { Database, Writer } from "../context.ts";
@@ -101,11 +105,8 @@ async function demandBindable(
     .where("route_guid", "=", route.guid)
     .executeTakeFirst();
   if (bound === undefined) return;
-  refuse(
-    bound.service_instance_guid === instance.guid
-      ? "The route and service instance are already bound"
-      : BOUND_ELSEWHERE,
-  );
+  if (bound.service_instance_guid === instance.guid) throw routeAlreadyBound({});
+  refuse(BOUND_ELSEWHERE);
 }
 
 async function deleteBinding(call: Call<unknown>, binding: RowOf<"service_route_bindings">): Promise<void> {
@@ -222,6 +223,7 @@ export const serviceRouteBindings: readonly Endpoint[] = [
     summary: "Sends the requests for a route through a route service.",
     access: "write",
     answers: { 201: Binding },
+    refuses: [routeAlreadyBound],
     body: CreateBinding,
     handle: async (call) => created(await presentNow(call, bindingListing, await createBinding(call))),
   }),

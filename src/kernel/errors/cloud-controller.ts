@@ -80,6 +80,13 @@ export const parametersNotSupported = refuse<{ of: "instance" | "binding" }>(
   (d) => `This service does not support fetching service ${d.of} parameters.`,
 );
 
+/** The cf CLI knows it by its words, and is content with what is there. */
+export const routeAlreadyBound = refuse(
+  "route_already_bound",
+  422,
+  () => "The route and service instance are already bound.",
+);
+
 export const featureDisabled = refuse<{ flag: string }>(
   "feature_disabled",
   403,

@@ -1,6 +1,6 @@
 /** Commands about apps: what runs, how it gets there, and what it says. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { parse as readYaml, stringify } from "yaml";
 import { readIgnores } from "../../../src/cli/ignored-files.ts";
 import { zipFolder } from "../../../src/cli/zip-folder.ts";
@@ -150,7 +150,8 @@ function manifestOf({ words: [name = ""], flags }: Given): { manifest: string; a
     delete app["routes"];
   } else if (flags["random-route"] === true) app["random-route"] = true;
   else if (app["routes"] === undefined) app["default-route"] = true;
-  const folder = textOf(flags["path"]) || (file === "" ? "." : dirname(file));
+  // Where no path is given, it is the folder that one is in, and not the manifest's.
+  const folder = textOf(flags["path"]) || ".";
   return { manifest: stringify(given), app: String(app["name"]), folder };
 }
 

@@ -156,7 +156,7 @@ export const SERVICES: Readonly<Record<string, Command>> = {
       });
     } catch (error) {
       // The program knows this error by its words, and is content.
-      if (!(error instanceof Failure) || !error.message.includes("already bound")) throw error;
+      if (!(error instanceof Failure) || !error.message.includes("are already bound.")) throw error;
       session.print(error.message);
     }
     session.print("OK");
