@@ -79,6 +79,8 @@ export interface Endpoint {
   readonly checkOpen?: (body: OpenBody, context: Context, params: Call["params"]) => readonly Problem[];
   /** Every query parameter there is; others are refused when reading. `[…]` after a name is allowed. */
   readonly parameters: readonly string[];
+  /** Parameter → the words it takes, where they are few; of `include` several at once. */
+  readonly words?: Readonly<Record<string, readonly string[]>>;
   readonly answers: Answers;
   /** Errors that not every call of this kind has; the others: `errorsOf` in `openapi.ts`. */
   readonly refuses?: readonly KnownError[];

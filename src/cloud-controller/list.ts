@@ -62,8 +62,8 @@ export function column(name: string): Filter {
 }
 
 const GENERAL_PARAMETERS = ["page", "per_page", "order_by", "created_ats", "updated_ats", "guids"];
-const DEFAULT_PER_PAGE = 50;
-const MAX_PER_PAGE = 5000;
+export const DEFAULT_PER_PAGE = 50;
+export const MAX_PER_PAGE = 5000;
 const TIMESTAMP = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z$/;
 
 /**
@@ -82,6 +82,10 @@ export function listEndpoint<T extends ListedTable>(
     summary,
     access: "read",
     parameters: parametersOf(listing),
+    words: {
+      ...includeWords(listing),
+      order_by: orderColumns(listing).flatMap((name) => [name, `-${name}`]),
+    },
     answers: { 200: withIncluded(listOf(listing.shape), includedOf(listing)) },
     handle: async (call) =>
       ok(await page(call, listing, scope === undefined ? everything : await scope(call))),
@@ -100,6 +104,7 @@ export function showEndpoint<T extends ListedTable>(
     summary,
     access: "read",
     parameters: [...(listing.includes === undefined ? [] : ["include"]), ...(listing.otherParameters ?? [])],
+    words: includeWords(listing),
     answers: { 200: withIncluded(listing.shape, includedOf(listing)) },
     handle: async (call) => {
       const problems: string[] = [];
@@ -184,6 +189,19 @@ async function loadIncludes<Row>(call: Call, includes: readonly Include<Row>[], 
   }
   return included;
 }
+
+const orderColumns = ({ orderBy = [] }: { readonly orderBy?: readonly string[] }) => [
+  "created_at",
+  "updated_at",
+  ...orderBy,
+];
+
+const includeWords = ({
+  includes,
+}: {
+  readonly includes?: object;
+}): Readonly<Record<string, readonly string[]>> =>
+  includes === undefined ? {} : { include: Object.keys(includes) };
 
 function parametersOf<T extends ListedTable>(listing: Listing<T>): readonly string[] {
   return [
@@ -291,7 +309,7 @@ function readPage(query: Query, problems: string[]): { page: number; perPage: nu
 const positive = (text: string) => (/^0*[1-9]\d{0,8}$/.test(text) ? Number(text) : null);
 
 function readOrder<T extends ListedTable>(query: Query, listing: Listing<T>, problems: string[]) {
-  const columns = ["created_at", "updated_at", ...(listing.orderBy ?? [])];
+  const columns = orderColumns(listing);
   const given = query["order_by"] ?? "created_at";
   // A «+» in a query string arrives as a space.
   const [, sign, name] = /^([+\- ]?)(.*)$/s.exec(given) ?? [];

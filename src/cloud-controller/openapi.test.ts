@@ -10,7 +10,11 @@ import { startApi, type TestApi } from "./testing.ts";
 
 interface Operation {
   readonly operationId: string;
-  readonly parameters: readonly { name: string; in: string }[];
+  readonly parameters: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly schema: SchemaNode;
+  }[];
   readonly responses: Readonly<
     Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>
   >;
@@ -100,6 +104,22 @@ test("every answer has a shape of its own, closed but where users decide what is
     "Info.custom",
     "RouteOptionList.resources.items.schema",
     "ServiceCredentialBindingDetails.credentials",
+  ]);
+});
+
+test("a parameter says what it takes", () => {
+  const parametersOf = (path: string) =>
+    Object.fromEntries(
+      (DOCUMENT.paths[path]?.["get"]?.parameters ?? []).map((each) => [each.name, each.schema]),
+    );
+  const { page, per_page: perPage, order_by: order, include } = parametersOf("/v3/apps");
+  assert.deepEqual(page, { type: "integer", minimum: 1, default: 1 });
+  assert.deepEqual(perPage, { type: "integer", minimum: 1, maximum: 5000, default: 50 });
+  assert.deepEqual(order?.enum?.slice(-4), ["name", "-name", "state", "-state"]);
+  assert.deepEqual(include?.items?.enum, ["space", "org", "space.organization"]);
+  assert.deepEqual(parametersOf("/v3/environment_variable_groups/{name}")["name"]?.enum, [
+    "running",
+    "staging",
   ]);
 });
 
@@ -251,7 +271,7 @@ interface SchemaNode {
   readonly type?: string | readonly string[];
   readonly enum?: readonly unknown[];
   readonly properties?: Readonly<Record<string, object>>;
-  readonly items?: object;
+  readonly items?: SchemaNode;
 }
 
 /** Mostly what the schema asks for, sometimes anything at all. */

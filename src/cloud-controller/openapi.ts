@@ -14,6 +14,7 @@ import {
 } from "../kernel/errors/cloud-controller.ts";
 import { optionMapSchema } from "../options/index.ts";
 import type { Endpoint, KnownError } from "./endpoint.ts";
+import { DEFAULT_PER_PAGE, MAX_PER_PAGE } from "./list.ts";
 import { shownAs, UNAVAILABLE, UNKNOWN } from "./respond.ts";
 import { AboutOption, part, RouteOptionsShape, shape } from "./shape.ts";
 
@@ -73,7 +74,10 @@ function createComponents(): Components {
       originals.set(title, node);
       schemas.set(title, inside(node));
     }
-    assert(known === undefined || isDeepStrictEqual(known, node), `two shapes are called ${title}`);
+    assert(
+      known === undefined || known === node || isDeepStrictEqual(known, node),
+      `two shapes are called ${title}`,
+    );
     return { $ref: `#/components/schemas/${title}` };
   };
   return { take, schemas: () => Object.fromEntries([...schemas].toSorted(([a], [b]) => (a < b ? -1 : 1))) };
@@ -86,7 +90,11 @@ function describe(endpoint: Endpoint): object {
     required: true,
     schema: whatNames(endpoint, name) ?? { type: "string" },
   }));
-  const inQuery = endpoint.parameters.map((name) => ({ name, in: "query", schema: { type: "string" } }));
+  const inQuery = endpoint.parameters.map((name) => ({
+    name,
+    in: "query",
+    ...describeParameter(name, endpoint.words?.[name]),
+  }));
   return {
     operationId: operationId(endpoint),
     tags: [collectionOf(endpoint)],
@@ -109,6 +117,20 @@ function describe(endpoint: Endpoint): object {
       ...errorsOf(endpoint),
     },
   };
+}
+
+function describeParameter(name: string, words: readonly string[] | undefined): object {
+  const schema = { type: "string", ...(words !== undefined && { enum: words }) };
+  switch (name) {
+    case "page":
+      return { schema: { type: "integer", minimum: 1, default: 1 } };
+    case "per_page":
+      return { schema: { type: "integer", minimum: 1, maximum: MAX_PER_PAGE, default: DEFAULT_PER_PAGE } };
+    case "include":
+      return { style: "form", explode: false, schema: { type: "array", items: schema, uniqueItems: true } };
+    default:
+      return { schema };
+  }
 }
 
 /** What stands last in a path is a property of what is shown there: `…/feature_flags/:name`. */
@@ -157,19 +179,22 @@ const contentOf = (schema: TSchema) => {
 
 // --- errors ---
 
+const errorShapes = new Map<string, TSchema>();
+
 /** `{"errors":[…]}`, one element per problem, all of this kind. */
-const errorShape = ({ code, title }: { readonly code: number; readonly title: string }) =>
-  shape(title.replace(/^CF-/, ""), {
-    errors: Type.Array(
-      part({
-        code: Type.Literal(code),
-        title: Type.Literal(title),
-        detail: Type.String({ minLength: 1 }),
-        ...(code === shownAs(unprocessable)?.code && { about: Type.Optional(AboutOption) }),
-      }),
-      { minItems: 1 },
-    ),
+function errorShape({ code, title }: { readonly code: number; readonly title: string }): TSchema {
+  const known = errorShapes.get(title);
+  if (known !== undefined) return known;
+  const each = part({
+    code: Type.Literal(code),
+    title: Type.Literal(title),
+    detail: Type.String({ minLength: 1 }),
+    ...(code === shownAs(unprocessable)?.code && { about: Type.Optional(AboutOption) }),
   });
+  const made = shape(title.replace(/^CF-/, ""), { errors: Type.Array(each, { minItems: 1 }) });
+  errorShapes.set(title, made);
+  return made;
+}
 
 /** What every call of its kind may be refused with, and what this one says of itself. */
 function refusalsOf(endpoint: Endpoint): readonly KnownError[] {

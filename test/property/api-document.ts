@@ -22,7 +22,7 @@ export interface Operation {
   readonly collection: string;
   /** Names of the parameters in the query string. */
   readonly query: readonly string[];
-  /** Path parameter → what it may be, where that is a number of words. */
+  /** Parameter → what it may be, where that is a number of words. */
   readonly words: Readonly<Record<string, readonly string[]>>;
   /** Whether any good answer is described. */
   readonly isPossible: boolean;
@@ -39,7 +39,10 @@ interface Described {
   readonly parameters: readonly {
     readonly name: string;
     readonly in: string;
-    readonly schema: { readonly enum?: readonly string[] };
+    readonly schema: {
+      readonly enum?: readonly string[];
+      readonly items?: { readonly enum?: readonly string[] };
+    };
   }[];
   readonly responses: Readonly<Record<string, unknown>>;
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: object }>> };
@@ -58,9 +61,10 @@ export async function readOperations(api: TestApi): Promise<readonly Operation[]
         collection: described.tags[0] ?? "",
         query: described.parameters.filter((each) => each.in === "query").map(({ name }) => name),
         words: Object.fromEntries(
-          described.parameters.flatMap(({ in: where, name, schema }) =>
-            where === "path" && schema.enum !== undefined ? [[name, schema.enum]] : [],
-          ),
+          described.parameters.flatMap(({ name, schema }) => {
+            const words = schema.enum ?? schema.items?.enum;
+            return words === undefined ? [] : [[name, words]];
+          }),
         ),
         isPossible: Object.keys(described.responses).some((status) => status.startsWith("2")),
         bodies: Object.fromEntries(content.map(([type, { schema }]) => [type, filled(schema)])),

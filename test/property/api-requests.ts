@@ -406,7 +406,7 @@ function inPath(operation: Operation, taste: Taste): fc.Arbitrary<string> {
   });
 }
 
-function inQuery({ query }: Operation, taste: Taste): fc.Arbitrary<string> {
+function inQuery({ query, words }: Operation, taste: Taste): fc.Arbitrary<string> {
   if (taste === "clean") return fc.constant(query.includes("unmapped") ? "?unmapped=true" : "");
   if (query.length === 0) return fc.constantFrom("", "", "", "?x=1");
   const pair = fc.constantFrom(...query, "unknown", "created_ats[gt]", "updated_ats[x]").chain((name) => {
@@ -415,7 +415,10 @@ function inQuery({ query }: Operation, taste: Taste): fc.Arbitrary<string> {
       ? fc.constantFrom(...TIMES)
       : isGuids
         ? guidIn(COLLECTIONS[name.replace(/_?guids$/, "")] ?? "routes", taste)
-        : textFor([name], taste);
+        : fc.oneof(
+            textFor([name], taste),
+            fc.subarray([...(words[name] ?? ["x"])], { minLength: 1 }).map((some) => some.join(",")),
+          );
     return values.map((value) => `${encodeURIComponent(name)}=${encodeText(value)}`);
   });
   return fc.array(pair, { maxLength: 3 }).map((pairs) => (pairs.length === 0 ? "" : `?${pairs.join("&")}`));
