@@ -21,6 +21,7 @@ type AppEvent =
 export type AuditEventType =
   | `audit.app.${AppEvent}`
   | `audit.route.${"create" | "update" | "delete-request" | "share" | "unshare" | "transfer-owner"}`
+  | `audit.user.${string}_${"add" | "remove"}`
   | `audit.${"organization" | "space"}.${"create" | "update" | "delete-request"}`
   | `audit.user_provided_service_instance.${"create" | "update" | "delete"}`
   | `audit.${"service_binding" | "service_route_binding"}.${"create" | "delete"}`;

@@ -235,6 +235,27 @@ test("organizations, spaces, services and what binds them leave their events", a
   assert.deepEqual([made?.["space"], made?.["organization"]], [null, { guid: organization }]);
 });
 
+test("who gets a role or loses it is told, where it is a role", async (t) => {
+  const api = await startApi(t);
+  const { guid } = await api.user();
+  const give = (type: string, where: object) =>
+    api.create("/v3/roles", { type, relationships: { user: related(guid), ...where } });
+  await give("organization_user", { organization: related(api.organization) });
+  const developer = await give("space_developer", { space: related(api.space) });
+  await api.delete(`/v3/roles/${developer}`);
+  const events = await api.list(`${EVENTS}?target_guids=${guid}`);
+  const target = { guid, type: "user", name: guid };
+  const organization = { guid: api.organization };
+  assert.deepEqual(
+    events.map((event) => [event.type, event["target"], event["space"], event["organization"]]),
+    [
+      ["audit.user.organization_user_add", target, null, organization],
+      ["audit.user.space_developer_add", target, { guid: api.space }, organization],
+      ["audit.user.space_developer_remove", target, { guid: api.space }, organization],
+    ],
+  );
+});
+
 test("events of an organization are seen by who has a role in it", async (t) => {
   const api = await startApi(t);
   await api.patch(`/v3/organizations/${api.organization}`, { metadata: { labels: { a: "b" } } });

@@ -5,8 +5,9 @@ import { newGuid } from "../../kernel/index.ts";
 import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import { type Condition, everything } from "../condition.ts";
-import type { Context, Database } from "../context.ts";
-import { type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
+import { recordEvent } from "../audit.ts";
+import type { Context, Database, Writer } from "../context.ts";
+import { type Actor, type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
 import { asJob, JOB } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import {
@@ -80,18 +81,17 @@ async function createRole(call: Call<CreateRoleBody>): Promise<string> {
     context.write(async (db) => {
       if (place.spaceGuid !== null) await demandOrganizationRole(db, user.guid, place.organizationGuid);
       const now = context.now();
-      await db
-        .insertInto("roles")
-        .values({
-          guid,
-          created_at: now,
-          updated_at: now,
-          type: body.type,
-          user_guid: user.guid,
-          organization_guid: place.spaceGuid === null ? place.organizationGuid : null,
-          space_guid: place.spaceGuid,
-        })
-        .execute();
+      const role = {
+        guid,
+        created_at: now,
+        updated_at: now,
+        type: body.type,
+        user_guid: user.guid,
+        organization_guid: place.spaceGuid === null ? place.organizationGuid : null,
+        space_guid: place.spaceGuid,
+      };
+      await db.insertInto("roles").values(role).execute();
+      await recordRole(db, call, role, user, "add");
     }),
     (cause) =>
       unprocessable(
@@ -101,6 +101,24 @@ async function createRole(call: Call<CreateRoleBody>): Promise<string> {
   );
   return guid;
 }
+
+/** A role is told as what was done to its user. */
+const recordRole = (
+  db: Writer,
+  actor: Actor,
+  { type, organization_guid, space_guid }: Pick<RowOf<"roles">, "type" | "organization_guid" | "space_guid">,
+  { guid, username: name }: Pick<RowOf<"users">, "guid" | "username">,
+  what: "add" | "remove",
+) =>
+  recordEvent(db, actor, {
+    type: `audit.user.${type}_${what}`,
+    target: {
+      guid,
+      name,
+      ...(space_guid === null ? { organization_guid: organization_guid ?? "" } : { space_guid }),
+    },
+    data: {},
+  });
 
 async function findPlace(call: Call<CreateRoleBody>) {
   const { db } = call.context.store;
@@ -283,6 +301,14 @@ export const roles: readonly Endpoint[] = [
       await demandRoleDeletion(call, role);
       const job = { operation: "role.delete", resourceType: "role", resourceGuid: role.guid };
       return asJob(call.context, job, async (db) => {
+        const user = await db
+          .selectFrom("users")
+          .select(["guid", "username"])
+          .where("guid", "=", role.user_guid)
+          .executeTakeFirst();
+        // Gone since, and its roles with it.
+        if (user === undefined) return;
+        await recordRole(db, call, role, user, "remove");
         await db.deleteFrom("roles").where("guid", "=", role.guid).execute();
       });
     },
