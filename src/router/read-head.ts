@@ -27,7 +27,7 @@ export function readHead(client: ClientConnection, bytes: Buffer, size: number):
   let isComplete: boolean;
   if (before === 0) {
     client.headStartedAtMs = client.router.ticker.monotonicMs();
-    isComplete = head.parse(first, 0, NAMES, LIMITS);
+    isComplete = head.parse(first, 0, NAMES, LIMITS, bytes);
   } else isComplete = head.parseMore(first, NAMES, LIMITS);
   if (!isComplete && window < size)
     isComplete = head.parseMore(bytes.toString("latin1", window, size), NAMES, LIMITS);

@@ -43,7 +43,8 @@ function readHeads(exchange: Exchange, upstream: Upstream, bytes: Buffer, size: 
   const first = bytes.toString("latin1", 0, window);
   // What came of a head before stands in front of these bytes.
   let before = head.heldLength;
-  let isComplete = before > 0 ? head.parseMore(first, NAMES, limits) : head.parse(first, 0, NAMES, limits);
+  let isComplete =
+    before > 0 ? head.parseMore(first, NAMES, limits) : head.parse(first, 0, NAMES, limits, bytes);
   for (;;) {
     if (!isComplete && window < size) {
       before = head.heldLength - window;

@@ -307,9 +307,9 @@ test("however the bytes are cut, the result is the same, and nothing is thrown o
 test("each line of a head in pieces is read once, and a wrong one refused without waiting for the end", () => {
   let reads = 0;
   const names = new (class extends HeaderNames {
-    override find(text: string, start: number, end: number): number {
+    override find(bytes: Uint8Array, start: number, end: number): number {
       reads++;
-      return super.find(text, start, end);
+      return super.find(bytes, start, end);
     }
   })(["x-known"]);
   const lines = Array.from({ length: 500 }, (_, i) => `X-Known: ${i}\r\n`);

@@ -115,10 +115,17 @@ abstract class Head {
 
   /**
    * Reads the head at `text[start…]`.
+   * @param bytes  The same as bytes, `bytes[i]` is `text[i]`: it is faster to look at them.
    * @returns true when it is complete; false when more is needed: what came of it is held, and `parseMore` goes on.
    * @throws the catalogue in `kernel/errors/wire.ts`; the same error however the bytes were cut into pieces.
    */
-  parse(text: string, start: number, names: HeaderNames, limits: HeadLimits): boolean {
+  parse(
+    text: string,
+    start: number,
+    names: HeaderNames,
+    limits: HeadLimits,
+    bytes: Uint8Array | null = null,
+  ): boolean {
     const from = start + this.skipsAt(text, start);
     const found = text.indexOf("\r\n\r\n", from);
     const end = found + 4;
@@ -129,7 +136,7 @@ abstract class Head {
     }
     this.reset(text, from, end);
     this.readStartLine(0);
-    this.#readLines(this.linesStart, end, 0, names, limits.maxHeaders);
+    this.#readLines(bytes ?? bytesOf(text), this.linesStart, end, 0, names, limits.maxHeaders);
     return true;
   }
 
@@ -196,7 +203,7 @@ abstract class Head {
         this.#checked = 0;
         at = this.linesStart;
       }
-      end = this.#readLines(at, until, this.#checked, names, limits.maxHeaders);
+      end = this.#readLines(bytesOf(text), at, until, this.#checked, names, limits.maxHeaders);
       this.#moveLines(lines, past);
     }
     if (end === NOT_YET) {
@@ -305,36 +312,43 @@ abstract class Head {
   }
 
   /**
-   * Reads the lines of `text[at, until)`, each of which ends there; `frame` sees each known name in order.
+   * Reads the lines of `text[from, until)`, which are `bytes[from, until)`, each of which ends there; `frame` sees each known name in order.
    * @param checked  The first line's value is known to be good up to here.
    * @returns the offset behind the empty line; {@link NOT_YET} when there is none.
    */
-  #readLines(at: number, until: number, checked: number, names: HeaderNames, maxHeaders: number): number {
-    const text = this.text;
+  #readLines(
+    bytes: Uint8Array,
+    from: number,
+    until: number,
+    checked: number,
+    names: HeaderNames,
+    maxHeaders: number,
+  ): number {
+    let at = from;
     while (at < until) {
       const nameStart = at;
-      let code = text.charCodeAt(at);
-      if (code === CR && text.charCodeAt(at + 1) === LF) return at + 2;
+      let code = bytes[at] as number;
+      if (code === CR && bytes[at + 1] === LF) return at + 2;
       if (code === SP || code === HTAB) throw headerFolded({});
-      while (((CLASS[code] as number) & TOKEN) !== 0) code = text.charCodeAt(++at);
+      while (((CLASS[code] as number) & TOKEN) !== 0) code = bytes[++at] as number;
       if (code !== COLON || at === nameStart) throw code === LF ? bareLineFeed({}) : headerNameInvalid({});
       const nameEnd = at++;
-      code = text.charCodeAt(at);
-      while (code === SP || code === HTAB) code = text.charCodeAt(++at);
+      code = bytes[at] as number;
+      while (code === SP || code === HTAB) code = bytes[++at] as number;
       const valueStart = at;
       if (at < checked) {
         at = checked;
-        code = text.charCodeAt(at);
+        code = bytes[at] as number;
       }
-      while (((CLASS[code] as number) & VALUE) !== 0) code = text.charCodeAt(++at);
-      if (code !== CR || text.charCodeAt(at + 1) !== LF) {
+      while (((CLASS[code] as number) & VALUE) !== 0) code = bytes[++at] as number;
+      if (code !== CR || bytes[at + 1] !== LF) {
         throw code === LF ? bareLineFeed({}) : headerValueInvalid({});
       }
       let valueEnd = at;
-      while (valueEnd > valueStart && isBlank(text.charCodeAt(valueEnd - 1))) valueEnd--;
+      while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1] as number)) valueEnd--;
       at += 2;
       if (maxHeaders !== 0 && this.lineCount === maxHeaders) throw tooManyHeaders({ limit: maxHeaders });
-      const id = names.find(text, nameStart, nameEnd);
+      const id = names.find(bytes, nameStart, nameEnd);
       this.#addLine(id, nameStart, nameEnd, valueStart, valueEnd);
       if (id !== 0) this.frame(id, valueStart, valueEnd);
     }
@@ -546,6 +560,16 @@ export class ResponseHead extends Head {
       throw code === LF ? bareLineFeed({}) : statusLineInvalid({});
     this.linesStart = at + 2;
   }
+}
+
+/** As long as the longest text yet, which is a head at most and what came with its end. */
+let scratch = Buffer.allocUnsafeSlow(0);
+
+/** The bytes that a text was made of; good until the next call. */
+function bytesOf(text: string): Uint8Array {
+  if (scratch.length < text.length) scratch = Buffer.allocUnsafeSlow(Math.max(text.length, MAX_KEPT_TEXT));
+  scratch.write(text, "latin1");
+  return scratch;
 }
 
 /** Authority and path of an absolute-form target (RFC 9112 §3.2.2); null when it is none. */

@@ -1,6 +1,6 @@
 /**
- * Recognises header names without making strings: a name becomes a small number by its length, then its first
- * and last letter, then a full comparison. The parser knows the names that decide framing; a reader adds its own.
+ * Recognises header names without making strings: a name becomes a small number by its length, then by comparison with
+ * the known ones of that length, from behind. The parser knows the names that decide framing; a reader adds its own.
  */
 
 /** In this order they are numbers 1, 2, 3 … of every {@link HeaderNames}; 0 is any other name. */
@@ -30,9 +30,8 @@ export const KEEP_ALIVE = 9;
 export const PROXY_CONNECTION = 10;
 
 interface Known {
-  readonly name: string;
-  readonly first: number;
-  readonly last: number;
+  /** Lower case. */
+  readonly name: Uint8Array;
   readonly id: number;
 }
 const NONE: readonly Known[] = [];
@@ -49,9 +48,7 @@ export class HeaderNames {
     for (let length = 0; length <= longest; length++) {
       this.#byLength.push(
         this.#names.flatMap((name, index) =>
-          name.length === length
-            ? [{ name, first: name.charCodeAt(0), last: name.charCodeAt(length - 1), id: index + 1 }]
-            : [],
+          name.length === length ? [{ name: Buffer.from(name, "latin1"), id: index + 1 }] : [],
         ),
       );
     }
@@ -67,22 +64,25 @@ export class HeaderNames {
     return this.#names.indexOf(name) + 1;
   }
 
-  /** The number of the name at `text[start, end)`, in any case; {@link OTHER} when it is none of the known. */
-  find(text: string, start: number, end: number): number {
-    const length = end - start;
-    const known = this.#byLength[length] ?? NONE;
+  /** The number of the name at `bytes[start, end)`, in any case; {@link OTHER} when it is none of the known. */
+  find(bytes: Uint8Array, start: number, end: number): number {
+    const known = this.#byLength[end - start] ?? NONE;
     for (let i = 0; i < known.length; i++) {
-      const candidate = known[i] as Known;
-      if (
-        (text.charCodeAt(start) | 0x20) === candidate.first &&
-        (text.charCodeAt(end - 1) | 0x20) === candidate.last &&
-        equalsIgnoringCase(text, start, end, candidate.name)
-      ) {
-        return candidate.id;
-      }
+      const { name, id } = known[i] as Known;
+      if (isName(bytes, start, name)) return id;
     }
     return OTHER;
   }
+}
+
+/** Right for letters, digits and «-», all that names hold. The last letters tell most names of a length apart. */
+function isName(bytes: Uint8Array, start: number, name: Uint8Array): boolean {
+  for (let i = name.length - 1; i >= 0; i--) {
+    const have = bytes[start + i] as number;
+    const want = name[i] as number;
+    if (have !== want && (have < 65 || have > 90 || have + 32 !== want)) return false;
+  }
+  return true;
 }
 
 /** Compares `text[start, end)` with a lower-case name. Right for letters, digits and «-», all that names hold. */
