@@ -15,10 +15,11 @@ type AppEvent =
   | `package.${"create" | "upload" | "delete"}`
   | `build.${"create" | "staged" | "failed"}`
   | `droplet.${"create" | "mapped" | "delete"}`
-  | `process.${"create" | "update" | "scale" | "terminate_instance"}`
+  | `process.${"create" | "update" | "scale" | "terminate_instance" | "crash"}`
   | `deployment.${"create" | "cancel"}`;
 
 export type AuditEventType =
+  | "app.crash"
   | `audit.app.${AppEvent}`
   | `audit.route.${"create" | "update" | "delete-request" | "share" | "unshare" | "transfer-owner"}`
   | `audit.user.${string}_${"add" | "remove"}`
@@ -43,11 +44,19 @@ const HIDDEN = "[PRIVATE DATA HIDDEN]";
 /** When each API last deleted what is too old, on its monotonic clock. */
 const prunedAtMs = new WeakMap<Context, number>();
 
+/** An app or a process whose instance did what nobody asked for. */
+interface Itself {
+  readonly context: Context;
+  readonly itself: { readonly guid: string; readonly name: string };
+}
+
 export async function recordEvent(
   db: Writer,
-  { context, caller: { userGuid } }: Actor,
+  actor: Actor | Itself,
   { type, target, data }: AuditEvent,
 ): Promise<void> {
+  const { context } = actor;
+  const by = "itself" in actor ? actor.itself : userOf(actor);
   await prune(db, context);
   const now = context.now();
   const space = "space_guid" in target ? target.space_guid : "";
@@ -58,10 +67,10 @@ export async function recordEvent(
       created_at: now,
       updated_at: now,
       type,
-      actor_guid: userGuid,
-      actor_name: sql<string>`coalesce((select username from users where guid = ${userGuid}), '')`,
+      actor_guid: by.guid,
+      actor_name: by.name,
       target_guid: target.guid,
-      target_type: type.split(".")[1] ?? "",
+      target_type: type === "app.crash" ? "app" : (type.split(".")[1] ?? ""),
       target_name: target.name,
       data: encodeJson(withoutSecrets(data)),
       space_guid: space,
@@ -71,6 +80,17 @@ export async function recordEvent(
           : sql<string>`coalesce((select organization_guid from spaces where guid = ${space}), '')`,
     })
     .execute();
+}
+
+const userOf = ({ caller: { userGuid: guid } }: Actor) => ({
+  guid,
+  name: sql<string>`coalesce((select username from users where guid = ${guid}), '')`,
+});
+
+/** What kind of thing did it: a crash is nobody's doing but its own. */
+export function actorTypeOf(type: string): "user" | "app" | "process" {
+  if (type === "app.crash") return "app";
+  return type === "audit.app.process.crash" ? "process" : "user";
 }
 
 /** What is done to a process is an event of its app. */

@@ -10,6 +10,7 @@ import { buildCloudController } from "./api.ts";
 import type { CloudControllerConfig } from "./config.ts";
 import { createBits } from "./bits/rows.ts";
 import { createContext, endsWithin } from "./context.ts";
+import { createCrashEvents } from "./crash-events.ts";
 import { createDeployer } from "./deployer.ts";
 import { ALL_TOPIC, TOPICS } from "./news.ts";
 import { seed } from "./seed.ts";
@@ -64,7 +65,9 @@ export function createCloudController(options: CloudControllerOptions): CloudCon
     clock,
   });
   const deps = { ...options, log, externalUrl, bits, handOver: (lastId: number) => relay.drained(lastId) };
-  const deployer = createDeployer(createContext(deps));
+  const context = createContext(deps);
+  const deployer = createDeployer(context);
+  const crashEvents = createCrashEvents(context);
   return {
     name: "cloud-controller",
     get port() {
@@ -82,6 +85,7 @@ export function createCloudController(options: CloudControllerOptions): CloudCon
       });
       await relay.start();
       await deployer.start();
+      await crashEvents.start();
       await store.transaction((db) => store.outbox.add(db, { topic: ALL_TOPIC, key: "" }));
       if (await endsWithin(relay.drained(), FIRST_SYNC_LIMIT_MS, clock)) {
         log.warn({ afterMs: FIRST_SYNC_LIMIT_MS }, "route table and Diego are not in step yet; still trying");
@@ -90,6 +94,7 @@ export function createCloudController(options: CloudControllerOptions): CloudCon
     async stop() {
       await listener?.close();
       listener = null;
+      await crashEvents.stop();
       await deployer.stop();
       await relay.stop();
     },

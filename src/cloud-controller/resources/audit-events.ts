@@ -2,6 +2,7 @@
 import { sql } from "kysely";
 import { Type } from "typebox";
 import { decodeJson, type RowOf } from "../../store/index.ts";
+import { actorTypeOf } from "../audit.ts";
 import type { Context } from "../context.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { column, type Listing, listEndpoint, showEndpoint } from "../list.ts";
@@ -12,7 +13,7 @@ import { AnyObject, linksTo, orNull, part, resource, type Shown } from "../shape
 const About = part({ guid: Type.String(), type: Type.String(), name: Type.String() });
 
 const AuditEvent = resource("AuditEvent", {
-  type: Type.String({ pattern: "^audit\\." }),
+  type: Type.String({ pattern: "^(?:audit|app)\\." }),
   actor: About,
   target: About,
   data: AnyObject,
@@ -24,7 +25,7 @@ const AuditEvent = resource("AuditEvent", {
 const present = (context: Context, row: RowOf<"audit_events">): Shown<typeof AuditEvent> => ({
   ...head(row),
   type: row.type,
-  actor: { guid: row.actor_guid, type: "user", name: row.actor_name },
+  actor: { guid: row.actor_guid, type: actorTypeOf(row.type), name: row.actor_name },
   target: { guid: row.target_guid, type: row.target_type, name: row.target_name },
   data: decodeJson(row.data),
   space: row.space_guid === "" ? null : { guid: row.space_guid },
