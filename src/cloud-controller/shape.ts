@@ -63,7 +63,8 @@ export function linksTo<Always extends string, Sometimes extends string = never>
   return part(links as { [N in Always]: typeof Link } & { [N in Sometimes]: TOptional<typeof Link> });
 }
 
-const Related = shape("RelatedResource", { guid: Guid });
+/** Another resource, by its GUID alone. */
+export const Related = shape("RelatedResource", { guid: Guid });
 /** `{"data":{"guid":"…"}}` */
 export const ToOne = shape("ToOneRelationship", { data: Related });
 /** `{"data":{"guid":"…"}}` or `{"data":null}` */

@@ -29,7 +29,6 @@ import { refuse, unlessTaken } from "../refuse.ts";
 import { message, nullable, toOne, toOneOrNone } from "../schema.ts";
 import {
   AnyObject,
-  Guid,
   linksTo,
   MetadataShape,
   oneOf,
@@ -324,7 +323,7 @@ const AppEnvironment = shape("Environment", {
 const SshEnabled = shape("SshEnabled", { enabled: Type.Literal(false), reason: Type.String() });
 
 const CurrentDroplet = shape("CurrentDroplet", {
-  data: part({ guid: Guid }),
+  data: ToOne.properties.data,
   links: linksTo(["self", "related"]),
 });
 

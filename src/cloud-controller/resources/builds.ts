@@ -19,7 +19,6 @@ import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message } from "../schema.ts";
 import {
-  Guid,
   linksTo,
   LogRate,
   MetadataShape,
@@ -27,6 +26,7 @@ import {
   orNull,
   part,
   Quantity,
+  Related,
   resource,
   type Shown,
   ToOne,
@@ -210,8 +210,6 @@ async function expireDroplets(db: Writer, appGuid: string): Promise<void> {
 
 // --- presenter ---
 
-const Reference = part({ guid: Guid });
-
 const Author = part({
   guid: orNull(Type.String()),
   name: orNull(Type.String()),
@@ -226,8 +224,8 @@ const Build = resource("Build", {
   staging_log_rate_limit_bytes_per_second: LogRate,
   error: orNull(Type.String()),
   lifecycle: LifecycleShape,
-  package: Reference,
-  droplet: orNull(Reference),
+  package: Related,
+  droplet: orNull(Related),
   relationships: part({ app: ToOne }),
   metadata: MetadataShape,
   links: linksTo(["self", "app"], ["droplet"]),

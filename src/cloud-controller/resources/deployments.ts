@@ -24,6 +24,7 @@ import {
   oneOf,
   orNull,
   part,
+  Related,
   resource,
   type Shown,
   Time,
@@ -150,8 +151,6 @@ async function cancel(call: Call<unknown>, deployment: RowOf<"deployments">): Pr
 
 // --- presenter ---
 
-const Reference = orNull(part({ guid: Guid }));
-
 const Deployment = resource("Deployment", {
   state: oneOf("DEPLOYING", "CANCELING", "DEPLOYED", "CANCELED", "SUPERSEDED"),
   status: part({
@@ -161,8 +160,8 @@ const Deployment = resource("Deployment", {
   }),
   strategy: oneOf("rolling"),
   options: part({ max_in_flight: Type.Integer({ minimum: 1 }) }),
-  droplet: Reference,
-  previous_droplet: Reference,
+  droplet: orNull(Related),
+  previous_droplet: orNull(Related),
   new_processes: Type.Array(part({ guid: Guid, type: Type.String() })),
   relationships: part({ app: ToOne }),
   metadata: MetadataShape,

@@ -53,6 +53,7 @@ import {
   resource,
   shape,
   type Shown,
+  Texts,
   ToOne,
 } from "../shape.ts";
 import { appListing } from "./apps.ts";
@@ -455,7 +456,7 @@ export const Route = resource("Route", {
   url: Type.String(),
   destinations: Type.Array(Destination),
   // Texts, whatever an option's own type: upstream has no others, and the cf CLI reads no route with a number among them.
-  options: Type.Record(Type.String(), Type.String()),
+  options: Texts,
   metadata: MetadataShape,
   relationships: part({ space: ToOne, domain: ToOne }),
   links: linksTo(["self", "space", "destinations", "domain"]),
