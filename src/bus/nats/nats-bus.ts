@@ -24,8 +24,12 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const RECONNECT_PAUSE_MS = 500;
 /** A connection that is dead without knowing it must not hold up a shutdown. */
 const FLUSH_ON_CLOSE_MS = 1_000;
-/** A server cuts off a client that does not take within 10 s what it writes: after this long, pauses last for a turn. */
-const MAX_BACKLOG_AGE_MS = 3_000;
+/**
+ * A server cuts off a client that does not take within 10 s all that it had for it when it began to write. So a pause
+ * lasts for a turn of the event loop when what waits there is older than the first, and is ignored after the second.
+ */
+const OLD_BACKLOG_MS = 3_000;
+const TOO_OLD_BACKLOG_MS = 5_000;
 /** The server's answer to a request that nobody subscribes to. */
 const NO_RESPONDERS = 503;
 
@@ -174,9 +178,11 @@ function createNatsBus(connection: NatsConnection, options: NatsOptions): Bus {
   };
   const pauses = createPauses({
     pause() {
+      const ageMs = backlog.ageMs();
+      if (ageMs > TOO_OLD_BACKLOG_MS) return;
       paused = socketOf(connection);
       paused?.pause();
-      if (backlog.ageMs() > MAX_BACKLOG_AGE_MS) setImmediate(resume);
+      if (ageMs > OLD_BACKLOG_MS) setImmediate(resume);
     },
     resume,
   });
