@@ -1,5 +1,6 @@
 /**
- * Does a lookup cost the same at 1,000 and at 1,000,000 routes, and what does a route cost in memory and to register?
+ * Does a lookup cost the same at 1,000 and at 1,000,000 routes, next to `Map.get` of the same hosts, and what does a
+ * route cost in memory and to register?
  *
  *   node --expose-gc bench/table/lookup.bench.ts
  *
@@ -12,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import { createTable, type Endpoint, type Table } from "../../src/table/index.ts";
 import { endpoint } from "../../src/table/samples.ts";
 
-const SIZES = [1_000, 100_000, 1_000_000];
+const SIZES = [1_000, 10_000, 100_000, 1_000_000];
 const ROUNDS = 3;
 const LOOKUPS = 1_000_000;
 /** Distinct request heads, so that neither strings nor their hashes are warm. */
@@ -27,8 +28,13 @@ interface Measurement {
   readonly renewUs: number;
   /** Over a thousand of the hosts: the work itself. */
   readonly hotNs: number;
+  /** Over all hosts, the k-th most popular asked for 1/k times as often as the first: as traffic is. */
+  readonly zipfNs: number;
+  /** `Map.get` for the same hosts in the same order, beside it. */
+  readonly mapZipfNs: number;
   /** Over all hosts alike, which no traffic is: the work and the memory's latency. */
   readonly exactNs: number;
+  readonly mapExactNs: number;
   readonly pathNs: number;
   readonly wildcardNs: number;
   readonly unknownNs: number;
@@ -88,13 +94,19 @@ function measure(routes: number): Measurement {
 
   const pick = (i: number) => (i * 7_919) % routes;
   const hot = requests((i) => [hostOf(pick(i % 1_000)), "/carts/7?page=2"]);
+  const rank = popular(routes);
+  const zipf = requests((i) => [hostOf(pick(rank(i))), "/carts/7?page=2"]);
   const exact = requests((i) => [hostOf(pick(i)), "/carts/7?page=2"]);
   const path = requests((i) => [`paths-${i % 1_000}.example.com`, `/v${i % 10}/carts/7?page=2`]);
   const wildcard = requests((i) => [`tenant-${i}.wild-${i % 1_000}.example.com`, "/"]);
   const unknown = requests((i) => [`nobody-${i}.example.org`, "/"]);
+  const map = new Map(Array.from({ length: routes }, (_, i) => [hostOf(i), { rank: i }]));
   const measured = {
     hotNs: lookupNs(table, hot, true),
+    zipfNs: lookupNs(table, zipf, true),
+    mapZipfNs: mapNs(map, zipf),
     exactNs: lookupNs(table, exact, true),
+    mapExactNs: mapNs(map, exact),
     pathNs: lookupNs(table, path, true),
     wildcardNs: lookupNs(table, wildcard, true),
     unknownNs: lookupNs(table, unknown, false),
@@ -181,14 +193,41 @@ function lookupNs(table: Table<null>, all: readonly (readonly [string, string])[
   return (ms / LOOKUPS) * 1e6;
 }
 
+/** Hosts as new texts, as every request brings them. */
+function mapNs(
+  map: ReadonlyMap<string, { readonly rank: number }>,
+  all: readonly (readonly [string, string])[],
+): number {
+  const hosts = requests((i) => all[i] ?? ["", ""]);
+  let found = 0;
+  const run = (from: number, count: number) => {
+    for (let i = from; i < from + count; i++) {
+      // What is found is looked at, as a request does.
+      if ((map.get(hosts[i % REQUESTS]?.[0] ?? "")?.rank ?? -1) >= 0) found++;
+    }
+  };
+  run(0, 20_000);
+  const ms = time(() => run(20_000, LOOKUPS));
+  if (found !== LOOKUPS + 20_000) throw new Error(`${found} hosts were in the map`);
+  return (ms / LOOKUPS) * 1e6;
+}
+
+/** The rank of the i-th request, the same in every run: logarithms of ranks are spread evenly. */
+function popular(routes: number): (i: number) => number {
+  const GOLDEN = 0.618_033_988_749_894_9;
+  return (i) => Math.floor(routes ** ((i * GOLDEN) % 1)) - 1;
+}
+
 function repeat(times: number, run: () => void): void {
   for (let i = 0; i < times; i++) run();
 }
 
+/** In CPU time of this thread, so that a busy machine does not count, but for what it does to the caches. */
 function time(run: () => void): number {
-  const start = performance.now();
+  const before = process.threadCpuUsage();
   run();
-  return performance.now() - start;
+  const { user, system } = process.threadCpuUsage(before);
+  return (user + system) / 1_000;
 }
 
 function heapMb(): number {
