@@ -28,8 +28,8 @@ const FLUSH_ON_CLOSE_MS = 1_000;
  * A server cuts off a client that does not take within 10 s all that it had for it when it began to write. So a pause
  * lasts for a turn of the event loop when what waits there is older than the first, and is ignored after the second.
  */
-const OLD_BACKLOG_MS = 3_000;
-const TOO_OLD_BACKLOG_MS = 5_000;
+const OLD_BACKLOG_MS = 1_000;
+const TOO_OLD_BACKLOG_MS = 2_000;
 /** The server's answer to a request that nobody subscribes to. */
 const NO_RESPONDERS = 503;
 
