@@ -32,6 +32,17 @@ const token = (api: TestApi, form: Record<string, string>, authorization = CF) =
   });
 const password = { grant_type: "password", username: "admin", password: "s3cret" };
 
+test("what the UAA does not have is said in its own shape", async (t) => {
+  const api = await startApi(t, issuer);
+  const { status, body } = await api.request({
+    method: "GET",
+    url: "/uaa/oauth/authorize?response_type=code",
+  });
+  assert.deepEqual([status, body["error"]], [404, "not_found"]);
+  assert.match(String(body["error_description"]), /^this UAA gives tokens/);
+  assert.deepEqual((await api.request({ method: "GET", url: "/uaacp" })).details, ["Unknown request"]);
+});
+
 test("a database that is away is no wrong password", async (t) => {
   const api = await startApi(t, {
     flags,

@@ -13,6 +13,11 @@ import { badTokenRequest } from "../kernel/errors/cloud-controller.ts";
 import { registerUaaUsers, type UaaUsersOptions } from "./uaa-users.ts";
 
 const UAA_VERSION = "77.0.0";
+/** For pages and codes that only a browser could use: `cf ssh-code` asks for one. */
+const NO_SUCH_ADDRESS = Object.freeze({
+  error: "not_found",
+  error_description: "this UAA gives tokens for passwords, refresh tokens and client secrets only",
+});
 
 export interface UaaOptions extends UaaUsersOptions {
   /** Base of its own links: `http://localhost:8080/uaa`. */
@@ -30,6 +35,7 @@ export function registerUaa(api: HttpApi, options: UaaOptions): void {
     (_request, body, done) => done(null, new URLSearchParams(String(body))),
   );
   api.setErrorHandler((error, _request, reply) => answerError(error, reply, log));
+  api.setNotFoundHandler((_request, reply) => void reply.code(404).send(NO_SUCH_ADDRESS));
   registerUaaUsers(api, options);
 
   api.get("/login", async () => login(url()));
