@@ -56,6 +56,7 @@ import { type RouteRules, wholeLimitMs } from "./route-rules.ts";
 import type { RoutedCandidate, RouteProgram } from "./program.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
 import type { Trace } from "./tracing.ts";
+import { waitForTurn } from "./turn-queue.ts";
 import type { Upstream } from "./upstream.ts";
 import { type FailureNotes, rememberFailure } from "./verdict.ts";
 
@@ -382,7 +383,14 @@ export class Exchange implements ExchangeView, PickContext {
   }
 
   clientDrained(): void {
-    this.upstream?.socket.resume();
+    const { upstream } = this;
+    if (upstream === null) return;
+    // Each goes on with much, and many clients may have taken what they had at the same moment.
+    waitForTurn({
+      takeTurn: () => {
+        if (this.upstream === upstream) upstream.socket.resume();
+      },
+    });
   }
 
   /** The client ended its side. Harmless when the request is complete. */

@@ -24,6 +24,9 @@ let owners = 0;
  * times at once, and a few fast endpoints would hold up everybody.
  */
 const REST_AFTER_BYTES = 512 * 1024;
+/** So much of all large bodies together is read in one turn; then each that is read on rests after its next read. */
+const TURN_BYTES = 2 * 1024 * 1024;
+let turnBytes = 0;
 /** Own memory that nobody has at the moment, the last one warm in the processor's caches. */
 const spare: Buffer[] = [];
 const MAX_SPARE = 64;
@@ -104,7 +107,9 @@ export class SocketMemory implements ReadMemory, Waiting {
   /** @returns false when the socket is to rest until its turn comes. */
   #mayGoOn(size: number): boolean {
     this.#sinceRestBytes += size;
-    if (this.#sinceRestBytes < REST_AFTER_BYTES) return true;
+    if (turnBytes === 0) setImmediate(beginTurn);
+    turnBytes += size;
+    if (this.#sinceRestBytes < REST_AFTER_BYTES && turnBytes < TURN_BYTES) return true;
     this.#sinceRestBytes = 0;
     waitForTurn(this);
     return false;
@@ -175,4 +180,8 @@ export function takeHandle(accepted: Socket): object | null {
   const handle = owner._handle ?? null;
   owner._handle = null;
   return handle;
+}
+
+function beginTurn(): void {
+  turnBytes = 0;
 }
