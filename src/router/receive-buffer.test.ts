@@ -94,8 +94,9 @@ test("bodies that stall do not take memory without end", () => {
   assert.ok(new Set(owns).size <= 257, "own memory for 256 at most, the others share");
 });
 
-test("after much of a large body a socket rests for one turn, unless somebody paused it meanwhile", async () => {
+test("after much of a large body a socket rests until its turn comes, unless somebody paused it meanwhile", async () => {
   for (const isPaused of [false, true]) {
+    await nextTurn();
     const socket = Object.assign(new Socket(), { isPaused: () => isPaused });
     let resumed = 0;
     socket.resume = () => {
@@ -109,11 +110,28 @@ test("after much of a large body a socket rests for one turn, unless somebody pa
     for (let i = 0; i < 9; i++) goesOn.push(memory.onread.callback(LONG));
     assert.deepEqual(goesOn, [...Array(8).fill(true), false]);
     assert.equal(resumed, 0);
-    await new Promise((resolve) => setImmediate(resolve));
+    // Others may wait for theirs as well.
+    for (let turns = 0; turns < 8; turns++) await nextTurn();
     assert.equal(resumed, isPaused ? 0 : 1);
     memory.close();
     socket.destroy();
   }
+});
+
+test("when much of large bodies was read in a turn, each further one rests after one read until the next turn", async () => {
+  const reads = async () => {
+    await nextTurn();
+    const memories = Array.from({ length: 40 }, () => new SocketMemory(() => true));
+    const goesOn = memories.map(({ onread }) => {
+      onread.buffer();
+      return onread.callback(LONG);
+    });
+    for (const memory of memories) memory.close();
+    return goesOn.filter(Boolean).length;
+  };
+  const first = await reads();
+  assert.ok(first > 30 && first < 40, `${first} of 40`);
+  assert.equal(await reads(), first);
 });
 
 test("bytes of a read with its own memory are kept as they are, of somebody else's are copied", () => {
@@ -124,3 +142,9 @@ test("bytes of a read with its own memory are kept as they are, of somebody else
   assert.equal(own.toString(), "x");
   assert.equal(copy.toString(), "b");
 });
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
