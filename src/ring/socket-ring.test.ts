@@ -115,6 +115,25 @@ test("a descriptor that becomes another connection's brings nothing to the one t
   assert.deepEqual(memo.lines, []);
 });
 
+test("of connections that all have something at the same moment none is forgotten", {
+  timeout: 20_000,
+}, async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const pairs = await Promise.all(Array.from({ length: 90 }, () => connectedPair(t)));
+  const memos = pairs.map(({ fd }) => {
+    const memo = new Memo();
+    const socket = ring.add(fd, memo);
+    t.after(() => socket.close());
+    socket.receive();
+    return memo;
+  });
+  // All receives are with the kernel before the first byte comes, and nothing else happens after the last one.
+  for (let turns = 0; turns < 3; turns++) await new Promise((resolve) => setImmediate(resolve));
+  for (const { peer } of pairs) peer.write("now");
+  for (const memo of memos) assert.deepEqual(await memo.until(1), ["received now"]);
+});
+
 test("more connections than there are buffers all get what is theirs", async (t) => {
   const ring = ringFor(t);
   if (ring === null) return;
