@@ -2,6 +2,7 @@
  * One io_uring: a queue of what the kernel is to do, and a queue of what it has done, both in memory that is shared with
  * it. What is asked for in one turn of the event loop goes to the kernel in one call.
  */
+import { getSystemErrorName } from "node:util";
 import {
   CQ_EVENTFD_DISABLED,
   CQE_BYTES,
@@ -87,7 +88,11 @@ export class IoUring {
     this.#fd = Number(
       system.calls.syscall(BigInt(SYS_SETUP), BigInt(SQ_ENTRIES), addressOf(system, params), 0n, 0n, 0n, 0n),
     );
-    if (this.#fd < 0) throw new Error(`io_uring_setup fails with errno ${system.errno()}`);
+    if (this.#fd < 0) {
+      throw new Error(
+        `io_uring_setup: ${getSystemErrorName(-system.errno())}; it needs Linux 6.6 and permission`,
+      );
+    }
     const at = (offset: number) => params.readUInt32LE(offset);
     if ((at(PARAMS.features) & FEATURE_SINGLE_MMAP) === 0) throw new Error("io_uring here is too old");
 

@@ -244,11 +244,12 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
 
 /** Begins to carry a connection that a listener accepted with `pauseOnConnect`. @param ring  Null when there is none */
 export function carryAccepted(ring: SocketRing | null, accepted: Socket, listener: CarrierListener): Carrier {
-  if (ring === null || accepted.destroyed) return attach(readInto(accepted, listener.received), listener);
+  const handle = ring === null ? null : takeHandle(accepted);
+  if (ring === null || handle === null) return attach(readInto(accepted, listener.received), listener);
   const { received, drained } = listener;
   const memory = new SocketMemory(received);
   const options = {
-    handle: takeHandle(accepted),
+    handle,
     allowHalfOpen: true,
     manualStart: true,
     onread: memory.onread,
