@@ -8,6 +8,7 @@
  */
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { createTokenIssuer, createTokenVerifier } from "../auth/index.ts";
 import { createMemoryBus } from "../bus/index.ts";
 import { cloudControllerSection, createCloudController } from "../cloud-controller/index.ts";
@@ -38,7 +39,7 @@ import {
 } from "../router/index.ts";
 import { createRouteTable, createRoutingApi, routingApiSection } from "../routing-api/index.ts";
 import { openStore, type Store } from "../store/index.ts";
-import { createTable } from "../table/index.ts";
+import { createTable, type Table } from "../table/index.ts";
 import { appSection } from "./app-config.ts";
 import { loginWith, logInWith, needsLogin } from "./dashboard-login.ts";
 import { createExternalUaa } from "./external-uaa.ts";
@@ -54,6 +55,9 @@ const REFRESH_TOKEN_TTL_MS = 30 * 24 * 3_600_000;
 
 /** Loopback, so that a role which only the router reaches is reached by nobody else. */
 const LOOPBACK = "127.0.0.1";
+const SYSTEM_ROUTES_POLL_MS = 5;
+/** Without them the API can still be asked at its own port. */
+const SYSTEM_ROUTES_LIMIT_MS = 5_000;
 const REGISTRATION_INTERVAL_MS = 20_000;
 
 /** The classic feed of a router whose bus is in its own process. */
@@ -299,6 +303,7 @@ async function composeRoles(
     routerStatus.part,
     router,
     dns,
+    systemRoutesServed(table, systemHost),
   ];
   const addresses = (): UpAddresses => ({
     api: externalUrl,
@@ -330,6 +335,24 @@ function systemRoutes(
     route("routing-api", `${host}/routing`, roles.routingApi),
     route("dashboard", `${host}${DASHBOARD_PREFIX}`, roles.dashboard),
   ];
+}
+
+/**
+ * Ready is not said before our own routes can be used: messages on the bus are taken in slices, and on a busy machine the
+ * last of them may come after everything else has started.
+ */
+function systemRoutesServed(table: Pick<Table, "lookup">, host: string): Part {
+  return {
+    name: "system-routes",
+    async start() {
+      const isServed = (path: string) => table.lookup(host, path)?.key === `${host}${path}`;
+      const left = () => ["/routing", DASHBOARD_PREFIX].some((path) => !isServed(path));
+      for (let waitedMs = 0; left() && waitedMs < SYSTEM_ROUTES_LIMIT_MS; waitedMs += SYSTEM_ROUTES_POLL_MS) {
+        await sleep(SYSTEM_ROUTES_POLL_MS);
+      }
+    },
+    async stop() {},
+  };
 }
 
 /** A port that is free now; for `router.port: 0`. */
