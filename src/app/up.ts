@@ -280,11 +280,12 @@ async function composeRoles(
     log: roleLog("dns"),
     clock,
   });
+  // Read at the start, when the roles know their ports.
+  const ownRoutes = () => systemRoutes(systemHost, { cloudController, routingApi, dashboard });
   const registrar = createRegistrar({
     bus,
     host: LOOPBACK,
-    // Read at the start, when the roles know their ports.
-    routes: () => systemRoutes(systemHost, { cloudController, routingApi, dashboard }),
+    routes: ownRoutes,
     log: roleLog("registrar"),
     clock,
   });
@@ -303,7 +304,7 @@ async function composeRoles(
     routerStatus.part,
     router,
     dns,
-    systemRoutesServed(table, systemHost),
+    systemRoutesServed(table, ownRoutes),
   ];
   const addresses = (): UpAddresses => ({
     api: externalUrl,
@@ -341,13 +342,20 @@ function systemRoutes(
  * Ready is not said before our own routes can be used: messages on the bus are taken in slices, and on a busy machine the
  * last of them may come after everything else has started.
  */
-function systemRoutesServed(table: Pick<Table, "lookup">, host: string): Part {
+function systemRoutesServed(table: Pick<Table, "lookup">, routes: () => readonly RegistrarRoute[]): Part {
   return {
     name: "system-routes",
     async start() {
-      const isServed = (path: string) => table.lookup(host, path)?.key === `${host}${path}`;
-      const left = () => ["/routing", DASHBOARD_PREFIX].some((path) => !isServed(path));
-      for (let waitedMs = 0; left() && waitedMs < SYSTEM_ROUTES_LIMIT_MS; waitedMs += SYSTEM_ROUTES_POLL_MS) {
+      const uris = routes().flatMap((route) => route.uris);
+      const isServed = (uri: string) => {
+        const [host = "", ...path] = uri.split("/");
+        return table.lookup(host, `/${path.join("/")}`)?.key === uri;
+      };
+      for (
+        let waitedMs = 0;
+        !uris.every(isServed) && waitedMs < SYSTEM_ROUTES_LIMIT_MS;
+        waitedMs += SYSTEM_ROUTES_POLL_MS
+      ) {
         await sleep(SYSTEM_ROUTES_POLL_MS);
       }
     },

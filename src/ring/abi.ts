@@ -30,7 +30,6 @@ export const PARAMS = {
   features: 20,
   sqHead: 40,
   sqTail: 44,
-  sqRingMask: 48,
   sqFlags: 56,
   cqHead: 80,
   cqTail: 84,

@@ -156,7 +156,7 @@ export class SocketMemory implements ReadMemory, Waiting {
 }
 
 /**
- * The same for a socket that a listener accepted with `pauseOnConnect`, and starts reading.
+ * The same for a socket that a listener accepted, and starts reading.
  *
  * Sockets of a `net.Server` cannot be given `onread`, so the connection is handed to a new one. Measured on one core with
  * small requests: 6.8 instead of 7.7 µs for a read and its answer, because besides the allocation the stream machinery of

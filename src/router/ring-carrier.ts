@@ -242,7 +242,7 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
   }
 }
 
-/** Begins to carry a connection that a listener accepted with `pauseOnConnect`. @param ring  Null when there is none */
+/** Begins to carry a connection that a listener accepted. @param ring  Null when there is none */
 export function carryAccepted(ring: SocketRing | null, accepted: Socket, listener: CarrierListener): Carrier {
   const handle = ring === null ? null : takeHandle(accepted);
   if (ring === null || handle === null) return attach(readInto(accepted, listener.received), listener);

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer, type Server } from "node:net";
 import type { SecureContext } from "node:tls";
 import { accessLogUnwritable } from "../kernel/errors/router.ts";
 import { type Clock, type LineSink, listenError, type Logger, type Part } from "../kernel/index.ts";
-import { openSocketRing } from "../ring/index.ts";
+import { openSocketRing, type SocketRing } from "../ring/index.ts";
 import type { Table } from "../table/index.ts";
 import { accept, acceptTls } from "./accept.ts";
 import { createFormatter } from "./access-log-format.ts";
@@ -109,6 +109,8 @@ class RouterPart implements HttpRouter {
   #port = 0;
   #tlsPort = 0;
   #lastFlushMs = 0;
+  /** "" when there is one, or none is wanted. */
+  #whyNoRing = "";
   /** Called when the last client has gone. */
   #onQuiet: (() => void) | null = null;
 
@@ -124,7 +126,7 @@ class RouterPart implements HttpRouter {
       ticker: new Ticker(parts.clock),
       counters: this.counters,
       metrics: this.metrics,
-      ring: parts.config.usesIoUring ? openSocketRing().ring : null,
+      ring: this.#openRing(),
       observe: together(parts.observers ?? []),
       accessLog: null,
       formatAccessLog: createFormatter(parts.config),
@@ -193,10 +195,7 @@ class RouterPart implements HttpRouter {
     }
     this.#router.ticker.start(() => this.#tick());
     const { log } = this.#router;
-    if (config.usesIoUring) {
-      const opened = openSocketRing();
-      if (opened.ring === null) log.info({ reason: opened.reason }, "io-uring-not-used");
-    }
+    if (this.#whyNoRing !== "") log.info({ reason: this.#whyNoRing }, "io-uring-not-used");
     if (listensPlain) log.info({ host: config.host, port: this.#port }, "tcp-listener-started");
     else log.info({}, "tcp-listener-disabled");
     if (tls !== null) log.info({ host: config.host, port: this.#tlsPort }, "tls-listener-started");
@@ -246,6 +245,13 @@ class RouterPart implements HttpRouter {
     this.#router.accessLog = null;
     await Promise.all((this.#router.logStreams ?? []).map((stream) => stream.close()));
     this.#router.logStreams = null;
+  }
+
+  #openRing(): SocketRing | null {
+    if (!this.#parts.config.usesIoUring) return null;
+    const opened = openSocketRing();
+    if (opened.ring === null) this.#whyNoRing = opened.reason;
+    return opened.ring;
   }
 
   get #isQuiet(): boolean {
