@@ -351,7 +351,6 @@ export class ClientConnection {
   }
 
   #waitForTurn(): void {
-    if (this.#waitsForTurn) return;
     this.#waitsForTurn = true;
     waitForTurn(this);
   }

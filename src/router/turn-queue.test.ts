@@ -30,3 +30,13 @@ test("so much work is done in a turn, in the order it came, whoever has more of 
     ["busy"],
   ]);
 });
+
+test("who waits already keeps its place, and gets one turn", async () => {
+  const done: string[] = [];
+  const [one, other] = ["one", "other"].map((name) => ({ takeTurn: () => void done.push(name) }));
+  for (const waiting of [one, other, one]) if (waiting !== undefined) waitForTurn(waiting);
+  await nextTurn();
+  assert.deepEqual(done, ["one", "other"]);
+  await nextTurn();
+  assert.deepEqual(done, ["one", "other"]);
+});

@@ -12,9 +12,9 @@ export interface Waiting {
   takeTurn(): void;
 }
 
-/** A queue of its own, for work whose pieces are of another size. */
+/** A queue of its own, for work whose pieces are of another size. Who waits in it already keeps its place. */
 export function createTurnQueue(piecesPerTurn: number): (waiting: Waiting) => void {
-  const queue: Waiting[] = [];
+  const queue = new Set<Waiting>();
   let isScheduled = false;
   const schedule = () => {
     if (isScheduled) return;
@@ -23,11 +23,13 @@ export function createTurnQueue(piecesPerTurn: number): (waiting: Waiting) => vo
   };
   const nextTurn = () => {
     isScheduled = false;
-    for (const waiting of queue.splice(0, piecesPerTurn)) waiting.takeTurn();
-    if (queue.length > 0) schedule();
+    const first = queue.values().take(piecesPerTurn).toArray();
+    for (const waiting of first) queue.delete(waiting);
+    for (const waiting of first) waiting.takeTurn();
+    if (queue.size > 0) schedule();
   };
   return (waiting) => {
-    queue.push(waiting);
+    queue.add(waiting);
     schedule();
   };
 }

@@ -47,7 +47,6 @@ export class ClientSession extends Session implements ClientLaneOwner, Waiting {
   readonly #finished = new Set<ClientLane>();
   /** Received behind as many requests as are read at once. */
   #held: Buffer | null = null;
-  #waitsForTurn = false;
   /** Moments by the ticker. Something was received, or taken by the client. */
   #movedAtMs: number;
   /** The last stream ended. */
@@ -247,7 +246,6 @@ export class ClientSession extends Session implements ClientLaneOwner, Waiting {
 
   /** Reads what is left of what came at once. */
   takeTurn(): void {
-    this.#waitsForTurn = false;
     const held = this.#held;
     if (held === null || this.#overSinceMs !== NEVER || this.#isFull) return;
     this.#readOn(held);
@@ -257,14 +255,8 @@ export class ClientSession extends Session implements ClientLaneOwner, Waiting {
   #readOn(bytes: Buffer): void {
     const read = this.read(bytes, bytes.length);
     this.#held = read < bytes.length ? bytes.subarray(read) : null;
-    if (this.#held !== null) this.#waitForTurn();
+    if (this.#held !== null) waitForTurn(this);
     if (this.#held !== null || this.#isFull) this.socket.pause();
-  }
-
-  #waitForTurn(): void {
-    if (this.#waitsForTurn) return;
-    this.#waitsForTurn = true;
-    waitForTurn(this);
   }
 
   /** It does not take its answers: no further request until it does. */
@@ -276,7 +268,7 @@ export class ClientSession extends Session implements ClientLaneOwner, Waiting {
     this.#movedAtMs = this.router.ticker.nowMs;
     this.flush();
     if (this.#held === null) this.socket.resume();
-    else this.#waitForTurn();
+    else waitForTurn(this);
     this.lanesDrained();
   };
 
