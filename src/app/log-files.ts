@@ -1,7 +1,14 @@
 /** The two logs of `viaduct up`: what the process says, and one line per request. Both are bounded in size. */
 import { dataDirUnusable } from "../kernel/errors/app.ts";
 import { accessLogUnwritable } from "../kernel/errors/router.ts";
-import { type ConfigOf, createLogger, type LineSink, type Logger, RotatingFile } from "../kernel/index.ts";
+import {
+  type ConfigOf,
+  createLogger,
+  type LineSink,
+  type Logger,
+  RotatingFile,
+  systemReason,
+} from "../kernel/index.ts";
 import type { appSection } from "./app-config.ts";
 
 export interface LogFiles {
@@ -39,10 +46,13 @@ export async function openLogFiles(
             log.error({ err: error, file: paths.accessLog }, "access log cannot be written"),
         });
   await logFile.check().catch((error: Error) => {
-    throw dataDirUnusable({ path: paths.log, reason: error.message }, error);
+    throw dataDirUnusable({ path: paths.log, reason: systemReason(error) }, error);
   });
   await accessLog?.check().catch((error: Error) => {
-    throw accessLogUnwritable({ path: paths.accessLog, reason: error.message }, error);
+    throw accessLogUnwritable(
+      { path: paths.accessLog, reason: systemReason(error), setting: "router.access_log" },
+      error,
+    );
   });
 
   const onCrash = (error: Error) => {

@@ -25,4 +25,5 @@ export { createLogger, LOG_LEVELS, silentLogger } from "./log.ts";
 export type { LineSink, Logger, LogLevel } from "./log.ts";
 export { RotatingFile } from "./rotating-file.ts";
 export type { RotatingFileOptions } from "./rotating-file.ts";
+export { systemReason } from "./system-reason.ts";
 export { nearestName, parseBytes, parseDurationMs } from "./units.ts";

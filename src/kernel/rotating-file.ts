@@ -26,6 +26,10 @@ export interface RotatingFileOptions {
   readonly encoding?: "utf8" | "latin1";
   /** Told once per trouble: again only after a batch was written. */
   readonly onError: (error: Error) => void;
+  /** A batch was written, after trouble. */
+  readonly onRecovery?: () => void;
+  /** What of the texts given is not in the file, each time. */
+  readonly onLoss?: (text: string) => void;
 }
 
 export class RotatingFile implements LineSink {
@@ -53,6 +57,7 @@ export class RotatingFile implements LineSink {
   write(text: string): void {
     if (this.#waitingChars > MAX_WAITING_CHARS) {
       this.#trouble(new Error("the disk is behind; lines are lost"));
+      this.#options.onLoss?.(text);
       return;
     }
     this.#waiting.push(text);
@@ -92,9 +97,11 @@ export class RotatingFile implements LineSink {
       this.#inFlight = this.#take();
       try {
         await this.#append(this.#inFlight);
+        if (this.#isInTrouble) this.#options.onRecovery?.();
         this.#isInTrouble = false;
       } catch (error) {
         this.#trouble(error as Error);
+        this.#options.onLoss?.(this.#inFlight);
       }
       this.#inFlight = "";
     }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test from "node:test";
@@ -7,6 +7,7 @@ import {
   AccessLogWriter,
   type BatchSink,
   fileBatchSink,
+  type FileTrouble,
   lineBatchSink,
   rotatingBatchSink,
 } from "./access-log-writer.ts";
@@ -14,7 +15,7 @@ import {
 /** A sink that is through with a batch when the test says so. */
 function slowSink() {
   const batches: string[] = [];
-  let done: (() => void) | null = null;
+  let done: ((lost: number) => void) | null = null;
   const sink: BatchSink = {
     write(lines, then) {
       batches.push(lines.toString("latin1"));
@@ -29,10 +30,15 @@ function slowSink() {
     finish() {
       const then = done;
       done = null;
-      then?.();
+      then?.(0);
     },
   };
 }
+
+const NO_TROUBLE: FileTrouble = {
+  onError: (error) => assert.ifError(error),
+  onRecovery: () => assert.fail("there was no trouble"),
+};
 
 test("lines are kept together until the flush", () => {
   const batches: string[] = [];
@@ -106,10 +112,7 @@ test("closing waits for the last line, bytes above 0x7f included", async (t) => 
   const folder = mkdtempSync(join(tmpdir(), "viaduct-access-log-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "access.log");
-  const writer = new AccessLogWriter(
-    fileBatchSink(path, (error) => assert.ifError(error)),
-    () => {},
-  );
+  const writer = new AccessLogWriter(fileBatchSink(path, NO_TROUBLE), () => {});
   writer.add("GET /\xc3\xa4");
   writer.flush();
   writer.add("last");
@@ -121,10 +124,7 @@ test("after its file was moved away, the log goes on in a new one, and what was 
   const folder = mkdtempSync(join(tmpdir(), "viaduct-access-log-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "access.log");
-  const writer = new AccessLogWriter(
-    fileBatchSink(path, (error) => assert.ifError(error)),
-    () => {},
-  );
+  const writer = new AccessLogWriter(fileBatchSink(path, NO_TROUBLE), () => {});
   writer.add("before");
   writer.flush();
   renameSync(path, `${path}.1`);
@@ -142,7 +142,7 @@ test("a log that cannot be begun anew stays in the file it has, and says so", as
   mkdirSync(join(folder, "log"));
   const problems: Error[] = [];
   const writer = new AccessLogWriter(
-    fileBatchSink(path, (error) => problems.push(error)),
+    fileBatchSink(path, { ...NO_TROUBLE, onError: (error) => problems.push(error) }),
     () => {},
   );
   renameSync(join(folder, "log"), join(folder, "moved"));
@@ -153,14 +153,78 @@ test("a log that cannot be begun anew stays in the file it has, and says so", as
   assert.equal(readFileSync(join(folder, "moved", "access.log"), "utf8"), "kept\n");
 });
 
+test("a full disk is said once, its lines are counted, and the log goes on when there is room", async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), "viaduct-access-log-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "access.log");
+  // Whatever is written there: no space left on device.
+  symlinkSync("/dev/full", path);
+  const told: string[] = [];
+  let dropped = 0;
+  const trouble = {
+    onError: (error: Error) => told.push(error.message),
+    onRecovery: () => told.push("recovered"),
+  };
+  const file = fileBatchSink(path, trouble);
+  let batch = Promise.withResolvers<void>();
+  const sink: BatchSink = {
+    ...file,
+    write(lines, done) {
+      file.write(lines, (lost) => {
+        done(lost);
+        batch.resolve();
+      });
+    },
+  };
+  const writer = new AccessLogWriter(sink, (lines) => void (dropped += lines));
+  for (const lines of [["one", "two", "three"], ["four"]]) {
+    batch = Promise.withResolvers();
+    for (const line of lines) writer.add(line);
+    writer.flush();
+    await batch.promise;
+  }
+  assert.deepEqual({ told, dropped }, { told: ["ENOSPC: no space left on device, write"], dropped: 4 });
+  rmSync(path);
+  writer.reopen();
+  writer.add("five");
+  await writer.close();
+  assert.equal(told.at(-1), "recovered");
+  assert.equal(dropped, 4);
+  assert.equal(readFileSync(path, "utf8"), "five\n");
+});
+
+test("a rotating file that cannot be written counts its lines too", async () => {
+  let lost = 0;
+  const told: string[] = [];
+  const sink = rotatingBatchSink({
+    path: "/dev/full",
+    maxBytes: 8,
+    oldFiles: 1,
+    onError: (error) => told.push(error.message),
+    onRecovery: () => told.push("recovered"),
+  });
+  for (let i = 0; i < 2; i++) {
+    lost += await new Promise<number>((done) => sink.write(Buffer.from("one\ntwo\n"), done));
+  }
+  assert.equal(lost, 4);
+  assert.deepEqual(told, ["ENOSPC: no space left on device, write"]);
+});
+
 test("a rotating file is put aside at its size, with whole lines and none lost", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "viaduct-access-"));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, "access.log");
   const errors: Error[] = [];
-  const sink = rotatingBatchSink({ path, maxBytes: 8, oldFiles: 9, onError: (error) => errors.push(error) });
+  const onRecovery = () => assert.fail("there was no trouble");
+  const sink = rotatingBatchSink({
+    path,
+    maxBytes: 8,
+    oldFiles: 9,
+    onError: (error) => errors.push(error),
+    onRecovery,
+  });
   for (const line of ["one", "two \xe9", "three", "four"]) {
-    await new Promise<void>((done) => sink.write(Buffer.from(`${line}\n`, "latin1"), done));
+    await new Promise((done) => sink.write(Buffer.from(`${line}\n`, "latin1"), done));
   }
   sink.close();
   assert.deepEqual(errors, []);

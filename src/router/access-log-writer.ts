@@ -16,8 +16,11 @@ const MAX_FULL_PAGES = 64;
 
 /** Where batches go. */
 export interface BatchSink {
-  /** Takes some whole lines; calls back when it may be given more, and is through with the bytes. */
-  write(lines: Buffer, done: () => void): void;
+  /**
+   * Takes some whole lines; calls back when it may be given more, and is through with the bytes. `lost` is how many of
+   * the lines could not be written, as a whole.
+   */
+  write(lines: Buffer, done: (lost: number) => void): void;
   /** Not called while it writes. */
   reopen(): void;
   close(): void;
@@ -66,8 +69,9 @@ export class AccessLogWriter {
       return;
     }
     this.#isWriting = true;
-    this.#sink.write(lines, () => {
+    this.#sink.write(lines, (lost) => {
       this.#isWriting = false;
+      if (lost > 0) this.#onDrop(lost);
       if (this.#mustReopen) this.#sink.reopen();
       this.#mustReopen = false;
       if (lines.buffer.byteLength === PAGE_BYTES) this.#spare = Buffer.from(lines.buffer);
@@ -111,24 +115,46 @@ export function lineBatchSink(sink: LineSink): BatchSink {
   return {
     write(lines, done) {
       sink.write(lines.toString("latin1"));
-      done();
+      done(0);
     },
     reopen() {},
     close() {},
   };
 }
 
+/** What happens to a file of lines. */
+export interface FileTrouble {
+  /** It cannot be written; told once, until a batch has been written again. */
+  onError(error: Error): void;
+  onRecovery(): void;
+}
+
 /** Appends whole lines to a file, which other processes may do too; created when it is missing. */
-export function fileBatchSink(path: string, onError: (error: Error) => void): BatchSink {
+export function fileBatchSink(path: string, { onError, onRecovery }: FileTrouble): BatchSink {
   const open = () => openSync(path, "a", 0o640);
   let file = open();
+  let isInTrouble = false;
+  /** A full disk took the beginning of a line: the next one begins on a line of its own. */
+  let isTorn = false;
+  const trouble = (error: Error) => {
+    if (!isInTrouble) onError(error);
+    isInTrouble = true;
+  };
   return {
     write(lines, done) {
+      const batch = isTorn ? Buffer.concat([Buffer.from("\n"), lines]) : lines;
       const writeFrom = (at: number) => {
-        write(file, lines, at, lines.length - at, null, (error, written) => {
-          if (error !== null) onError(error);
-          else if (at + written < lines.length) return writeFrom(at + written);
-          return done();
+        write(file, batch, at, batch.length - at, null, (error, written) => {
+          if (error !== null) {
+            isTorn = at === 0 ? isTorn : batch[at - 1] !== LF;
+            trouble(error);
+            return done(linesIn(batch.subarray(at)));
+          }
+          if (at + written < batch.length) return writeFrom(at + written);
+          isTorn = false;
+          if (isInTrouble) onRecovery();
+          isInTrouble = false;
+          return done(0);
         });
       };
       writeFrom(0);
@@ -138,6 +164,7 @@ export function fileBatchSink(path: string, onError: (error: Error) => void): Ba
       try {
         file = open();
         closeSync(old);
+        isTorn = false;
       } catch (error) {
         // The file that was moved away is better than none.
         onError(error as Error);
@@ -147,16 +174,29 @@ export function fileBatchSink(path: string, onError: (error: Error) => void): Ba
   };
 }
 
+function linesIn(bytes: Buffer): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(LF); at !== -1; at = bytes.indexOf(LF, at + 1)) lines++;
+  return lines;
+}
+
 /**
  * The same, of a file that is put aside at a size. It is opened by its name for every batch, so there is nothing to
  * reopen.
  */
-export function rotatingBatchSink(options: Omit<RotatingFileOptions, "encoding">): BatchSink {
-  const file = new RotatingFile({ ...options, encoding: "latin1" });
+export function rotatingBatchSink(
+  options: Omit<RotatingFileOptions, "encoding" | "onLoss"> & FileTrouble,
+): BatchSink {
+  let lost = 0;
+  const onLoss = (text: string) => {
+    lost += linesIn(Buffer.from(text, "latin1"));
+  };
+  const file = new RotatingFile({ ...options, encoding: "latin1", onLoss });
   return {
     write(lines, done) {
+      lost = 0;
       file.write(lines.toString("latin1"));
-      void file.flush().then(done);
+      void file.flush().then(() => done(lost));
     },
     reopen() {},
     close() {},

@@ -129,6 +129,8 @@ export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
 
   /** File of the access log; "" writes none (a sink may still be passed in). */
   readonly accessLogFile: string;
+  /** Name of that setting, for messages. */
+  readonly accessLogSetting: string;
   readonly accessLogFormat: (typeof ACCESS_LOG_FORMATS)[number];
   readonly accessLogOptions: Partial<AccessLogOptions>;
   /** Null leaves its size to others. */
@@ -287,6 +289,7 @@ export const ROUTER_DEFAULTS = Object.freeze({
   ...ROUTE_SERVICES_DEFAULTS,
   ...METRICS_DEFAULTS,
   portSetting: "router.port",
+  accessLogSetting: "router.access_log",
   endpointKeepAliveProbeIntervalMs: 1_000,
   maxResponseHeadBytes: 1024 * 1024,
   maxResponseHeaders: 0,

@@ -32,7 +32,7 @@ export interface RouterCounters extends StatusCounts {
   activeExchanges: number;
   /** Idle connections to endpoints. */
   idleUpstreamConnections: number;
-  /** Lines of the access log that were dropped because their writer was too slow. */
+  /** Lines of the access log that were dropped: their writer was too slow, or could not write. */
   droppedLogLines: number;
 }
 

@@ -307,7 +307,13 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
 
 type AccessLogConfig = Pick<
   RouterConfig,
-  "accessLogFile" | "accessLogFormat" | "accessLogOptions" | "accessLogRotation" | "syslog" | "loggregator"
+  | "accessLogFile"
+  | "accessLogSetting"
+  | "accessLogFormat"
+  | "accessLogOptions"
+  | "accessLogRotation"
+  | "syslog"
+  | "loggregator"
 >;
 
 function mapAccessLog(file: GorouterFile, tracing: TracingConfig): AccessLogConfig {
@@ -315,6 +321,7 @@ function mapAccessLog(file: GorouterFile, tracing: TracingConfig): AccessLogConf
   const maxBytes = get("viaduct.access_log_max_bytes");
   return {
     accessLogFile: get("access_log.file"),
+    accessLogSetting: "access_log.file",
     accessLogFormat: get("viaduct.access_log_format"),
     accessLogOptions: {
       extraFields: get("logging.extra_access_log_fields").filter(isExtraField),

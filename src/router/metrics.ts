@@ -74,7 +74,7 @@ export function createMetricsPage(sources: MetricsSources): () => string {
     counter(
       "dropped_access_log_lines",
       counters.droppedLogLines,
-      "Lines that the access log's file was too slow for.",
+      "Lines that the access log's file was too slow for, or could not take.",
     );
     gauge("total_routes", sources.table.size, "Routes in the table.");
     addFeeds(sources, add);

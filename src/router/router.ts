@@ -3,7 +3,14 @@ import { once } from "node:events";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import type { SecureContext } from "node:tls";
 import { accessLogUnwritable } from "../kernel/errors/router.ts";
-import { type Clock, type LineSink, listenError, type Logger, type Part } from "../kernel/index.ts";
+import {
+  type Clock,
+  type LineSink,
+  listenError,
+  type Logger,
+  type Part,
+  systemReason,
+} from "../kernel/index.ts";
 import { openSocketRing, type SocketRing } from "../ring/index.ts";
 import type { Table } from "../table/index.ts";
 import { accept, acceptTls } from "./accept.ts";
@@ -294,18 +301,26 @@ class RouterPart implements HttpRouter {
     if (accessLog !== null) return new AccessLogWriter(lineBatchSink(accessLog), drop);
     if (config.accessLogFile === "") return null;
     const path = config.accessLogFile;
-    const report = (error: Error) => log.error({ err: error, file: path }, "access log cannot be written");
+    const trouble = {
+      onError: (error: Error) =>
+        log.error(
+          { err: error, file: path, consequence: "its lines are dropped, and counted, until it can be" },
+          "access log cannot be written",
+        ),
+      onRecovery: () =>
+        log.info({ file: path, dropped: this.counters.droppedLogLines }, "access log is written again"),
+    };
     try {
       // Found out now whether it can be written, whoever writes it.
-      const file = fileBatchSink(path, report);
+      const file = fileBatchSink(path, trouble);
       if (config.accessLogRotation === null) return new AccessLogWriter(file, drop);
       file.close();
-      return new AccessLogWriter(
-        rotatingBatchSink({ path, ...config.accessLogRotation, onError: report }),
-        drop,
-      );
+      return new AccessLogWriter(rotatingBatchSink({ path, ...config.accessLogRotation, ...trouble }), drop);
     } catch (error) {
-      throw accessLogUnwritable({ path, reason: (error as Error).message }, error);
+      throw accessLogUnwritable(
+        { path, reason: systemReason(error), setting: config.accessLogSetting },
+        error,
+      );
     }
   }
 

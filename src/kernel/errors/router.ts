@@ -229,10 +229,11 @@ export const unknownFailure = defineError<{ reason: string }>({
 
 // === the operator ===
 
-export const accessLogUnwritable = defineError<{ path: string; reason: string }>({
+export const accessLogUnwritable = defineError<{ path: string; reason: string; setting: string }>({
   code: "access_log_unwritable",
   source: "operator",
   retry: "never",
   status: 0,
-  explain: (d) => `the access log ${d.path} cannot be opened: ${d.reason}; change router.access_log`,
+  explain: (d) =>
+    `the access log ${d.path} cannot be opened: ${d.reason}; let this user write there, or change ${d.setting}`,
 });
