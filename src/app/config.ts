@@ -1,8 +1,7 @@
 /** The configuration of `viaduct up`: its presets, the file, the environment and the flags, composed and checked. */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { configFileUnreadable } from "../kernel/errors/app.ts";
 import { type ConfigSources, type LoadedConfig, loadConfig } from "../kernel/index.ts";
+import { readConfigFile } from "./config-file.ts";
 import { allSections } from "./sections.ts";
 
 export interface RunOptions {
@@ -34,16 +33,8 @@ export function loadAppConfig(options: RunOptions): LoadedConfig {
   const { configPath, dataDirectory, environment, flags } = options;
   return loadConfig(allSections, {
     presets: presetsOfUp(dataDirectory),
-    file: configPath === undefined ? undefined : { path: configPath, text: readText(configPath) },
+    file: configPath === undefined ? undefined : { path: configPath, text: readConfigFile(configPath) },
     environment,
     flags,
   });
-}
-
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    throw configFileUnreadable({ path, reason: (error as Error).message }, error);
-  }
 }

@@ -28,7 +28,11 @@ export async function runRegistrarRole({ configPath }: { readonly configPath: st
     pingIntervalMs: PING_INTERVAL_MS,
     log,
     clock: systemClock,
-    setting: "message_bus_servers",
+    settings: {
+      servers: "message_bus_servers",
+      credentials: "user and password in message_bus_servers",
+      tls: "nats_mtls_config",
+    },
   });
   const { routes, host, availabilityZone, unregistrationMessageLimit, dynamicConfigGlobs } = config;
   const registrar = createRegistrar({

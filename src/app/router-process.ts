@@ -279,7 +279,6 @@ async function connect(loaded: GorouterConfig, log: GorouterLogger, clock: Clock
     pingIntervalMs,
     log: session,
     clock,
-    setting: "nats.hosts",
   });
   session.info({ "nats-hosts": servers }, "Successfully-connected-to-nats");
   return bus;

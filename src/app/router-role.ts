@@ -8,15 +8,23 @@
  *                 SIGUSR2: reads the file again and replaces the worker processes, losing no request
  */
 import type { EventEmitter } from "node:events";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { workerNotStarted } from "../kernel/errors/app.ts";
-import { type Clock, keepAliveWhile, type LineSink, systemClock, ViaductError } from "../kernel/index.ts";
+import { rmSync, writeFileSync } from "node:fs";
+import { pidFileUnwritable, workerNotStarted } from "../kernel/errors/app.ts";
+import {
+  type Clock,
+  keepAliveWhile,
+  type LineSink,
+  systemClock,
+  systemReason,
+  ViaductError,
+} from "../kernel/index.ts";
 import {
   createGorouterLogger,
   type GorouterConfig,
   type GorouterLogger,
   loadGorouterConfig,
 } from "../router/index.ts";
+import { readConfigFile } from "./config-file.ts";
 import { fatalMessage, openRouterProcess, type RouterUnit } from "./router-process.ts";
 import { createPrimary } from "./workers/primary.ts";
 
@@ -41,7 +49,7 @@ export async function runRouterRole(options: RouterRoleOptions): Promise<number>
   let configText: string;
   let loaded: GorouterConfig;
   try {
-    configText = readFileSync(configPath, "utf8");
+    configText = readConfigFile(configPath);
     loaded = loadGorouterConfig(configText, configPath);
   } catch (error) {
     const log = createGorouterLogger({
@@ -108,7 +116,7 @@ async function run(
     log.info({ port: unit.port }, "gorouter.started");
     unit.announce();
     await signals.pause(clock, healthyThresholdMs);
-    if (pidFile !== "") writeFileSync(pidFile, `${process.pid}\n`);
+    if (pidFile !== "") writePidFile(pidFile);
 
     const signal = await keepAliveWhile(signals.first);
     if (signal === "SIGUSR1") {
@@ -126,11 +134,20 @@ async function run(
   }
 }
 
+/** @throws pidFileUnwritable */
+function writePidFile(path: string): void {
+  try {
+    writeFileSync(path, `${process.pid}\n`);
+  } catch (error) {
+    throw pidFileUnwritable({ path, reason: systemReason(error) }, error);
+  }
+}
+
 /** A file that cannot be read changes nothing. */
 function withConfig(path: string, log: GorouterLogger, use: (text: string) => void): void {
   let text: string;
   try {
-    text = readFileSync(path, "utf8");
+    text = readConfigFile(path);
   } catch (error) {
     log.error({ error: (error as Error).message }, "config-not-read");
     return;

@@ -206,5 +206,28 @@ test("a router that is told a size puts its access log aside by itself, and lose
 test("an access log that cannot be written keeps the router from starting, whoever rotates it", async (t) => {
   const router = startGorouter(t, rotating("/nowhere/access.log"));
   assert.equal(await router.exit, 1);
-  assert.match(String(router.log.lines.at(-1)?.data["error"]), /\/nowhere\/access\.log cannot be opened/);
+  assert.match(
+    String(router.log.lines.at(-1)?.data["error"]),
+    /\/nowhere\/access\.log cannot be opened: no such file or directory; .* or change access_log\.file$/,
+  );
+});
+
+test("a pid file that cannot be written ends the start with its name and what to do", async (t) => {
+  const router = startGorouter(
+    t,
+    () => `
+port: 0
+viaduct: {host: 127.0.0.1}
+status: {host: 127.0.0.1, port: 0, routes: {port: 0}}
+nats: {hosts: []}
+pid_file: /nowhere/router.pid
+`,
+  );
+  assert.equal(await router.exit, 1);
+  const { message, data } = router.log.lines.at(-1) ?? assert.fail("it said nothing");
+  assert.equal(message, "gorouter.exited-with-failure");
+  assert.equal(
+    data["error"],
+    "the file /nowhere/router.pid cannot be written: no such file or directory; let this user write there, or change pid_file",
+  );
 });

@@ -7,7 +7,7 @@
  */
 import { Socket } from "node:net";
 import type { NatsConnection, NatsConnectionImpl, Status } from "@nats-io/transport-node";
-import { type Clock, keepAliveWhile, type Logger, type Timer } from "../../kernel/index.ts";
+import { type Clock, keepAliveWhile, type Logger, systemReason, type Timer } from "../../kernel/index.ts";
 import { busDisconnected, busPayloadTooLarge, busUnreachable } from "../../kernel/errors/bus.ts";
 import { createInbox } from "../inbox.ts";
 import { createStatusListeners } from "../listeners.ts";
@@ -33,6 +33,18 @@ const TOO_OLD_BACKLOG_MS = 2_000;
 /** The server's answer to a request that nobody subscribes to. */
 const NO_RESPONDERS = 503;
 
+const ROUTER_SETTINGS: NatsSettingNames = {
+  servers: "nats.hosts",
+  credentials: "nats.user and nats.pass",
+  tls: "nats.tls_enabled and nats.ca_certs",
+};
+
+export interface NatsSettingNames {
+  readonly servers: string;
+  readonly credentials: string;
+  readonly tls: string;
+}
+
 export interface NatsOptions {
   /** `host:port`, in any order; one that is reachable suffices. */
   readonly servers: readonly string[];
@@ -47,8 +59,8 @@ export interface NatsOptions {
   readonly pingIntervalMs: number;
   readonly log: Logger;
   readonly clock: Clock;
-  /** Where the servers are configured, for the message when none answers. */
-  readonly setting?: string;
+  /** Where these are configured, for the message when no server takes us; a router's when they are left out. */
+  readonly settings?: NatsSettingNames;
   /** Pause before a lost server is tried again. */
   readonly reconnectPauseMs?: number;
 }
@@ -78,15 +90,11 @@ async function dial(options: NatsOptions): Promise<NatsConnection> {
         ignoreAuthErrorAbort: true,
       });
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = systemReason(error);
       if (attempt === CONNECT_TRIES) {
+        const { servers, settings = ROUTER_SETTINGS } = options;
         throw busUnreachable(
-          {
-            servers: options.servers,
-            tries: CONNECT_TRIES,
-            reason,
-            setting: options.setting ?? "nats.hosts",
-          },
+          { servers, tries: CONNECT_TRIES, reason, remedy: remedyOf(error, settings) },
           error,
         );
       }
@@ -94,6 +102,14 @@ async function dial(options: NatsOptions): Promise<NatsConnection> {
       await new Promise<void>((resolve) => options.clock.setTimeout(resolve, PAUSE_BETWEEN_TRIES_MS));
     }
   }
+}
+
+/** By what the library says: it has names for few of its errors. */
+function remedyOf(error: unknown, { servers, credentials, tls }: NatsSettingNames): string {
+  const { name, message } = error as Error;
+  if (name === "AuthorizationError") return `set ${credentials} to what that server has`;
+  if (/tls|certificate/i.test(message)) return `set ${tls} to what that server has`;
+  return `start it or change ${servers}`;
 }
 
 function createNatsBus(connection: NatsConnection, options: NatsOptions): Bus {

@@ -32,7 +32,17 @@ export const configFileUnreadable = defineError<{ path: string; reason: string }
   source: "operator",
   retry: "never",
   status: 0,
-  explain: (d) => `the configuration file ${d.path} cannot be read: ${d.reason}`,
+  explain: (d) =>
+    `the configuration file ${d.path} cannot be read: ${d.reason}; name another one with -c FILE`,
+});
+
+export const pidFileUnwritable = defineError<{ path: string; reason: string }>({
+  code: "pid_file_unwritable",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) =>
+    `the file ${d.path} cannot be written: ${d.reason}; let this user write there, or change pid_file`,
 });
 
 /** `message` is what gorouter's log would call it. */

@@ -12,14 +12,15 @@ export const busUnreachable = defineError<{
   servers: readonly string[];
   tries: number;
   reason: string;
-  setting: string;
+  /** What to do about it. */
+  remedy: string;
 }>({
   code: "bus_unreachable",
   source: "operator",
   retry: "never",
   status: 0,
   explain: (d) =>
-    `no connection to NATS at ${d.servers.join(", ")} after ${d.tries} tries: ${d.reason}; start it or change ${d.setting}`,
+    `no connection to NATS at ${d.servers.join(", ")} after ${d.tries} tries: ${d.reason}; ${d.remedy}`,
 });
 
 export const busDisconnected = defineError<{ operation: string }>({
