@@ -33,6 +33,7 @@ import {
   isRefused,
   systemErrorText,
 } from "./endpoint-connect-error.ts";
+import { endpointFields } from "./endpoint-log.ts";
 import { forwardedProtoOf } from "./forwarded-proto.ts";
 import { USER_AGENT } from "./header-names.ts";
 import { ExchangeRecord } from "./record.ts";
@@ -118,7 +119,10 @@ export class Exchange implements ExchangeView, PickContext {
   lastFailure: ViaductError | null = null;
   /** For the verdict; null while all goes well. */
   failures: FailureNotes | null = null;
-  failedAttemptsTimeMs = 0;
+  /** Of {@link attempts}: those without an answer, each endpoint once. */
+  failedAttempts = 0;
+  /** Until the last of them had failed; -1 when none has. */
+  failedAttemptsTimeMs = -1;
   /** Any part of the request body went to an endpoint. */
   hasSentBody = false;
 
@@ -424,9 +428,12 @@ export class Exchange implements ExchangeView, PickContext {
       const limitMs =
         rules === null ? config.endpointTimeoutMs : wholeLimitMs(config.endpointTimeoutMs, rules);
       if (limitMs !== 0 && nowMs - this.handedOverAtMs >= limitMs) {
-        const endpoint = candidate.address;
-        this.router.log.error({ endpoint, vcap_request_id: this.requestId }, "backend-request-timeout");
-        this.fail(endpointTimeout({ endpoint, afterMs: limitMs }));
+        const error = endpointTimeout({ endpoint: candidate.address, afterMs: limitMs });
+        this.router.log.error(
+          { ...this.#endpointFields(candidate), error: error.message, vcap_request_id: this.requestId },
+          "backend-request-timeout",
+        );
+        this.fail(error);
         return;
       }
       if (
@@ -550,6 +557,10 @@ export class Exchange implements ExchangeView, PickContext {
     const retry = retryOf(this, error, upstream);
     if (candidate !== null && upstream !== null) {
       this.#noteFailure(error, upstream, candidate, retry !== "no");
+      if (retry !== "same-endpoint" && !this.hasResponded) {
+        this.failedAttempts++;
+        this.failedAttemptsTimeMs = this.router.ticker.monotonicMs() - this.startedAtMs;
+      }
     }
     if (retry === "next-endpoint") spendBudget(this, error);
     rememberFailure(this, error);
@@ -558,7 +569,6 @@ export class Exchange implements ExchangeView, PickContext {
       this.router.counters.retries++;
       this.lastFailure = error;
       this.needsFreshConnection = retry === "same-endpoint";
-      this.failedAttemptsTimeMs = this.router.ticker.monotonicMs() - this.startedAtMs;
       this.#clearDeadlines();
       if (candidate !== null && retry === "same-endpoint") {
         this.nowMs = this.router.ticker.nowMs;
@@ -704,33 +714,49 @@ export class Exchange implements ExchangeView, PickContext {
   ): void {
     if (error.source !== "upstream") return;
     const { ticker, config, log } = this.router;
+    // An idle connection that was dead says nothing about its endpoint.
     const isStale = upstream.wasReused && !upstream.hasAnswered;
     const { service } = candidate;
     const marks =
       service === null &&
       isEndpointsFault(error) &&
       (error.retry === "safe" || (endpointReset.is(error) && !isStale));
-    if (marks) candidate.load.failedUntilMs = ticker.nowMs + config.dropletStaleThresholdMs / 4;
-    if (marks && error.retry === "safe" && candidate.endpoint.tls) this.#pruneEndpoint(candidate);
-    if (isStale) return;
-    log.error(
+    if (!isStale) this.#logFailure(error, upstream, candidate, isRetried);
+    if (!marks) return;
+    candidate.load.failedUntilMs = ticker.nowMs + config.dropletStaleThresholdMs / 4;
+    const isPruned = error.retry === "safe" && candidate.endpoint.tls && this.#pruneEndpoint(candidate);
+    const outcome = isPruned ? "prune-failed-endpoint" : "endpoint-marked-as-ineligible";
+    log.error({ uri: this.route?.key, ...this.#endpointFields(candidate) }, outcome);
+  }
+
+  #logFailure(error: ViaductError, upstream: Upstream, candidate: RoutedCandidate, isRetried: boolean): void {
+    const { service } = candidate;
+    this.router.log.error(
       {
-        endpoint: candidate.address,
-        attempt: this.attempts,
-        vcap_request_id: this.requestId,
+        ...(service === null
+          ? this.#endpointFields(candidate)
+          : { "route-service-endpoint": candidate.address }),
         error: routeServiceAddressRefused.is(error)
           ? `${error.message}: ${String(error.cause)}`
           : error.message,
-        marked: marks,
+        attempt: this.tried.length + 1,
+        vcap_request_id: this.requestId,
         retriable: isRetried,
         "num-endpoints": this.candidates.length,
         "got-connection": upstream.isConnected,
+        "wrote-headers": this.handedOverAtMs !== -1,
         "conn-reused": upstream.wasReused,
-        "dial-time": upstream.dialTimeMs,
+        "dns-lookup-time": secondsOf(upstream.dnsTimeMs),
+        "dial-time": secondsOf(upstream.dialTimeMs),
+        "tls-handshake-time": secondsOf(upstream.tlsTimeMs),
         "local-address": upstream.localAddress,
       },
       service === null ? "backend-endpoint-failed" : "route-service-connection-failed",
     );
+  }
+
+  #endpointFields({ endpoint }: RoutedCandidate): object {
+    return endpointFields(endpoint, this.route?.routeServiceUrl ?? null);
   }
 
   /**
@@ -738,10 +764,9 @@ export class Exchange implements ExchangeView, PickContext {
    * reached leaves this route until it is registered again. An endpoint of the native feed stays, marked: that feed
    * says itself when it leaves.
    */
-  #pruneEndpoint({ endpoint, address }: RoutedCandidate): void {
+  #pruneEndpoint({ endpoint }: RoutedCandidate): boolean {
     const { route, router } = this;
-    if (route === null || !router.table.unregister({ uri: route.key, endpoint })) return;
-    router.log.info({ uri: route.key, endpoint: address }, "prune-failed-endpoint");
+    return route !== null && router.table.unregister({ uri: route.key, endpoint });
   }
 
   #unexpected(thrown: unknown): ViaductError {
@@ -775,7 +800,8 @@ export class Exchange implements ExchangeView, PickContext {
     this.mustStick = false;
     this.attempts = 0;
     this.needsFreshConnection = false;
-    this.failedAttemptsTimeMs = 0;
+    this.failedAttempts = 0;
+    this.failedAttemptsTimeMs = -1;
     this.hasSentBody = false;
     this.hasResponded = false;
     this.status = 0;
@@ -799,6 +825,9 @@ export class Exchange implements ExchangeView, PickContext {
     this.#endedDown = false;
   }
 }
+
+/** Of a part of dialing; -1 when there was none. */
+const secondsOf = (ms: number) => (ms < 0 ? -1 : ms / 1_000);
 
 function isHealthCheck({ client: { head }, router }: Exchange): boolean {
   const { healthcheckUserAgent: agent } = router.config;

@@ -24,7 +24,12 @@ export function pickEndpoint(exchange: Exchange): RoutedCandidate {
   if (mayBeFull && exchange.candidates.every(({ load }) => load.inFlight >= maxInFlight)) {
     throw connectionLimitReached({ host: exchange.rawHost });
   }
-  throw noEndpointSelectable({});
+  const error = noEndpointSelectable({});
+  router.log.error(
+    { host: route.host, error: error.message, vcap_request_id: exchange.requestId },
+    "select-endpoint-failed",
+  );
+  throw error;
 }
 
 function choose(exchange: Exchange, program: RouteProgram): RoutedCandidate | undefined {

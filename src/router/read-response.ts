@@ -91,7 +91,7 @@ function noteServiceAnswer({ router, requestId }: Exchange, { url }: ServiceLeg,
   countResponse(router.counters.fromRouteServices, status);
   if (status >= 200 && status < 300) return;
   router.log.info(
-    { endpoint: url, "status-code": status, vcap_request_id: requestId },
+    { "route-service-endpoint": url, "status-code": status, vcap_request_id: requestId },
     "route-service-response",
   );
 }

@@ -2,6 +2,7 @@ import { equalsIgnoringCase } from "../wire/http1/index.ts";
 import type { ExplainedLogRecord } from "./access-record.ts";
 import { countResponse } from "./counters.ts";
 import type { Exchange } from "./exchange.ts";
+import { forwardedProtoOf } from "./forwarded-proto.ts";
 import { REFERER, USER_AGENT } from "./header-names.ts";
 import { closedFirst, verdictDetails } from "./verdict.ts";
 
@@ -80,10 +81,18 @@ export class ExchangeRecord implements ExplainedLogRecord {
     return this.#exchange.candidate?.address ?? "";
   }
   get forwardedFor() {
-    return this.#exchange.forwardedFor ?? this.#exchange.requestHeader("x-forwarded-for") ?? "";
+    const { forwardedFor, candidate, client } = this.#exchange;
+    if (forwardedFor !== undefined) return forwardedFor;
+    const given = this.#exchange.requestHeader("x-forwarded-for") ?? "";
+    // It did not get as far as an endpoint that had been picked: this is what it would have brought.
+    if (candidate === null) return given;
+    return given === "" ? client.address : `${given}, ${client.address}`;
   }
   get forwardedProto() {
-    return this.#exchange.forwardedProto ?? this.#exchange.requestHeader("x-forwarded-proto") ?? "";
+    const { forwardedProto, candidate } = this.#exchange;
+    if (forwardedProto !== undefined) return forwardedProto;
+    const given = this.#exchange.requestHeader("x-forwarded-proto") ?? "";
+    return candidate === null ? given : forwardedProtoOf(this.#exchange, given);
   }
   get requestId() {
     return this.#exchange.requestId;
@@ -124,7 +133,7 @@ export class ExchangeRecord implements ExplainedLogRecord {
     return this.#exchange.localAddress;
   }
   get failedAttempts() {
-    return Math.max(this.#exchange.attempts - 1, 0);
+    return this.#exchange.failedAttempts;
   }
   get failedAttemptsTimeMs() {
     return this.#exchange.failedAttemptsTimeMs;

@@ -41,7 +41,7 @@ async function start(t: TestContext, settings = ATTEMPTS) {
     failed: () =>
       router.log.lines
         .filter(({ message }) => message === "backend-endpoint-failed")
-        .map(({ data }) => String(data["endpoint"])),
+        .map(({ data }) => (data["route-endpoint"] as { Addr?: string }).Addr ?? ""),
   };
 }
 

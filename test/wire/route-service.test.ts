@@ -193,7 +193,7 @@ script("a service that answers itself is relayed and logged, and the endpoint he
   peer.send("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno");
   assert.match(await client.message(), /^HTTP\/1\.1 401 Unauthorized\r\n[^]*no$/);
   const noted = router.log.find(({ message }) => message === "route-service-response");
-  assert.equal(noted?.["endpoint"], service.url);
+  assert.equal(noted?.["route-service-endpoint"], service.url);
   assert.equal(noted?.["status-code"], 401);
   assert.equal(router.router.counters.fromRouteServices.responses4xx, 1);
   assert.equal(endpoint.connections.length, 0);

@@ -173,8 +173,8 @@ for (const { what, start, status, body = status, reason } of failures) {
     assert.match(/X-Cf-RouterError: endpoint_failure \((.*)\)\r\n/.exec(answer)?.[1] ?? "", reason);
     const attempts = router.log.filter(({ message }) => message === "backend-endpoint-failed");
     assert.deepEqual(
-      attempts.map(({ attempt, marked }) => ({ attempt, marked })),
-      [{ attempt: 1, marked: true }],
+      attempts.map(({ attempt }) => attempt),
+      [1],
       "once: there is no other endpoint, and none is asked twice",
     );
     assert.equal(router.log.filter(({ message }) => message === "prune-failed-endpoint").length, 1);

@@ -18,13 +18,8 @@ import {
   SUBJECTS,
 } from "../../bus/index.ts";
 import { type Clock, type Logger, newGuid, type Part, type Timer } from "../../kernel/index.ts";
-import {
-  type Endpoint,
-  endpointAddress,
-  parseRouteKey,
-  type RouteOptions,
-  type Table,
-} from "../../table/index.ts";
+import { type Endpoint, parseRouteKey, type RouteOptions, type Table } from "../../table/index.ts";
+import { registrationFields } from "../endpoint-log.ts";
 import { FeedCounts } from "./feed-counts.ts";
 import { createPruner, staleAfter } from "./prune.ts";
 import { createShard, type Sharding } from "./sharding.ts";
@@ -181,7 +176,7 @@ export function createClassicFeed(given: {
       const outcome = table.register({ uri, endpoint, options, routeServiceUrl, staleAfterMs }, nowMs);
       counts.countRegistered(componentOf(message), outcome);
       if (table.size > sizeBefore) log.info({ uri }, "route-registered");
-      const fields = { uri, backend: endpointAddress(endpoint), ...describe(message) };
+      const fields = registrationFields(uri, endpoint, routeServiceUrl);
       if (outcome === "new") log.info(fields, "endpoint-registered");
       else log.debug(fields, "endpoint-registered");
       isNew ||= outcome === "new";
@@ -212,7 +207,7 @@ export function createClassicFeed(given: {
       const sizeBefore = table.size;
       const wasRemoved = table.unregister({ uri, endpoint });
       counts.countUnregistered(componentOf(message));
-      const fields = { uri, backend: endpointAddress(endpoint), ...describe(message) };
+      const fields = registrationFields(uri, endpoint, message.routeServiceUrl || null);
       log.info(fields, wasRemoved ? "endpoint-unregistered" : "endpoint-not-unregistered");
       if (table.size < sizeBefore) log.info({ uri }, "route-unregistered");
       if (wasRemoved) counts.changed(clock.nowMs());
@@ -305,14 +300,6 @@ function hasHost(uri: string): boolean {
 
 function componentOf(message: RegisterMessage): string {
   return message.tags["component"] ?? "";
-}
-
-function describe(message: RegisterMessage): object {
-  return {
-    application_id: message.app,
-    isolation_segment: message.isolationSegment || "-",
-    route_service_url: message.routeServiceUrl || "-",
-  };
 }
 
 function payloadOf(message: Heard): string {

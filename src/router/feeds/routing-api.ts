@@ -13,13 +13,8 @@
 import { createClientTokens, pause, type TlsFiles } from "../../calls/index.ts";
 import { tokenNotGranted } from "../../kernel/errors/auth.ts";
 import { type Clock, keepAliveWhile, type Logger, type Part, type Timer } from "../../kernel/index.ts";
-import {
-  type Endpoint,
-  endpointAddress,
-  plainEndpoint,
-  type RouteOptions,
-  type Table,
-} from "../../table/index.ts";
+import { type Endpoint, plainEndpoint, type RouteOptions, type Table } from "../../table/index.ts";
+import { registrationFields } from "../endpoint-log.ts";
 import type { FeedCounts } from "./feed-counts.ts";
 import { createPruner, staleAfter } from "./prune.ts";
 import { createRoutingApi } from "./routing-api-client.ts";
@@ -130,7 +125,7 @@ export function createRoutingApiFeed(given: {
       before.listed = Math.max(before.listed, list);
       if (!isSameTag(tag, before.tag) && !succeeds(tag, before.tag)) {
         log.debug(
-          { uri: route.route, ...describe(before.endpoint, routeServiceUrl) },
+          registrationFields(route.route, before.endpoint, routeServiceUrl),
           "endpoint-not-registered",
         );
         return;
@@ -147,7 +142,7 @@ export function createRoutingApiFeed(given: {
     known.set(key, { endpoint, tag, listed: Math.max(before?.listed ?? 0, list) });
     counts.countRegistered("", outcome);
     if (table.size > sizeBefore) log.info({ uri: route.route }, "route-registered");
-    const fields = { uri: route.route, ...describe(endpoint, routeServiceUrl) };
+    const fields = registrationFields(route.route, endpoint, routeServiceUrl);
     if (outcome === "new") log.info(fields, "endpoint-registered");
     else log.debug(fields, "endpoint-registered");
     if (outcome !== "unchanged") counts.changed(clock.nowMs());
@@ -162,7 +157,7 @@ export function createRoutingApiFeed(given: {
       return;
     }
     counts.countUnregistered("");
-    log.info({ uri: route.route, ...describe(endpointOf(route), null) }, "endpoint-not-unregistered");
+    log.info(registrationFields(route.route, endpointOf(route), null), "endpoint-not-unregistered");
   };
 
   const remove = (key: string, endpoint: Endpoint) => {
@@ -173,7 +168,7 @@ export function createRoutingApiFeed(given: {
     counts.countUnregistered("");
     // It may have been pruned before.
     log.info(
-      { uri, ...describe(endpoint, null) },
+      registrationFields(uri, endpoint, null),
       wasRemoved ? "endpoint-unregistered" : "endpoint-not-unregistered",
     );
     if (table.size < sizeBefore) log.info({ uri }, "route-unregistered");
@@ -298,15 +293,6 @@ function keyOf({ route, ip, port }: ApiRoute): string {
 /** Its certificate's name would be `log_guid`, but the API knows plain endpoints only. */
 const endpointOf = ({ logGuid, ip, port }: ApiRoute): Endpoint =>
   plainEndpoint({ host: ip, port, appGuid: logGuid, serverCertDomainSan: logGuid });
-
-function describe(endpoint: Endpoint, routeServiceUrl: string | null): object {
-  return {
-    backend: endpointAddress(endpoint),
-    application_id: endpoint.appGuid,
-    isolation_segment: "-",
-    route_service_url: routeServiceUrl ?? "-",
-  };
-}
 
 function parsed(data: string): unknown {
   try {
