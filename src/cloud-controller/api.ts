@@ -159,7 +159,7 @@ function readQuery(request: FastifyRequest, endpoint: Endpoint): Query {
   );
   if (endpoint.method !== "GET" && endpoint.parameters.length === 0) return query;
   const unknown = Object.keys(query).filter(
-    (name) => !endpoint.parameters.includes(name.replace(/\[.*\]$/s, "")),
+    (name) => !endpoint.parameters.includes(name) && !endpoint.parameters.includes(withoutBrackets(name)),
   );
   if (unknown.length > 0) {
     const list = (names: readonly string[]) => names.map((name) => `'${name}'`).join(", ");
@@ -173,6 +173,9 @@ function readQuery(request: FastifyRequest, endpoint: Endpoint): Query {
   if (binary !== undefined) throw badQueryParameter({ problems: [`${binary[0]} cannot contain NUL`] });
   return query;
 }
+
+/** `created_ats[gt]` → `created_ats`. What follows other names would have no effect, so it stays, and is unknown. */
+const withoutBrackets = (name: string) => /^(created_ats|updated_ats|fields)\[.*\]$/s.exec(name)?.[1] ?? name;
 
 /** @throws messageParseError, unprocessable */
 async function readBody(request: FastifyRequest, endpoint: Endpoint, context: Context): Promise<unknown> {

@@ -77,7 +77,7 @@ export interface Endpoint {
   readonly check?: (body: never, context: Context) => readonly string[];
   /** Rules of what the schema leaves open; asked whatever else is wrong, so that everything is said at once. */
   readonly checkOpen?: (body: OpenBody, context: Context, params: Call["params"]) => readonly Problem[];
-  /** Every query parameter there is; others are refused when reading. `[…]` after a name is allowed. */
+  /** Every query parameter there is; others are refused when reading. Times and `fields` may have `[…]` after them. */
   readonly parameters: readonly string[];
   /** Parameter → the words it takes, where they are few; of `include` several at once. */
   readonly words?: Readonly<Record<string, readonly string[]>>;

@@ -63,6 +63,16 @@ test("times filter by the second, whatever the milliseconds", async (t) => {
   assert.deepEqual(await names(api, "updated_ats[lte]=2026-01-01T00:00:10Z"), ["viaduct", "a"]);
 });
 
+test("a filter finds names with commas and percent signs, written as the cf CLI writes them", async (t) => {
+  const api = await startApi(t);
+  await organizations(api, "a,b", "100%", "a%00", "a", "b");
+  const filter = (list: string) => names(api, `names=${encodeURIComponent(list)}`);
+  assert.deepEqual(await filter("a%2Cb"), ["a,b"]);
+  assert.deepEqual(await filter("a%2Cb,100%"), ["a,b", "100%"]);
+  assert.deepEqual(await filter("a,b"), ["a", "b"]);
+  assert.deepEqual(await filter("a%00"), ["a%00"]);
+});
+
 test("label selectors choose by value, set and existence", async (t) => {
   const api = await startApi(t);
   const labelled = (name: string, labels: object) =>
@@ -120,6 +130,13 @@ test("a query that cannot be is refused in upstream's words, every problem at on
       "constructor=1&x[y]=2",
       [
         "Unknown query parameter(s): 'constructor', 'x[y]'. Valid parameters are: 'page', 'per_page', 'order_by', " +
+          "'created_ats', 'updated_ats', 'guids', 'label_selector', 'names', 'organization_guids', 'include'",
+      ],
+    ],
+    [
+      "names[not]=a",
+      [
+        "Unknown query parameter(s): 'names[not]'. Valid parameters are: 'page', 'per_page', 'order_by', " +
           "'created_ats', 'updated_ats', 'guids', 'label_selector', 'names', 'organization_guids', 'include'",
       ],
     ],

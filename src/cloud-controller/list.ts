@@ -348,14 +348,31 @@ function readConditions<T extends ListedTable>(
   for (const [name, value] of Object.entries(call.query)) {
     const time = /^(created|updated)_ats(?:\[(.*)\])?$/s.exec(name);
     const filter = Object.hasOwn(listing.filters, name) ? listing.filters[name] : undefined;
-    if (filter !== undefined) conditions.push(filter(value.split(","), call));
-    else if (name === "guids") conditions.push(column("guid")(value.split(","), call));
+    if (filter !== undefined) conditions.push(filter(readValues(value), call));
+    else if (name === "guids") conditions.push(column("guid")(readValues(value), call));
     else if (time !== null) {
       const condition = timeCondition(`${time[1]}_at`, time[2] ?? "eq", value, problems);
       if (condition !== null) conditions.push(condition);
     }
   }
   return conditions;
+}
+
+/**
+ * `a,b` → `["a", "b"]`. Clients write a comma that is part of a name as `%2C`, inside the query's own encoding; the cf
+ * CLI does for every name it looks for.
+ */
+export function readValues(list: string): readonly string[] {
+  return list.split(",").map((value) => {
+    try {
+      const decoded = decodeURIComponent(value);
+      // No row holds NUL, and PostgreSQL does not take it.
+      return decoded.includes("\0") ? value : decoded;
+    } catch {
+      // A «%» that begins nothing is one.
+      return value;
+    }
+  });
 }
 
 async function readLabels<T extends ListedTable>(

@@ -72,6 +72,10 @@ test("everything that is done to a route leaves its event, and what is refused o
     "audit.app.map-route",
     "audit.app.unmap-route",
   ]);
+  assert.deepEqual(await routeTypesOf(api, `?target_guids[not]=${route}`), [
+    "audit.app.map-route",
+    "audit.app.unmap-route",
+  ]);
   assert.deepEqual(await routeTypesOf(api, `?space_guids=${second}`), ["audit.route.delete-request"]);
   assert.deepEqual(await typesOf(api, "?types=audit.route.share,audit.route.unshare&order_by=-created_at"), [
     "audit.route.unshare",

@@ -40,6 +40,7 @@ const eventListing: Listing<"audit_events", typeof AuditEvent> = {
   filters: {
     types: column("audit_events.type"),
     target_guids: column("audit_events.target_guid"),
+    "target_guids[not]": (values) => sql<boolean>`audit_events.target_guid not in (${sql.join(values)})`,
     space_guids: column("audit_events.space_guid"),
     organization_guids: column("audit_events.organization_guid"),
   },

@@ -15,7 +15,7 @@ import {
   ok,
   type OpenBody,
 } from "../endpoint.ts";
-import { findRow } from "../list.ts";
+import { findRow, readValues } from "../list.ts";
 import type { News } from "../news.ts";
 import { spaceVisible } from "../permissions.ts";
 import { link } from "../present.ts";
@@ -414,7 +414,7 @@ async function present(call: Call<unknown>, route: RowOf<"routes">): Promise<Sho
   const { context, query } = call;
   const stored = (await loadDestinations(context.store.db, [route.guid]))(route.guid);
   const isAsked = (list: string | undefined, guid: string) =>
-    list === undefined || list.split(",").includes(guid);
+    list === undefined || readValues(list).includes(guid);
   const asked = stored.filter(
     (each) => isAsked(query["guids"], each.guid) && isAsked(query["app_guids"], each.app_guid),
   );

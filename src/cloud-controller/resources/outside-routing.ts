@@ -5,7 +5,7 @@
 import { Type } from "typebox";
 import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
-import { findRow, onePage } from "../list.ts";
+import { findRow, onePage, readValues } from "../list.ts";
 import { head, link } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { linksTo, listOf, MetadataShape, Nothing, oneOf, resource, shape, type Shown } from "../shape.ts";
@@ -57,7 +57,7 @@ const stacks: readonly Endpoint[] = [
     parameters: [...GENERAL, "names", "default"],
     handle: async (call) => {
       const isAsked = (name: string, value: string) =>
-        call.query[name] === undefined || (call.query[name] ?? "").split(",").includes(value);
+        call.query[name] === undefined || readValues(call.query[name]).includes(value);
       const isWanted = isAsked("names", STACK_NAME) && isAsked("guids", STACK.guid);
       return ok(onePage(call, isWanted ? [presentStack(call)] : []));
     },
