@@ -141,13 +141,13 @@ test("an operation says which of upstream's errors it may answer with", () => {
   assert.deepEqual(errorsOf("post", "/v3/routes"), [
     "400 MessageParseError",
     "401 NotAuthenticated InvalidAuthToken",
-    "403 NotAuthorized FeatureDisabled",
+    "403 NotAuthorized OrgSuspended FeatureDisabled",
     "422 UnprocessableEntity",
   ]);
   assert.deepEqual(errorsOf("patch", "/v3/routes/{guid}"), [
     "400 MessageParseError",
     "401 NotAuthenticated InvalidAuthToken",
-    "403 NotAuthorized",
+    "403 NotAuthorized OrgSuspended",
     "404 ResourceNotFound NotFound",
     "412 PreconditionFailed",
     "422 UnprocessableEntity",

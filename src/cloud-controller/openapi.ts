@@ -8,6 +8,7 @@ import {
   messageParseError,
   notAuthenticated,
   notAuthorized,
+  organizationSuspended,
   resourceNotFound,
   unknownRequest,
   unprocessable,
@@ -205,6 +206,7 @@ function refusalsOf(endpoint: Endpoint): readonly KnownError[] {
     // A body that is too large is refused even where none is wanted.
     ...(isRead ? [] : [messageParseError]),
     ...(access === "public" ? [] : [notAuthenticated, invalidAuthToken, notAuthorized]),
+    ...(access === "write" ? [organizationSuspended] : []),
     ...(path.includes(":") ? [resourceNotFound, unknownRequest] : []),
     ...(isRead && body === undefined ? [] : [unprocessable]),
     ...refuses,

@@ -3,7 +3,7 @@
  * everything; what a caller may not see does not exist for them (404), what they see and may not do is refused (403).
  */
 import { sql } from "kysely";
-import { notAuthorized } from "../kernel/errors/cloud-controller.ts";
+import { notAuthorized, organizationSuspended } from "../kernel/errors/cloud-controller.ts";
 import type { Database } from "./context.ts";
 import type { Store } from "../store/index.ts";
 import { type Condition, everything, isFoundBy, nothing } from "./condition.ts";
@@ -107,7 +107,7 @@ export async function may(
 
 /**
  * Lets pass who may; a suspended organization stops everybody but administrators.
- * @throws notAuthorized
+ * @throws notAuthorized, organizationSuspended
  */
 export async function demand(
   db: Database,
@@ -117,13 +117,19 @@ export async function demand(
 ): Promise<void> {
   if (caller.isAdmin) return;
   if (!(await may(db, caller, operation, place))) throw notAuthorized({});
-  if (place === undefined) return;
+  if (place !== undefined && (await isSuspended(db, place))) throw organizationSuspended({});
+}
+
+export async function isSuspended(
+  db: Database,
+  { organizationGuid }: Pick<Place, "organizationGuid">,
+): Promise<boolean> {
   const organization = await db
     .selectFrom("organizations")
     .select("suspended")
-    .where("guid", "=", place.organizationGuid)
+    .where("guid", "=", organizationGuid)
     .executeTakeFirst();
-  if (organization?.suspended === 1) throw notAuthorized({});
+  return organization?.suspended === 1;
 }
 
 /** For things that are not in a place: only administrators may. */

@@ -10,7 +10,7 @@ import type { Context } from "../context.ts";
 import { type Call, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { demandEnabled } from "../feature-flags.ts";
 import { findAgain, findRow } from "../list.ts";
-import { may, spaceVisible } from "../permissions.ts";
+import { isSuspended, may, spaceVisible } from "../permissions.ts";
 import { link, toManyData } from "../present.ts";
 import { demandRoomForRoute } from "../quotas.ts";
 import { countRoutes } from "../route-counts.ts";
@@ -50,13 +50,9 @@ async function obstacleOf(call: Call<unknown>, space: Space | undefined): Promis
     .where(spaceVisible(call.caller, "spaces.guid"))
     .executeTakeFirst();
   if (visible === undefined) return "unseen";
-  if (!(await may(db, call.caller, "route.write", placeOf(space)))) return "not writable";
-  const organization = await db
-    .selectFrom("organizations")
-    .select("suspended")
-    .where("guid", "=", space.organization_guid)
-    .executeTakeFirst();
-  return organization?.suspended === 1 ? "suspended" : null;
+  const place = placeOf(space);
+  if (!(await may(db, call.caller, "route.write", place))) return "not writable";
+  return (await isSuspended(db, place)) ? "suspended" : null;
 }
 
 async function shareRoute(call: Call<Static<typeof ShareRoute>>, route: RowOf<"routes">): Promise<void> {

@@ -24,6 +24,13 @@ export const notAuthorized = refuse(
   () => "You are not authorized to perform the requested action",
 );
 
+/** Of those who otherwise might; administrators still may. */
+export const organizationSuspended = refuse(
+  "organization_suspended",
+  403,
+  () => "The organization is suspended",
+);
+
 export const messageParseError = refuse<{ reason: string }>(
   "message_parse_error",
   400,
