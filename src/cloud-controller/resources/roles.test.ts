@@ -59,6 +59,15 @@ test("what a role cannot be is refused", async (t) => {
       details: "No user exists with the username 'nobody'.",
     },
     {
+      body: role(api, "organization_user", { username: "nobody", origin: "ldap" }),
+      details: "No user exists with the username 'nobody' and origin 'ldap'.",
+    },
+    {
+      body: role(api, "space_developer", { username: "nobody" }),
+      details:
+        "Users cannot be assigned roles in a space if they do not have a role in that space's organization.",
+    },
+    {
       body: role(api, "space_developer", { guid }),
       details:
         "Users cannot be assigned roles in a space if they do not have a role in that space's organization.",
@@ -94,6 +103,33 @@ test("managers give roles where they manage; others do not", async (t) => {
   const body = role(api, "space_auditor", { guid: somebody.guid });
   assert.equal((await api.post("/v3/roles", body, developer.token)).status, 403);
   assert.equal((await api.post("/v3/roles", body, manager.token)).status, 201);
+});
+
+test("a user leaves an organization only after its spaces", async (t) => {
+  const api = await startApi(t);
+  const { guid } = await api.user();
+  const member = await api.create("/v3/roles", role(api, "organization_user", { guid }));
+  const auditor = await api.create("/v3/roles", role(api, "organization_auditor", { guid }));
+  const developer = await api.create("/v3/roles", role(api, "space_developer", { guid }));
+  assert.deepEqual((await api.delete(`/v3/roles/${member}`)).details, [
+    "Cannot delete organization_user role while user has roles in spaces in that organization.",
+  ]);
+  for (const each of [auditor, developer, member]) {
+    assert.equal((await api.delete(`/v3/roles/${each}`)).status, 202);
+  }
+});
+
+test("without the flag, only administrators give roles by name", async (t) => {
+  const api = await startApi(t);
+  const somebody = await api.user("organization_user");
+  const manager = await api.user("organization_user", "organization_manager");
+  await api.patch("/v3/feature_flags/set_roles_by_username", { enabled: false });
+  const byName = role(api, "organization_auditor", { username: somebody.guid });
+  const refused = await api.post("/v3/roles", byName, manager.token);
+  assert.deepEqual([refused.status, refused.details], [403, ["Feature Disabled: set_roles_by_username"]]);
+  assert.equal((await api.post("/v3/roles", byName)).status, 201);
+  const byGuid = role(api, "organization_billing_manager", { guid: somebody.guid });
+  assert.equal((await api.post("/v3/roles", byGuid, manager.token)).status, 201);
 });
 
 test("users see those they share an organization with", async (t) => {

@@ -2,12 +2,13 @@
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
-import { unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import { featureDisabled, unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import { type Condition, everything } from "../condition.ts";
 import { recordEvent } from "../audit.ts";
 import type { Context, Database, Writer } from "../context.ts";
 import { type Actor, type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
+import { demandFeature } from "../feature-flags.ts";
 import { asJob, JOB } from "../jobs.ts";
 import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import {
@@ -74,6 +75,9 @@ async function createRole(call: Call<CreateRoleBody>): Promise<string> {
     organizationGuid: place.organizationGuid,
     ...(place.spaceGuid !== null && { spaceGuid: place.spaceGuid }),
   });
+  if (body.relationships.user.data.username !== undefined) {
+    await demandFeature(db, caller, "set_roles_by_username");
+  }
   const user = await findUser(db, body);
   const guid = newGuid();
   const where = `${place.spaceGuid === null ? "organization" : "space"} '${place.name}'`;
@@ -149,12 +153,14 @@ async function findUser(db: Database, body: CreateRoleBody): Promise<RowOf<"user
     .$if(origin !== undefined, (query) => query.where("origin", "=", origin ?? ""))
     .executeTakeFirst();
   if (user !== undefined) return user;
-  return refuse(
-    username === undefined
-      ? "Invalid user. Ensure that the user exists and you have access to it."
-      : `No user exists with the username '${username}'.`,
-  );
+  if (username === undefined) refuse("Invalid user. Ensure that the user exists and you have access to it.");
+  if (isSpaceRole(body.type)) refuse(NO_ORGANIZATION_ROLE);
+  const where = origin === undefined ? "" : ` and origin '${origin}'`;
+  return refuse(`No user exists with the username '${username}'${where}.`);
 }
+
+const NO_ORGANIZATION_ROLE =
+  "Users cannot be assigned roles in a space if they do not have a role in that space's organization.";
 
 async function demandOrganizationRole(db: Database, user: string, organization: string): Promise<void> {
   const role = await db
@@ -164,10 +170,21 @@ async function demandOrganizationRole(db: Database, user: string, organization: 
     .where("organization_guid", "=", organization)
     .limit(1)
     .executeTakeFirst();
-  if (role !== undefined) return;
-  refuse(
-    "Users cannot be assigned roles in a space if they do not have a role in that space's organization.",
-  );
+  if (role === undefined) refuse(NO_ORGANIZATION_ROLE);
+}
+
+/** Who has a role in a space is in its organization. */
+async function demandNoSpaceRoles(db: Writer, role: RowOf<"roles">): Promise<void> {
+  if (role.type !== "organization_user") return;
+  const left = await db
+    .selectFrom("roles")
+    .innerJoin("spaces", "spaces.guid", "roles.space_guid")
+    .select("roles.guid")
+    .where("roles.user_guid", "=", role.user_guid)
+    .where("spaces.organization_guid", "=", role.organization_guid)
+    .executeTakeFirst();
+  if (left === undefined) return;
+  refuse("Cannot delete organization_user role while user has roles in spaces in that organization.");
 }
 
 async function demandRoleDeletion(call: Call<unknown>, role: RowOf<"roles">): Promise<void> {
@@ -286,6 +303,7 @@ export const roles: readonly Endpoint[] = [
     summary: "Gives a user a role.",
     access: "write",
     answers: { 201: Role },
+    refuses: [featureDisabled],
     body: CreateRole,
     check: roleProblems,
     handle: async (call) => created(await presentNow(call, roleListing, await createRole(call))),
@@ -301,6 +319,7 @@ export const roles: readonly Endpoint[] = [
       await demandRoleDeletion(call, role);
       const job = { operation: "role.delete", resourceType: "role", resourceGuid: role.guid };
       return asJob(call.context, job, async (db) => {
+        await demandNoSpaceRoles(db, role);
         const user = await db
           .selectFrom("users")
           .select(["guid", "username"])
