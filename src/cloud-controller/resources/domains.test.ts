@@ -100,6 +100,13 @@ test("what a domain cannot be is refused in upstream's words", async (t) => {
     },
     {
       body: { name: "x.example.org", ...owned("nowhere") },
+      details: ["Organization with guid 'nowhere' does not exist or you do not have access to it."],
+    },
+    {
+      body: {
+        name: "x.example.org",
+        ...owned(api.organization, { shared_organizations: { data: [{ guid: "nowhere" }] } }),
+      },
       details: ["Organization with guid 'nowhere' does not exist, or you do not have access to it."],
     },
     {
@@ -152,6 +159,80 @@ test("relationships that are null are none, as some clients write them", async (
     [created.status, created.body["relationships"]],
     [201, { organization: { data: null }, shared_organizations: { data: [] } }],
   );
+});
+
+test("a private domain is shared by who manages both organizations, and taken back by who manages either", async (t) => {
+  const api = await startApi(t);
+  const manager = await api.user("organization_user", "organization_manager");
+  const partner = await api.create("/v3/organizations", { name: "partner" });
+  const stranger = await api.create("/v3/organizations", { name: "stranger" });
+  const promote = (type: string, user: string) =>
+    api.create("/v3/roles", {
+      type,
+      relationships: { user: { data: { guid: user } }, organization: { data: { guid: partner } } },
+    });
+  await promote("organization_auditor", manager.guid);
+  const theirs = await api.user();
+  await promote("organization_manager", theirs.guid);
+
+  const named = (...guids: readonly string[]) => ({ data: guids.map((guid) => ({ guid })) });
+  const withAll = {
+    name: "a.example.com",
+    ...owned(api.organization, { shared_organizations: named(partner) }),
+  };
+  const noPermission = ["You do not have sufficient permissions for organization 'partner' to share domain."];
+  assert.deepEqual((await api.post("/v3/domains", withAll, manager.token)).details, noPermission);
+  const domain = await api.create(
+    "/v3/domains",
+    { name: "a.example.com", ...owned(api.organization) },
+    manager.token,
+  );
+  const shares = `/v3/domains/${domain}/relationships/shared_organizations`;
+  assert.deepEqual((await api.post(shares, named(partner, stranger), manager.token)).details, [
+    ...noPermission,
+    `Organization with guid '${stranger}' does not exist, or you do not have access to it.`,
+  ]);
+  const promoted = await promote("organization_manager", manager.guid);
+  await api.patch(`/v3/organizations/${partner}`, { suspended: true });
+  assert.deepEqual((await api.post(shares, named(partner), manager.token)).details, [
+    "Organization 'partner' is suspended.",
+  ]);
+  await api.patch(`/v3/organizations/${partner}`, { suspended: false });
+  assert.equal((await api.post(shares, named(partner), manager.token)).status, 200);
+  await api.delete(`/v3/roles/${promoted}`);
+
+  await api.patch(`/v3/organizations/${partner}`, { suspended: true });
+  assert.deepEqual((await api.delete(`${shares}/${partner}`, theirs.token)).details, [
+    "The organization is suspended",
+  ]);
+  await api.patch(`/v3/organizations/${partner}`, { suspended: false });
+  assert.equal((await api.delete(`${shares}/${partner}`, theirs.token)).status, 204);
+  await api.post(shares, named(partner));
+  assert.equal((await api.delete(`${shares}/${partner}`, manager.token)).status, 204);
+  await api.post(shares, named(partner));
+  const auditor = await api.user("organization_user", "organization_auditor");
+  await promote("organization_auditor", auditor.guid);
+  assert.equal((await api.delete(`${shares}/${partner}`, auditor.token)).status, 403);
+});
+
+test("a domain shows the organizations it is shared with as far as one sees these", async (t) => {
+  const api = await startApi(t);
+  const partner = await api.create("/v3/organizations", { name: "partner" });
+  const stranger = await api.create("/v3/organizations", { name: "stranger" });
+  const shared_organizations = { data: [partner, stranger].toSorted().map((guid) => ({ guid })) };
+  const domain = await api.create("/v3/domains", {
+    name: "own.example.com",
+    ...owned(api.organization, { shared_organizations }),
+  });
+  const member = await api.user("organization_user");
+  await api.create("/v3/roles", {
+    type: "organization_user",
+    relationships: { user: { data: { guid: member.guid } }, organization: { data: { guid: partner } } },
+  });
+  const seenBy = async (token?: string) =>
+    (await api.get(`/v3/domains/${domain}`, token)).body.relationships?.shared_organizations;
+  assert.deepEqual(await seenBy(), shared_organizations);
+  assert.deepEqual(await seenBy(member.token), { data: [{ guid: partner }] });
 });
 
 test("a private domain is shared with an organization, used there, and taken back when unused", async (t) => {
@@ -238,7 +319,13 @@ test("a domain of a TCP router group takes ports of that group, and nothing else
   const domain = await tcpDomain(api);
   const relationships = { space: { data: { guid: api.space } }, domain: { data: { guid: domain } } };
   const post = (more: object) => api.post("/v3/routes", { ...more, relationships });
+  const reserved = async (query: string) =>
+    (await api.get(`/v3/domains/${domain}/route_reservations${query}`)).body["matching_route"];
   const made = await post({ port: 1025 });
+  assert.deepEqual(
+    [await reserved("?port=1025"), await reserved("?port=1026"), await reserved("")],
+    [true, false, false],
+  );
   assert.equal(made.status, 201);
   assert.equal(made.body.url, "tcp.example.com:1025");
   assert.equal(made.body.protocol, "tcp");

@@ -2,10 +2,16 @@
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
-import { featureDisabled, resourceNotFound, unprocessable } from "../../kernel/errors/cloud-controller.ts";
+import {
+  featureDisabled,
+  notAuthorized,
+  organizationSuspended,
+  resourceNotFound,
+  unprocessable,
+} from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import type { Condition } from "../condition.ts";
-import type { Context, Database } from "../context.ts";
+import type { Database } from "../context.ts";
 import { deleteDomain } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import { demandFeature } from "../feature-flags.ts";
@@ -21,7 +27,7 @@ import {
 } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { metadataEndpoint } from "../metadata-endpoint.ts";
-import { demand, domainVisible, organizationVisible } from "../permissions.ts";
+import { demand, domainVisible, isSuspended, may, organizationVisible } from "../permissions.ts";
 import { groupBy, head, link, toManyData, toOneData, withMetadata } from "../present.ts";
 import { demandRoomForDomain } from "../quotas.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
@@ -93,13 +99,10 @@ async function createDomain(call: Call<Static<typeof CreateDomain>>): Promise<st
   const sharedWith = body.relationships?.shared_organizations?.data.map((each) => each.guid) ?? [];
   if (owner === null) await demand(db, caller, "shared-domain.write");
   else {
-    await demandOrganizations(call, [owner]);
-    await demandFeature(db, caller, "private_domain_creation");
+    await demandOrganization(call, owner);
     await demand(db, caller, "private-domain.write", { organizationGuid: owner });
-    if (sharedWith.includes(owner)) {
-      refuse("Domain cannot be shared with owning organization.");
-    }
-    await demandOrganizations(call, sharedWith);
+    await demandFeature(db, caller, "private_domain_creation");
+    await demandSharable(call, owner, sharedWith);
     if (
       context.config.reservedDomains.some((reserved) => reserved.toLowerCase() === body.name.toLowerCase())
     ) {
@@ -177,38 +180,54 @@ async function demandRouterGroup(db: Database, guid: string): Promise<void> {
   }
 }
 
-/** @throws unprocessable naming the organizations that the caller cannot see. */
-async function demandOrganizations(call: Call<unknown>, guids: readonly string[]): Promise<void> {
-  if (guids.length === 0) return;
-  const found = await call.context.store.db
+/** @throws unprocessable when there is none, or the caller may not see it */
+async function demandOrganization(call: Call<unknown>, guid: string): Promise<void> {
+  const [found] = await findOrganizations(call, [guid]);
+  if (found !== undefined) return;
+  refuse(`Organization with guid '${guid}' does not exist or you do not have access to it.`);
+}
+
+const findOrganizations = ({ caller, context }: Call<unknown>, guids: readonly string[]) =>
+  context.store.db
     .selectFrom("organizations")
-    .select("guid")
+    .select(["guid", "name", "suspended"])
     .where("guid", "in", guids)
-    .where(organizationVisible(call.caller, "organizations.guid"))
+    .where(organizationVisible(caller, "organizations.guid"))
     .execute();
-  const missing = guids.filter((guid) => !found.some((row) => row.guid === guid));
-  if (missing.length === 0) return;
-  throw unprocessable({
-    problems: missing.map(
-      (guid) => `Organization with guid '${guid}' does not exist, or you do not have access to it.`,
-    ),
-  });
+
+/**
+ * A domain is shared by who manages both sides.
+ * @throws unprocessable with everything that is in the way
+ */
+async function demandSharable(call: Call<unknown>, owner: string, guids: readonly string[]): Promise<void> {
+  if (guids.length === 0) return;
+  const { caller, context } = call;
+  const found = new Map((await findOrganizations(call, guids)).map((each) => [each.guid, each]));
+  const problems: string[] = [];
+  for (const guid of guids) {
+    const organization = found.get(guid);
+    const place = { organizationGuid: guid };
+    if (organization === undefined) {
+      problems.push(`Organization with guid '${guid}' does not exist, or you do not have access to it.`);
+    } else if (!(await may(context.store.db, caller, "private-domain.write", place))) {
+      const { name } = organization;
+      problems.push(`You do not have sufficient permissions for organization '${name}' to share domain.`);
+    } else if (organization.suspended === 1 && !caller.isAdmin) {
+      problems.push(`Organization '${organization.name}' is suspended.`);
+    }
+  }
+  if (guids.includes(owner)) problems.push("Domain cannot be shared with owning organization.");
+  if (problems.length > 0) throw unprocessable({ problems });
 }
 
 async function shareDomain(call: Call<Static<typeof ShareDomain>>, domain: RowOf<"domains">): Promise<void> {
-  const { context, caller, body } = call;
+  const { context, body } = call;
   await demandDomainWrite(call, domain);
   if (domain.organization_guid === null) {
     refuse("Domains cannot be shared with other organizations unless they are scoped to an organization.");
   }
   const guids = [...new Set(body.data.map((each) => each.guid))];
-  if (guids.includes(domain.organization_guid)) {
-    refuse("Domain cannot be shared with owning organization.");
-  }
-  await demandOrganizations(call, guids);
-  for (const organizationGuid of guids) {
-    await demand(context.store.db, caller, "private-domain.write", { organizationGuid });
-  }
+  await demandSharable(call, domain.organization_guid, guids);
   await context.write(async (db) => {
     for (const organization of guids) {
       await db
@@ -225,8 +244,8 @@ async function unshareDomain(
   domain: RowOf<"domains">,
   organizationGuid: string,
 ): Promise<void> {
-  await demandDomainWrite(call, domain);
-  await demandOrganizations(call, [organizationGuid]);
+  await demandUnshare(call, domain, organizationGuid);
+  await demandOrganization(call, organizationGuid);
   await call.context.write(async (db) => {
     const route = await db
       .selectFrom("routes")
@@ -263,6 +282,26 @@ async function demandDomainWrite(call: Call<unknown>, domain: RowOf<"domains">):
   return demand(db, call.caller, "private-domain.write", { organizationGuid: domain.organization_guid });
 }
 
+/**
+ * Either side may end it.
+ * @throws notAuthorized, organizationSuspended
+ */
+async function demandUnshare(
+  { caller, context }: Call<unknown>,
+  domain: RowOf<"domains">,
+  sharedWith: string,
+): Promise<void> {
+  const { db } = context.store;
+  const sides = [domain.organization_guid, sharedWith].filter((guid) => guid !== null);
+  let isManager = false;
+  for (const organizationGuid of sides) {
+    if (!(await may(db, caller, "private-domain.write", { organizationGuid }))) continue;
+    isManager = true;
+    if (caller.isAdmin || !(await isSuspended(db, { organizationGuid }))) return;
+  }
+  throw isManager ? organizationSuspended({}) : notAuthorized({});
+}
+
 async function refuseSharedDeletion(db: Database, guid: string): Promise<void> {
   const share = await db
     .selectFrom("domain_shares")
@@ -287,20 +326,16 @@ export const Domain = resource("Domain", {
   links: linksTo(["self", "route_reservations"], ["organization", "shared_organizations", "router_group"]),
 });
 
+/** As the caller sees them: which other organizations have a domain is the business of those who see these. */
 export async function presentDomains(
-  context: Context,
+  call: Call<unknown>,
   rows: readonly RowOf<"domains">[],
 ): Promise<Shown<typeof Domain>[]> {
-  const guids = rows.map((row) => row.guid);
-  const shares =
-    guids.length === 0
-      ? []
-      : await context.store.db
-          .selectFrom("domain_shares")
-          .selectAll()
-          .where("domain_guid", "in", guids)
-          .orderBy("organization_guid")
-          .execute();
+  const { context } = call;
+  const shares = await loadShares(
+    call,
+    rows.map((row) => row.guid),
+  );
   const sharesOf = groupBy(shares, (share) => share.domain_guid);
   return withMetadata(context, "domain", rows, (row, metadata) => ({
     ...head(row),
@@ -327,6 +362,17 @@ export async function presentDomains(
   }));
 }
 
+async function loadShares({ caller, context }: Call<unknown>, domains: readonly string[]) {
+  if (domains.length === 0) return [];
+  return context.store.db
+    .selectFrom("domain_shares")
+    .selectAll()
+    .where("domain_guid", "in", domains)
+    .where(organizationVisible(caller, "domain_shares.organization_guid"))
+    .orderBy("organization_guid")
+    .execute();
+}
+
 export const domainListing: Listing<"domains", typeof Domain> = {
   table: "domains",
   resource: "Domain",
@@ -341,7 +387,7 @@ export const domainListing: Listing<"domains", typeof Domain> = {
     organization_guids: column("domains.organization_guid"),
   },
   visible: ({ caller }) => domainVisible(caller),
-  present: ({ context }, rows) => presentDomains(context, rows),
+  present: presentDomains,
 };
 
 /** Domains whose routes an organization may have: shared ones, its own, and those shared with it. */
@@ -426,12 +472,7 @@ export const domains: readonly Endpoint[] = [
     handle: async (call) => {
       const domain = await findRow(call, domainListing, guidOf(call));
       await shareDomain(call, domain);
-      const shares = await call.context.store.db
-        .selectFrom("domain_shares")
-        .select("organization_guid")
-        .where("domain_guid", "=", domain.guid)
-        .orderBy("organization_guid")
-        .execute();
+      const shares = await loadShares(call, [domain.guid]);
       return ok(toManyData(shares.map((share) => share.organization_guid)));
     },
   }),

@@ -575,12 +575,12 @@ export const routeListing: Listing<"routes", typeof Route> = {
     domain: {
       key: "domains",
       shape: Domain,
-      load: async ({ context }, rows) => {
+      load: async (call, rows) => {
         if (rows.length === 0) return [];
         const guids = [...new Set(rows.map((row) => row.domain_guid))];
-        const { db } = context.store;
+        const { db } = call.context.store;
         return presentDomains(
-          context,
+          call,
           await db.selectFrom("domains").selectAll().where("guid", "in", guids).execute(),
         );
       },
@@ -623,16 +623,15 @@ export const routes: readonly Endpoint[] = [
     parameters: ["host", "path", "port"],
     handle: async (call) => {
       const domain = await findRow(call, domainListing, guidOf(call));
-      const { host = "", path = "", port } = call.query;
+      // Left out, it is that of an HTTP route; no route has it otherwise.
+      const { host = "", path = "", port = "0" } = call.query;
       const taken = await call.context.store.db
         .selectFrom("routes")
         .select("guid")
         .where("domain_guid", "=", domain.guid)
         .where("host", "=", host.toLowerCase())
         .where(sql`lower(path)`, "=", path.toLowerCase())
-        .$if(port !== undefined, (query) =>
-          query.where("port", "=", /^\d{1,5}$/.test(port ?? "") ? Number(port) : -1),
-        )
+        .where(sql`coalesce(port, 0)`, "=", /^\d{1,5}$/.test(port) ? Number(port) : -1)
         .executeTakeFirst();
       return ok({ matching_route: taken !== undefined });
     },
