@@ -1,7 +1,7 @@
 /** The audit trail: an event in the transaction that makes the change, under upstream's names. */
 import { sql } from "kysely";
 import { newGuid } from "../kernel/index.ts";
-import { encodeJson, type RowOf, toTimestamp } from "../store/index.ts";
+import { encodeJson, type RowOf, toTimestamp, writeLater } from "../store/index.ts";
 import type { Context, Writer } from "./context.ts";
 import type { Actor } from "./endpoint.ts";
 
@@ -60,9 +60,9 @@ export async function recordEvent(
   await prune(db, context);
   const now = context.now();
   const space = "space_guid" in target ? target.space_guid : "";
-  await db
-    .insertInto("audit_events")
-    .values({
+  await writeLater(
+    db,
+    db.insertInto("audit_events").values({
       guid: newGuid(),
       created_at: now,
       updated_at: now,
@@ -78,8 +78,8 @@ export async function recordEvent(
         "organization_guid" in target
           ? target.organization_guid
           : sql<string>`coalesce((select organization_guid from spaces where guid = ${space}), '')`,
-    })
-    .execute();
+    }),
+  );
 }
 
 const userOf = ({ caller: { userGuid: guid } }: Actor) => ({

@@ -67,18 +67,17 @@ export function createContext(options: ContextOptions): Context {
       return toTimestamp(newestMs);
     },
     async write(run) {
-      let lastId: number | null = null;
-      const result = await store.transaction(async (db) => {
+      const { value, added } = await store.transaction(async (db) => {
         const news = createNews();
         const value = await run(db, news);
-        lastId = await store.outbox.add(db, news.entries);
-        return value;
+        return { value, added: await store.outbox.addLast(db, news.entries) };
       });
+      const lastId = await added.lastId;
       if (lastId !== null) {
         const isLate = await endsWithin(options.handOver(lastId), HAND_OVER_LIMIT_MS, clock);
         if (isLate) log.warn({ afterMs: HAND_OVER_LIMIT_MS }, "a change is stored and not handed over yet");
       }
-      return result;
+      return value;
     },
   };
 }

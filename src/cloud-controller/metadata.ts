@@ -4,7 +4,8 @@
  */
 import { sql } from "kysely";
 import { type Static, Type } from "typebox";
-import type { Database } from "./context.ts";
+import { type RowOf, writeLater } from "../store/index.ts";
+import type { Database, Writer } from "./context.ts";
 import { badQueryParameter } from "../kernel/errors/cloud-controller.ts";
 import type { Condition } from "./condition.ts";
 
@@ -111,7 +112,7 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
 
 /** Merges what a body says into what is stored. */
 export async function writeMetadata(
-  db: Database,
+  db: Writer,
   type: string,
   guid: string,
   input: MetadataInput | undefined,
@@ -123,25 +124,29 @@ export async function writeMetadata(
     for (const [key, value] of Object.entries(values ?? {})) {
       const { prefix, name } = splitKey(key);
       if (value === null) {
-        await db
-          .deleteFrom("metadata")
-          .where("resource_type", "=", type)
-          .where("resource_guid", "=", guid)
-          .where("kind", "=", kind)
-          .where("prefix", "=", prefix)
-          .where("name", "=", name)
-          .execute();
+        await writeLater(
+          db,
+          db
+            .deleteFrom("metadata")
+            .where("resource_type", "=", type)
+            .where("resource_guid", "=", guid)
+            .where("kind", "=", kind)
+            .where("prefix", "=", prefix)
+            .where("name", "=", name),
+        );
         continue;
       }
-      await db
-        .insertInto("metadata")
-        .values({ resource_type: type, resource_guid: guid, kind, prefix, name, value })
-        .onConflict((conflict) =>
-          conflict
-            .columns(["resource_type", "resource_guid", "kind", "prefix", "name"])
-            .doUpdateSet({ value }),
-        )
-        .execute();
+      await writeLater(
+        db,
+        db
+          .insertInto("metadata")
+          .values({ resource_type: type, resource_guid: guid, kind, prefix, name, value })
+          .onConflict((conflict) =>
+            conflict
+              .columns(["resource_type", "resource_guid", "kind", "prefix", "name"])
+              .doUpdateSet({ value }),
+          ),
+      );
     }
   }
 }
@@ -162,22 +167,26 @@ export async function readMetadata(
   type: string,
   guids: readonly string[],
 ): Promise<(guid: string) => PresentedMetadata> {
+  return presentMetadata(guids.length === 0 ? [] : await metadataRows(db, type, guids).execute());
+}
+
+/** For a look together with others. */
+export const metadataRows = (db: Database, type: string, guids: readonly string[]) =>
+  db
+    .selectFrom("metadata")
+    .selectAll()
+    .where("resource_type", "=", type)
+    .where("resource_guid", "in", guids)
+    .orderBy("prefix")
+    .orderBy("name");
+
+export function presentMetadata(rows: readonly RowOf<"metadata">[]): (guid: string) => PresentedMetadata {
   const found = new Map<string, { labels: Record<string, string>; annotations: Record<string, string> }>();
-  if (guids.length > 0) {
-    const rows = await db
-      .selectFrom("metadata")
-      .selectAll()
-      .where("resource_type", "=", type)
-      .where("resource_guid", "in", guids)
-      .orderBy("prefix")
-      .orderBy("name")
-      .execute();
-    for (const row of rows) {
-      let own = found.get(row.resource_guid);
-      if (own === undefined) found.set(row.resource_guid, (own = { labels: {}, annotations: {} }));
-      const key = row.prefix === "" ? row.name : `${row.prefix}/${row.name}`;
-      own[row.kind === "label" ? "labels" : "annotations"][key] = row.value;
-    }
+  for (const row of rows) {
+    let own = found.get(row.resource_guid);
+    if (own === undefined) found.set(row.resource_guid, (own = { labels: {}, annotations: {} }));
+    const key = row.prefix === "" ? row.name : `${row.prefix}/${row.name}`;
+    own[row.kind === "label" ? "labels" : "annotations"][key] = row.value;
   }
   return (guid) => found.get(guid) ?? NONE;
 }

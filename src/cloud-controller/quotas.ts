@@ -2,7 +2,7 @@
  * Quotas, as far as routes and private domains feel them: what an organization or a space may have at most. Looked at
  * inside the transaction that adds one more, so that of two who want the last place one gets it. Apps: app-quotas.ts.
  */
-import { sql } from "kysely";
+import { type InferResult, sql } from "kysely";
 import { decodeJson, type QuotaLimitsDocument, type RowOf } from "../store/index.ts";
 import type { Writer } from "./context.ts";
 import { refuse } from "./refuse.ts";
@@ -35,13 +35,9 @@ export async function defaultQuota(db: Writer): Promise<string | null> {
   return quota?.guid ?? null;
 }
 
-/** Lets pass when the space and its organization may have one route more than {@link totalRoutes} says. */
-export async function demandRoomForRoute(
-  db: Writer,
-  space: Pick<RowOf<"spaces">, "guid" | "organization_guid">,
-  protocol: RowOf<"routes">["protocol"],
-): Promise<void> {
-  const found = await db
+/** How many routes a space and its organization may have. */
+export const routeLimits = (db: Writer, space: Pick<RowOf<"spaces">, "guid">) =>
+  db
     .selectFrom("spaces")
     .innerJoin("organizations", "organizations.guid", "spaces.organization_guid")
     .leftJoin("quotas as space_quota", "space_quota.guid", "spaces.quota_guid")
@@ -52,8 +48,16 @@ export async function demandRoomForRoute(
       "space_quota.limits as spaceLimits",
       "organization_quota.limits as organizationLimits",
     ])
-    .where("spaces.guid", "=", space.guid)
-    .executeTakeFirstOrThrow();
+    .where("spaces.guid", "=", space.guid);
+export type RouteLimits = InferResult<ReturnType<typeof routeLimits>>[number];
+
+/** Lets pass when the space and its organization may have one route more than {@link totalRoutes} says. */
+export async function demandRoomForRoute(
+  db: Writer,
+  space: Pick<RowOf<"spaces">, "guid" | "organization_guid">,
+  protocol: RowOf<"routes">["protocol"],
+  found: RouteLimits,
+): Promise<void> {
   const places = [
     {
       name: `space '${found.space}'`,

@@ -12,12 +12,9 @@ export function refuse(problem: string, cause?: unknown): never {
  * Waits for a write; when a unique index stopped it, throws what `taken` makes of that. The index decides, not a look
  * beforehand: of two who want the same at once, one gets it.
  */
-export async function unlessTaken(
-  write: Promise<void>,
-  taken: (cause: unknown) => ViaductError,
-): Promise<void> {
+export async function unlessTaken<T>(write: Promise<T>, taken: (cause: unknown) => ViaductError): Promise<T> {
   try {
-    await write;
+    return await write;
   } catch (error) {
     throw isUniqueViolation(error) ? taken(error) : error;
   }

@@ -3,7 +3,7 @@
  * an organization takes 36 ms, and adding up its spaces' totals one.
  */
 import { sql } from "kysely";
-import type { RowOf } from "../store/index.ts";
+import { type RowOf, writeLater } from "../store/index.ts";
 import type { Condition } from "./condition.ts";
 import type { Database, Writer } from "./context.ts";
 
@@ -14,15 +14,17 @@ export async function countRoutes(
   { space_guid, protocol }: Counted,
   difference: number,
 ): Promise<void> {
-  await db
-    .insertInto("route_counts")
-    .values({ space_guid, protocol, total: difference })
-    .onConflict((conflict) =>
-      conflict
-        .columns(["space_guid", "protocol"])
-        .doUpdateSet({ total: sql<number>`route_counts.total + ${difference}` }),
-    )
-    .execute();
+  await writeLater(
+    db,
+    db
+      .insertInto("route_counts")
+      .values({ space_guid, protocol, total: difference })
+      .onConflict((conflict) =>
+        conflict
+          .columns(["space_guid", "protocol"])
+          .doUpdateSet({ total: sql<number>`route_counts.total + ${difference}` }),
+      ),
+  );
 }
 
 /** For routes that are about to be deleted. */

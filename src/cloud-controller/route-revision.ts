@@ -13,8 +13,16 @@ export async function routeRevision(db: Database, guid: string): Promise<string>
     .where("routes.guid", "=", guid)
     .orderBy("destinations.guid")
     .execute();
-  const destinations = rows.filter((row) => row.guid !== null).map((row) => [row.guid, row.updated_at]);
-  const state = JSON.stringify([rows[0]?.route, destinations]);
+  const destinations = rows.filter((row) => row.guid !== null);
+  return revisionOf(rows[0]?.route, destinations);
+}
+
+/** @param destinations  Ordered by GUID. */
+export function revisionOf(
+  route: string | undefined,
+  destinations: readonly { readonly guid: string | null; readonly updated_at: string | null }[],
+): string {
+  const state = JSON.stringify([route, destinations.map((each) => [each.guid, each.updated_at])]);
   return `"${createHash("sha256").update(state).digest("base64url").slice(0, 16)}"`;
 }
 

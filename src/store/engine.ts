@@ -30,8 +30,14 @@ export interface Engine {
   relaxed<T>(db: Kysely<Tables>, run: (trx: Kysely<Tables>) => Promise<T>): Promise<T>;
   /** Until the transaction ends, no other process migrates. */
   lockMigrations(trx: Transaction<Tables>): Promise<void>;
-  /** Writes entries of the outbox, whose ids grow in commit order, and tells other processes at commit. The last id. */
-  addNews(trx: Transaction<Tables>, entries: readonly Insertable<Tables["outbox"]>[]): Promise<number>;
+  /**
+   * Writes entries of the outbox, whose ids grow in commit order, and tells other processes at commit. Need not have
+   * the answer when it resolves.
+   */
+  addNews(
+    trx: Transaction<Tables>,
+    entries: readonly Insertable<Tables["outbox"]>[],
+  ): Promise<{ readonly lastId: Promise<number> }>;
   /** Moves a cursor forward, never back, and tells other processes. {@link relaxed}. */
   moveCursor(db: Kysely<Tables>, move: CursorMove): Promise<void>;
   /** Calls `wake` when another process changed the outbox, or may have. Returns how to stop. */

@@ -9,9 +9,10 @@ export { createOutboxRelay } from "./relay.ts";
 export type { OutboxRelay, OutboxRelayOptions } from "./relay.ts";
 export { openStore } from "./store.ts";
 export type { Store, StoreLocation, StoreOptions } from "./store.ts";
+export { together, writeLater } from "./together.ts";
 export { decodeJson, encodeJson, toTimestamp } from "./values.ts";
 export type { JsonText } from "./values.ts";
-export type { Outbox, OutboxEntry, OutboxNews } from "./outbox.ts";
+export type { AddedNews, Outbox, OutboxEntry, OutboxNews } from "./outbox.ts";
 export type {
   Author,
   HealthCheckDocument,

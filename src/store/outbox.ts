@@ -21,13 +21,23 @@ export interface OutboxNews {
 
 export type OutboxEntry = Pick<RowOf<"outbox">, "id" | "topic" | "key">;
 
+/** In an object, so that nobody waits for it by accident. */
+export interface AddedNews {
+  /** Of the last entry; null when there was nothing to add. */
+  readonly lastId: Promise<number | null>;
+}
+
 export interface Outbox {
   /**
-   * Adds news to the transaction that makes it true. Add it last: on PostgreSQL, transactions with news commit one
-   * after the other from here on, which is what makes the order of ids the order of commits.
-   * @returns the id of the last entry; null when there was nothing to add.
+   * Adds news to the transaction that makes it true, and returns the id of the last entry as {@link addLast} does.
    */
   add(trx: Transaction<Tables>, news: OutboxNews | readonly OutboxNews[]): Promise<number | null>;
+  /**
+   * Adds news as the last statement of the transaction that makes it true, with which it travels. Last, because on
+   * PostgreSQL transactions with news commit one after the other from here on, which is what makes the order of ids
+   * the order of commits. Ask for the id when the transaction has ended.
+   */
+  addLast(trx: Transaction<Tables>, news: OutboxNews | readonly OutboxNews[]): Promise<AddedNews>;
   /** Forgets a consumer that will not come back, so that entries it never saw can be pruned. */
   forget(consumer: string): Promise<void>;
 }
@@ -60,16 +70,21 @@ export function createOutbox(db: Kysely<Tables>, engine: Engine, clock: Clock): 
   const cursorOf = (consumer: string) =>
     db.selectFrom("outbox_cursors").select("last_id").where("consumer", "=", consumer);
 
+  const addLast: Outbox["addLast"] = async (trx, news) => {
+    const rows = [news].flat().map(({ topic, key }) => ({ topic, key, created_at: now() }));
+    let added: AddedNews = { lastId: Promise.resolve(null) };
+    for (let i = 0; i < rows.length; i += INSERT_CHUNK) {
+      added = await engine.addNews(trx, rows.slice(i, i + INSERT_CHUNK));
+      // The transaction fails with it, and whether anybody asks for the id then is theirs to say.
+      added.lastId.catch(() => {});
+    }
+    if (rows.length > 0) withNews.add(trx);
+    return added;
+  };
+
   return {
-    async add(trx, news) {
-      const rows = [news].flat().map(({ topic, key }) => ({ topic, key, created_at: now() }));
-      let lastId: number | null = null;
-      for (let i = 0; i < rows.length; i += INSERT_CHUNK) {
-        lastId = await engine.addNews(trx, rows.slice(i, i + INSERT_CHUNK));
-      }
-      if (lastId !== null) withNews.add(trx);
-      return lastId;
-    },
+    add: async (trx, news) => (await addLast(trx, news)).lastId,
+    addLast,
     async forget(consumer) {
       await db.deleteFrom("outbox_cursors").where("consumer", "=", consumer).execute();
     },

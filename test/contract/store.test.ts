@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
-import { sql } from "kysely";
+import { sql, type Transaction } from "kysely";
 import { Client } from "pg";
 import { storeConnectionLost, storeUnreachable } from "../../src/kernel/errors/store.ts";
 import {
@@ -34,6 +34,8 @@ import {
   type Store,
   type StoreLocation,
   type Tables,
+  together,
+  writeLater,
 } from "../../src/store/index.ts";
 import type { StoreInternals } from "../../src/store/store.ts";
 import { startPostgres } from "../support/postgres.ts";
@@ -319,6 +321,54 @@ both("a failed statement fails its transaction with the statement's error", asyn
   assert.deepEqual(await names(store), ["a"]);
 });
 
+both("what is written later is there for who looks after it, and is in the commit", async (t, newPlace) => {
+  const store = await open(t, await newPlace(t));
+  await store.transaction(async (trx) => {
+    await writeLater(trx, trx.insertInto("organizations").values(organization("a")));
+    const seen = await trx.selectFrom("organizations").select("name").execute();
+    assert.deepEqual(seen, [{ name: "a" }]);
+    await writeLater(trx, trx.insertInto("organizations").values(organization("b")));
+  });
+  assert.deepEqual(await names(store), ["a", "b"]);
+});
+
+both(
+  "a transaction fails with what a later write failed with, and nothing of it stays",
+  async (t, newPlace) => {
+    const store = await open(t, await newPlace(t));
+    await store.db.insertInto("organizations").values(organization("a")).execute();
+    const writeBoth = async (trx: Transaction<Tables>) => {
+      await writeLater(trx, trx.insertInto("organizations").values(organization("b")));
+      await writeLater(trx, trx.insertInto("organizations").values(organization("a")));
+      return store.outbox.addLast(trx, { topic: "organization", key: "b" });
+    };
+    const atTheEnd = store.transaction(writeBoth);
+    await assert.rejects(atTheEnd, isUniqueViolation);
+    const before = store.transaction(async (trx) => {
+      await writeBoth(trx);
+      await trx.selectFrom("apps").selectAll().execute();
+    });
+    await assert.rejects(before, isUniqueViolation);
+    assert.deepEqual(await names(store), ["a"]);
+    assert.deepEqual(await store.db.selectFrom("outbox").selectAll().execute(), []);
+  },
+);
+
+both("rows of several queries come together, in a transaction and without", async (t, newPlace) => {
+  const store = await open(t, await newPlace(t));
+  await store.db.insertInto("organizations").values(organization("a")).execute();
+  const ask = (db: Store["db"]) =>
+    together(db, [
+      db.selectFrom("organizations").select("name"),
+      sql<{ total: number }>`select count(*) as total from organizations`,
+      db.selectFrom("apps").selectAll(),
+    ]);
+  const found = [[{ name: "a" }], [{ total: 1 }], []];
+  assert.deepEqual(await ask(store.db), found);
+  assert.deepEqual(await store.transaction(ask), found);
+  await assert.rejects(together(store.db, [sql`select 1`, sql`select nonsense`, sql`select 2`]), /nonsense/);
+});
+
 both(
   "transactions that look before they write keep a limit, however many run at once",
   async (t, newPlace) => {
@@ -510,6 +560,23 @@ both("who waits for an entry does not wait for what comes after it", async (t, n
   gate.resolve();
   await consumer.relay.drained(second);
   assert.deepEqual(consumer.batches, [["a"], ["b"]]);
+});
+
+both("the id of news that goes with the commit is known after it", async (t, newPlace) => {
+  const store = await open(t, await newPlace(t));
+  const consumer = await startConsumer(t, store);
+  const add = (...keys: string[]) =>
+    store.transaction((trx) =>
+      store.outbox.addLast(
+        trx,
+        keys.map((key) => ({ topic: "route", key })),
+      ),
+    );
+  assert.equal(await (await add()).lastId, null);
+  const lastId = await (await add("a", "b")).lastId;
+  assert(lastId !== null);
+  await consumer.relay.drained(lastId);
+  assert.deepEqual(consumer.batches, [["a", "b"]]);
 });
 
 both("a transaction that began earlier and commits later is not skipped", async (t, newPlace) => {

@@ -22,6 +22,7 @@ import {
   demandHost,
   demandUsableAddress,
   insertRoute,
+  surveyGround,
 } from "../resources/routes.ts";
 import { isMap, type ManifestRoute } from "./document.ts";
 
@@ -156,16 +157,13 @@ async function makeRoute(
   try {
     await demandHost(db, caller, target, host);
     await demandHashFeature(db, options);
-    const address = await demandUsableAddress(db, context, target, { host, path, port });
-    await insertRoute(db, news, place, target, {
-      guid,
-      address,
-      options: verdict.ok ? verdict.options : {},
-    });
+    const ground = await surveyGround(db, target, host);
+    const address = await demandUsableAddress(db, context, target, { host, path, port }, ground);
+    const made = { guid, address, options: verdict.ok ? verdict.options : {} };
+    return await insertRoute(db, news, place, target, made, ground);
   } catch (error) {
     throw named(error, (problem) => `Route '${route}': ${problem}`);
   }
-  return db.selectFrom("routes").selectAll().where("guid", "=", guid).executeTakeFirstOrThrow();
 }
 
 async function updateOptions(

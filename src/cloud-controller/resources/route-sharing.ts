@@ -12,7 +12,7 @@ import { demandEnabled } from "../feature-flags.ts";
 import { findAgain, findRow } from "../list.ts";
 import { isSuspended, may, spaceVisible } from "../permissions.ts";
 import { link, toManyData } from "../present.ts";
-import { demandRoomForRoute } from "../quotas.ts";
+import { demandRoomForRoute, routeLimits } from "../quotas.ts";
 import { countRoutes } from "../route-counts.ts";
 import { refuse } from "../refuse.ts";
 import { routeUrl } from "../route-address.ts";
@@ -150,7 +150,8 @@ async function transferRoute(
     if (target.guid === current.space_guid) return;
     // It leaves first: within one organization it takes the place it had.
     await countRoutes(db, current, -1);
-    await demandRoomForRoute(db, target, route.protocol);
+    const limits = await routeLimits(db, target).executeTakeFirstOrThrow();
+    await demandRoomForRoute(db, target, route.protocol, limits);
     await countRoutes(db, { space_guid: target.guid, protocol: route.protocol }, 1);
     await db
       .updateTable("routes")

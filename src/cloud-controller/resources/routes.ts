@@ -5,7 +5,7 @@ import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import { featureDisabled, resourceChanged, unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import { findOption, mergeOptions, validateOptions, validatePatch } from "../../options/index.ts";
-import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
+import { decodeJson, encodeJson, type RowOf, together, writeLater } from "../../store/index.ts";
 import type { RouteOptions } from "../../table/index.ts";
 import { recordEvent } from "../audit.ts";
 import { everything, isFoundBy } from "../condition.ts";
@@ -29,15 +29,16 @@ import {
   type Listing,
   listEndpoint,
   presentNow,
+  presentRow,
   showEndpoint,
 } from "../list.ts";
-import { Metadata, readMetadata, writeMetadata } from "../metadata.ts";
+import { Metadata, metadataRows, presentMetadata, writeMetadata } from "../metadata.ts";
 import type { News } from "../news.ts";
 import { refusedOptions, validOptions } from "../option-problems.ts";
 import { type Caller, demand, domainVisible, may, routeVisible } from "../permissions.ts";
-import { demandRoomForRoute } from "../quotas.ts";
+import { demandRoomForRoute, type RouteLimits, routeLimits } from "../quotas.ts";
 import { countRoutes, totalRoutes } from "../route-counts.ts";
-import { demandRouteRevision, routeRevision } from "../route-revision.ts";
+import { demandRouteRevision, revisionOf, routeRevision } from "../route-revision.ts";
 import { groupBy, head, link, toOneData } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { routeUrl } from "../route-address.ts";
@@ -58,7 +59,15 @@ import {
 } from "../shape.ts";
 import { appListing } from "./apps.ts";
 import { Domain, domainListing, MAX_DOMAIN_LENGTH, presentDomains, usableBy } from "./domains.ts";
-import { findSpace, organizationOf, placeOf, spaceInOrganizations, spaceListing, spaceOf } from "./spaces.ts";
+import {
+  demandSpace,
+  organizationOf,
+  placeOf,
+  spaceInOrganizations,
+  spaceListing,
+  spaceOf,
+  spaceWithGuid,
+} from "./spaces.ts";
 
 // --- messages ---
 
@@ -131,7 +140,7 @@ export interface Target {
   readonly domain: RowOf<"domains">;
 }
 
-async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
+async function createRoute(call: Call<CreateRouteBody>): Promise<RowOf<"routes">> {
   const { context, caller, body } = call;
   const { db } = context.store;
   await demandFeature(db, caller, "route_creation");
@@ -145,15 +154,16 @@ async function createRoute(call: Call<CreateRouteBody>): Promise<string> {
   const wanted = { host, path: body.path ?? "", port: body.port };
   const options = validOptions(host + (body.path ?? ""), body.options, context);
   let address: Address = { ...wanted, port: wanted.port ?? null };
-  await unlessTaken(
+  return unlessTaken(
     context.write(async (db, news) => {
-      address = await demandUsableAddress(db, context, target, wanted);
-      await insertRoute(db, news, call, target, { guid, address, options });
+      const ground = await surveyGround(db, target, host);
+      address = await demandUsableAddress(db, context, target, wanted, ground);
+      const route = await insertRoute(db, news, call, target, { guid, address, options }, ground);
       await writeMetadata(db, "route", guid, body.metadata);
+      return route;
     }),
     (cause) => unprocessable({ problems: [alreadyExists(address, domain.name)] }, cause),
   );
-  return guid;
 }
 
 /** Few may have a route for every host of a domain that is everybody's. */
@@ -171,8 +181,8 @@ export async function demandHost(
 }
 
 /**
- * The row and its news. The address has passed {@link demandUsableAddress}, the options their check.
- * @throws what {@link unlessTaken} waits for, when somebody has a route there, whatever the case of its path
+ * The row and its news. The address has passed {@link demandUsableAddress}, the options their check. When somebody has
+ * a route there, whatever the case of its path, the transaction fails with what {@link unlessTaken} waits for.
  */
 export async function insertRoute(
   db: Writer,
@@ -180,44 +190,44 @@ export async function insertRoute(
   actor: Actor,
   { space, domain }: Target,
   { guid, address, options }: { guid: string; address: Address; options: RouteOptions },
-): Promise<void> {
+  { limits }: Ground,
+): Promise<RowOf<"routes">> {
   const protocol = domain.router_group_guid === null ? "http" : "tcp";
-  await demandRoomForRoute(db, space, protocol);
+  await demandRoomForRoute(db, space, protocol, limits);
   await countRoutes(db, { space_guid: space.guid, protocol }, 1);
   const now = actor.context.now();
-  await db
-    .insertInto("routes")
-    .values({
-      guid,
-      created_at: now,
-      updated_at: now,
-      space_guid: space.guid,
-      domain_guid: domain.guid,
-      ...address,
-      protocol,
-      options: encodeJson(options),
-    })
-    .execute();
+  const row = {
+    guid,
+    created_at: now,
+    updated_at: now,
+    space_guid: space.guid,
+    domain_guid: domain.guid,
+    ...address,
+    protocol,
+    options: encodeJson(options),
+  } as const;
+  await writeLater(db, db.insertInto("routes").values(row));
   await recordEvent(db, actor, {
     type: "audit.route.create",
     target: { guid, name: address.host, space_guid: space.guid },
     data: { request: { ...address, domain_guid: domain.guid, options } },
   });
   news.route(guid);
+  return row;
 }
 
 async function findTarget(call: Call<CreateRouteBody>): Promise<Target> {
   const { context, caller, body } = call;
   const { db } = context.store;
-  const [space, domain] = await Promise.all([
-    findSpace(call, body.relationships.space.data.guid),
+  const [spaces, [domain]] = await together(db, [
+    spaceWithGuid(call, body.relationships.space.data.guid),
     db
       .selectFrom("domains")
       .selectAll()
       .where("guid", "=", body.relationships.domain.data.guid)
-      .where(domainVisible(caller))
-      .executeTakeFirst(),
+      .where(domainVisible(caller)),
   ]);
+  const space = demandSpace(spaces);
   if (domain === undefined) {
     refuse("Invalid domain. Ensure that the domain exists and you have access to it.");
   }
@@ -234,6 +244,34 @@ interface WantedAddress extends Omit<Address, "port"> {
   readonly port: number | null | undefined;
 }
 
+/** What rows say about a place for a route: read in one step, inside the transaction that takes it. */
+export interface Ground {
+  /** Whether the space may use the domain. */
+  readonly isUsable: boolean;
+  /** Whether host and domain together are the name of a domain. */
+  readonly isDomain: boolean;
+  readonly limits: RouteLimits;
+}
+
+export async function surveyGround(db: Writer, { space, domain }: Target, host: string): Promise<Ground> {
+  const usable = usableBy(space.organization_guid);
+  const [[found], limits] = await together(db, [
+    sql<Record<"is_usable" | "is_domain", boolean | 0 | 1>>`
+      select
+        exists (select 1 from domains where guid = ${domain.guid} and ${usable}) as is_usable,
+        exists (select 1 from domains where name = ${nameOf(host, domain)}) as is_domain`,
+    routeLimits(db, space),
+  ]);
+  return {
+    isUsable: Boolean(found?.is_usable),
+    isDomain: Boolean(found?.is_domain),
+    limits: demandSpace(limits),
+  };
+}
+
+const nameOf = (host: string, domain: RowOf<"domains">) =>
+  host === "" ? domain.name : `${host}.${domain.name}`;
+
 /**
  * What the domain allows; upstream's texts in upstream's order.
  * @returns the address, with a port where a TCP route left the choice to us
@@ -243,10 +281,10 @@ export async function demandUsableAddress(
   context: Context,
   { space, domain }: Target,
   wanted: WantedAddress,
+  { isUsable, isDomain }: Ground,
 ): Promise<Address> {
   const { host, path, port = null } = wanted;
-  const name = host === "" ? domain.name : `${host}.${domain.name}`;
-  const { isUsable, isDomain } = await lookAtDomains(db, { space, domain }, name);
+  const name = nameOf(host, domain);
   if (!isUsable) {
     const { name: organization } = await db
       .selectFrom("organizations")
@@ -278,15 +316,6 @@ export async function demandUsableAddress(
   }
   if (domain.internal === 1 && path !== "") refuse("Paths are not supported for internal domains.");
   return { host, path, port };
-}
-
-/** Whether the space may use the domain, and whether there is one of that name. */
-async function lookAtDomains(db: Writer, { space, domain }: Target, name: string) {
-  const { rows } = await sql<Record<"is_usable" | "is_domain", boolean | 0 | 1>>`
-    select
-      exists (select 1 from domains where guid = ${domain.guid} and ${usableBy(space.organization_guid)}) as is_usable,
-      exists (select 1 from domains where name = ${name}) as is_domain`.execute(db);
-  return { isUsable: Boolean(rows[0]?.is_usable), isDomain: Boolean(rows[0]?.is_domain) };
 }
 
 /**
@@ -469,23 +498,24 @@ export async function presentRoutes(
   if (rows.length === 0) return [];
   const { db } = context.store;
   const guids = rows.map((row) => row.guid);
-  const [domains, destinationsOf, metadataOf] = await Promise.all([
+  const [domains, destinations, metadata] = await together(db, [
     db
       .selectFrom("domains")
       .select(["guid", "name"])
-      .where("guid", "in", [...new Set(rows.map((row) => row.domain_guid))])
-      .execute(),
-    loadDestinations(db, guids),
-    readMetadata(db, "route", guids),
+      .where("guid", "in", [...new Set(rows.map((row) => row.domain_guid))]),
+    destinationsOfRoutes(db, guids),
+    metadataRows(db, "route", guids),
   ]);
-  const nameOf = new Map(domains.map((domain) => [domain.guid, domain.name]));
+  const domainOf = new Map(domains.map((domain) => [domain.guid, domain.name]));
+  const destinationsOf = groupBy(destinations, (row) => row.route_guid);
+  const metadataOf = presentMetadata(metadata);
   return rows.map((row) => ({
     ...head(row),
     protocol: row.protocol,
     host: row.host,
     path: row.path,
     port: row.port,
-    url: routeUrl(row, nameOf.get(row.domain_guid) ?? ""),
+    url: routeUrl(row, domainOf.get(row.domain_guid) ?? ""),
     destinations: destinationsOf(row.guid).map((each) => presentDestination(each, row.protocol)),
     options: textsOf(decodeJson(row.options)),
     metadata: metadataOf(row.guid),
@@ -506,15 +536,16 @@ export async function loadDestinations(
   db: Database,
   routeGuids: readonly string[],
 ): Promise<(routeGuid: string) => readonly RowOf<"destinations">[]> {
-  const rows = await db
+  return groupBy(await destinationsOfRoutes(db, routeGuids).execute(), (row) => row.route_guid);
+}
+
+const destinationsOfRoutes = (db: Database, routeGuids: readonly string[]) =>
+  db
     .selectFrom("destinations")
     .selectAll()
     .where("route_guid", "in", routeGuids)
     .orderBy("created_at")
-    .orderBy("guid")
-    .execute();
-  return groupBy(rows, (row) => row.route_guid);
-}
+    .orderBy("guid");
 
 export function presentDestination(
   row: RowOf<"destinations">,
@@ -602,11 +633,6 @@ const Reserved = shape("RouteReservation", { matching_route: Type.Boolean() });
 
 const guidOf = (call: Call<unknown>) => call.params["guid"] ?? "";
 
-async function answerWith<S extends 200 | 201>(status: S, call: Call<unknown>, guid: string) {
-  const etag = await routeRevision(call.context.store.db, guid);
-  return { status, headers: { etag }, body: await presentNow(call, routeListing, guid) };
-}
-
 export const routes: readonly Endpoint[] = [
   listEndpoint("/v3/routes", "Lists routes.", routeListing),
   showEndpoint("/v3/routes/:guid", "Shows a route.", routeListing),
@@ -645,7 +671,11 @@ export const routes: readonly Endpoint[] = [
     refuses: [featureDisabled],
     body: CreateRoute,
     checkOpen: createProblems,
-    handle: async (call) => answerWith(201, call, await createRoute(call)),
+    handle: async (call) => {
+      const route = await createRoute(call);
+      const headers = { etag: revisionOf(route.updated_at, []) };
+      return { status: 201, headers, body: await presentRow(call, routeListing, route) };
+    },
   }),
   defineEndpoint({
     method: "PATCH",
@@ -659,7 +689,8 @@ export const routes: readonly Endpoint[] = [
     handle: async (call) => {
       const route = await findRow(call, routeListing, guidOf(call));
       await updateRoute(call, route);
-      return answerWith(200, call, route.guid);
+      const headers = { etag: await routeRevision(call.context.store.db, route.guid) };
+      return { status: 200, headers, body: await presentNow(call, routeListing, route.guid) };
     },
   }),
   defineEndpoint({

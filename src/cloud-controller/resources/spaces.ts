@@ -100,12 +100,18 @@ const unlessNameTaken = (write: Promise<void>) =>
  * @throws unprocessable when there is none, or the caller may not see it
  */
 export async function findSpace(call: Call<unknown>, guid: string): Promise<RowOf<"spaces">> {
-  const space = await call.context.store.db
+  return demandSpace(await spaceWithGuid(call, guid).execute());
+}
+
+/** For a look together with others: the space, if the caller may see it. */
+export const spaceWithGuid = (call: Call<unknown>, guid: string) =>
+  call.context.store.db
     .selectFrom("spaces")
     .selectAll()
     .where("guid", "=", guid)
-    .where(spaceVisible(call.caller, "spaces.guid"))
-    .executeTakeFirst();
+    .where(spaceVisible(call.caller, "spaces.guid"));
+
+export function demandSpace<S>([space]: readonly S[]): S {
   return space ?? refuse("Invalid space. Ensure that the space exists and you have access to it.");
 }
 

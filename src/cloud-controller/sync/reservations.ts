@@ -1,5 +1,6 @@
 /** Rows → reservations: what the route table shall hold for routes, stopped apps or none included. */
-import { decodeJson } from "../../store/index.ts";
+import type { InferResult } from "kysely";
+import { decodeJson, together } from "../../store/index.ts";
 import type { Destination, Reservation, RouteProtocol } from "../../table/index.ts";
 import type { Database } from "../context.ts";
 import { segmentName } from "../isolation-segments.ts";
@@ -11,7 +12,7 @@ export async function loadReservations(
   db: Database,
   guids: readonly string[] | null,
 ): Promise<Reservation[]> {
-  const routesFound = db
+  const routesWanted = db
     .selectFrom("routes")
     .innerJoin("domains", "domains.guid", "routes.domain_guid")
     .innerJoin("spaces", "spaces.guid", "routes.space_guid")
@@ -43,18 +44,18 @@ export async function loadReservations(
       "service_instances.route_service_url as routeServiceUrl",
     ])
     .$if(guids !== null, (query) => query.where("routes.guid", "in", guids ?? []))
-    .orderBy("routes.created_at")
-    .execute();
-  const [routes, destinationsOf] = await Promise.all([routesFound, loadTargets(db, guids)]);
+    .orderBy("routes.created_at");
+  const [routes, targets] = await together(db, [routesWanted, targetsWanted(db, guids)]);
+  const targetsOf = groupBy(targets, (row) => row.route_guid);
   return routes.map((route) => {
+    const destinations = targetsOf(route.guid).map(toDestination);
     const protocol: RouteProtocol = route.internal === 1 ? "internal" : route.protocol;
     return {
       guid: route.guid,
       protocol,
       route: route.port === null ? routeUrl(route, route.domain) : String(route.port),
       routerGroup: route.router_group_guid ?? "",
-      destinations:
-        protocol === "internal" ? wholeProcesses(destinationsOf(route.guid)) : destinationsOf(route.guid),
+      destinations: protocol === "internal" ? wholeProcesses(destinations) : destinations,
       options: protocol === "internal" ? {} : decodeJson(route.options),
       routeServiceUrl: route.routeServiceUrl,
       isolationSegment: segmentName(route.ownSegment, route.defaultSegment),
@@ -69,11 +70,8 @@ export async function loadReservations(
 }
 
 /** The processes behind destinations. A destination whose app has no process of that type points to nothing yet. */
-async function loadTargets(
-  db: Database,
-  guids: readonly string[] | null,
-): Promise<(routeGuid: string) => readonly Destination[]> {
-  const rows = await db
+const targetsWanted = (db: Database, guids: readonly string[] | null) =>
+  db
     .selectFrom("destinations")
     .innerJoin("processes", (join) =>
       join
@@ -82,24 +80,22 @@ async function loadTargets(
     )
     .select([
       "destinations.route_guid",
-      "destinations.app_port",
+      "destinations.app_port as appPort",
       "destinations.weight",
       "destinations.protocol",
       "processes.guid as processGuid",
     ])
     .$if(guids !== null, (query) => query.where("destinations.route_guid", "in", guids ?? []))
     .orderBy("destinations.created_at")
-    .orderBy("destinations.guid")
-    .execute();
-  const rowsOf = groupBy(rows, (row) => row.route_guid);
-  return (routeGuid) =>
-    rowsOf(routeGuid).map((row) => ({
-      processGuid: row.processGuid,
-      appPort: row.app_port,
-      weight: row.weight,
-      protocol: row.protocol === "http2" ? "http2" : "http1",
-    }));
-}
+    .orderBy("destinations.guid");
+type Target = InferResult<ReturnType<typeof targetsWanted>>[number];
+
+const toDestination = ({ processGuid, appPort, weight, protocol }: Target): Destination => ({
+  processGuid,
+  appPort,
+  weight,
+  protocol: protocol === "http2" ? "http2" : "http1",
+});
 
 /** What an internal route points to: names resolve to instances, so ports, weights and protocols mean nothing. */
 function wholeProcesses(destinations: readonly Destination[]): readonly Destination[] {

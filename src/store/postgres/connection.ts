@@ -39,7 +39,7 @@ export function openPool(url: string, log: Logger): Pool {
   if (!/^postgres(?:ql)?:\/\//.test(url)) {
     throw storeUnreachable({ url: withoutPassword(url), reason: "the URL does not begin with postgres://" });
   }
-  const pool = new Pool({ ...settings(url), max: POOL_SIZE, allowExitOnIdle: true });
+  const pool = new Pool({ ...settings(url), max: POOL_SIZE, allowExitOnIdle: true, pipeline: true });
   // An idle connection that breaks is replaced at the next query; without a listener it would end the process.
   pool.on("error", (error) => log.warn({ err: error }, "an idle database connection was lost"));
   return pool;

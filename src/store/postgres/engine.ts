@@ -7,6 +7,7 @@ import type { Engine } from "../engine.ts";
 import type { TransactionScope } from "../transaction-scope.ts";
 import { openPool, withoutPassword } from "./connection.ts";
 import { PostgresDriver } from "./driver.ts";
+import { post, writeLater } from "../together.ts";
 import { isContention } from "./errors.ts";
 import { createSession, OUTBOX_CHANNEL } from "./session.ts";
 
@@ -53,7 +54,7 @@ export function openPostgres(url: string, scope: TransactionScope, log: Logger):
             .transaction()
             .setIsolationLevel("serializable")
             .execute(async (trx) => {
-              await sql`lock table schema_migrations in ${mode} mode`.execute(trx);
+              await writeLater(trx, sql`lock table schema_migrations in ${mode} mode`);
               return run(trx);
             });
         } catch (error) {
@@ -64,7 +65,7 @@ export function openPostgres(url: string, scope: TransactionScope, log: Logger):
     },
     relaxed: (db, run) =>
       db.transaction().execute(async (trx) => {
-        await sql`set local synchronous_commit to off`.execute(trx);
+        await writeLater(trx, sql`set local synchronous_commit to off`);
         return run(trx);
       }),
     async lockMigrations(trx) {
@@ -77,15 +78,18 @@ export function openPostgres(url: string, scope: TransactionScope, log: Logger):
       // Ids are given at the insert and seen at the commit. Without the lock a reader could see 7, move its cursor
       // past 6, and never see 6, which commits a moment later. The lock is a row that the new ones are joined with, so
       // that none gets its id before.
-      const added = await sql<{ id: number }>`
+      const { answer } = await post(
+        trx,
+        sql<{ id: number }>`
         with alone as materialized (
           select pg_advisory_xact_lock(${OUTBOX_LOCK}), pg_notify(${OUTBOX_CHANNEL}, ${self})
         )
         insert into outbox (topic, key, created_at)
         select entry.topic, entry.key, entry.created_at
         from alone cross join (values ${sql.join(rows)}) as entry (topic, key, created_at)
-        returning id`.execute(trx);
-      return Math.max(...added.rows.map(({ id }) => id));
+        returning id`,
+      );
+      return { lastId: answer.then(({ rows }) => Math.max(...rows.map(({ id }) => id))) };
     },
     async moveCursor(db, { consumer, lastId, now }) {
       // One statement is one transaction, and what it sets for itself holds at its own commit.

@@ -1,6 +1,7 @@
 /** Kysely over the runtime's own SQLite: one connection, taken in turn, with prepared statements kept. */
 import type { DatabaseSync, SQLInputValue, StatementSync } from "node:sqlite";
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from "kysely";
+import type { Posted, StoreConnection } from "../together.ts";
 import type { TransactionScope } from "../transaction-scope.ts";
 import { storeClosed, storeFailed } from "../../kernel/errors/store.ts";
 import { toParameter } from "../values.ts";
@@ -96,7 +97,7 @@ export class SqliteDriver implements Driver {
   }
 }
 
-class SqliteConnection implements DatabaseConnection {
+class SqliteConnection implements StoreConnection {
   readonly #database: DatabaseSync;
   readonly #path: string;
   #hasUnflushed = false;
@@ -122,6 +123,10 @@ class SqliteConnection implements DatabaseConnection {
     // A statement outside a transaction is its own commit.
     if (query.query.kind !== "SelectQueryNode" && !this.#database.isTransaction) this.#hasUnflushed = true;
     return result;
+  }
+
+  async post<R>(query: CompiledQuery<R>): Promise<Posted<R>> {
+    return { answer: Promise.resolve(await this.executeQuery<R>(query)) };
   }
 
   // oxlint-disable-next-line require-yield

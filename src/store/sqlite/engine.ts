@@ -39,7 +39,7 @@ export async function openSqlite(path: string, scope: TransactionScope): Promise
     lockMigrations: async () => {},
     async addNews(trx, entries) {
       const added = await trx.insertInto("outbox").values(entries).returning("id").execute();
-      return Math.max(...added.map(({ id }) => id));
+      return { lastId: Promise.resolve(Math.max(...added.map(({ id }) => id))) };
     },
     moveCursor: (db, { consumer, lastId, now }) =>
       relaxed(db, async (connection) => {
