@@ -85,9 +85,10 @@ export function isEndpointsFault(error: ViaductError): boolean {
   return !OUR_OWN.has((error.cause as NodeJS.ErrnoException | undefined)?.code ?? "");
 }
 
-/** Nothing listens there, and its machine said so at once. */
+/** Nobody had the request, and the machine said so at once: nothing listens there, or what did so is just ending. */
 export function isRefused(error: ViaductError): boolean {
-  return (error.cause as NodeJS.ErrnoException | undefined)?.code === "ECONNREFUSED";
+  const code = (error.cause as NodeJS.ErrnoException | undefined)?.code;
+  return code === "ECONNREFUSED" || (code === "ECONNRESET" && endpointDialFailed.is(error));
 }
 
 export function systemErrorText(error: Error): string {

@@ -52,7 +52,7 @@ import {
   sendRequestBody,
 } from "./phases.ts";
 import type { EndpointState } from "./endpoint-state.ts";
-import { retryOf, spendBudget } from "./retry.ts";
+import { pauseMsAfter, retryOf, spendBudget } from "./retry.ts";
 import { type RouteRules, wholeLimitMs } from "./route-rules.ts";
 import type { RoutedCandidate, RouteProgram } from "./program.ts";
 import type { ServiceLeg } from "./route-services/legs.ts";
@@ -262,8 +262,7 @@ export class Exchange implements ExchangeView, PickContext {
         this.fail(error);
         return;
       }
-      this.#refreshRoute();
-      this.#attempt();
+      this.#attemptNext();
     });
   }
 
@@ -576,8 +575,12 @@ export class Exchange implements ExchangeView, PickContext {
       } else {
         if (candidate !== null) this.tried.push(candidate.load);
         if (isRefused(error)) this.refusals++;
-        this.#refreshRoute();
-        this.#attempt();
+        const pauseMs = pauseMsAfter(this, error);
+        if (pauseMs === 0) this.#attemptNext();
+        else {
+          const timer = this.router.clock.setTimeout(() => this.#attemptNext(), pauseMs);
+          this.atEnd(() => timer.clear());
+        }
       }
       return;
     }
@@ -660,6 +663,12 @@ export class Exchange implements ExchangeView, PickContext {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** After a while, in which the route may have changed. */
+  #attemptNext(): void {
+    this.#refreshRoute();
+    this.#attempt();
   }
 
   /** Endpoints that registered since the exchange began may save it; those that left are not worth an attempt. */

@@ -13,6 +13,12 @@ import type { Upstream } from "./upstream.ts";
 /** Endpoints that one exchange tries at most, however many refuse: dead pools are large too, and are asked often. */
 const MAX_ATTEMPTS_WHEN_REFUSED = 10;
 
+/**
+ * Neighbours die together, within the milliseconds that a system needs to close what their processes had open. A request
+ * that two of them broke off waits so long before its last attempt: by then they refuse, which costs none.
+ */
+const LAST_ATTEMPT_PAUSE_MS = 50;
+
 export type Retry = "no" | "same-endpoint" | "next-endpoint";
 
 /**
@@ -37,6 +43,14 @@ export function retryOf(exchange: Exchange, error: ViaductError, upstream: Upstr
     return "no";
   }
   return "next-endpoint";
+}
+
+/** Before the attempt that follows, at another endpoint; 0 nearly always. */
+export function pauseMsAfter(exchange: Exchange, error: ViaductError): number {
+  const spent = exchange.tried.length - exchange.refusals;
+  const isNextLast = spent >= 2 && spent === maxAttempts(exchange) - 1;
+  const wasBrokenOff = error.retry === "if-connection-was-reused";
+  return isNextLast && wasBrokenOff && hasOther(exchange) ? LAST_ATTEMPT_PAUSE_MS : 0;
 }
 
 /** Called when the exchange is tried again at another endpoint. */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { APP, deadPort, script, startEndpoint, startRouter, withoutVariables } from "./support.ts";
+import { APP, deadPort, passPause, script, startEndpoint, startRouter, withoutVariables } from "./support.ts";
 
 const HOST = "Host: shop.example.com\r\n";
 const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
@@ -171,8 +171,60 @@ script("no more endpoints are tried than max_attempts says, none of them twice",
   }
   const client = await router.connect();
   client.send(GET);
+  await passPause(router, 2);
   assert.match(await client.message(), /^HTTP\/1\.1 502 /);
   assert.deepEqual(endpoints.map(({ connections }) => connections.length).sort(), [0, 0, 1, 1, 1]);
+});
+
+/** A request that every instance breaks off; the pause has begun after the second of them, whichever they are. */
+async function startBrokenOffTwice(t: Parameters<typeof startEndpoint>[0]) {
+  const endpoints = await Promise.all(Array.from({ length: 5 }, () => startEndpoint(t)));
+  const router = await startRouter(t, {
+    config: { maxAttempts: 3 },
+    routes: [{ uri: "shop.example.com", ports: endpoints.map(({ port }) => port) }],
+  });
+  const asked = new Set<unknown>();
+  let survivor: unknown = null;
+  for (const endpoint of endpoints) {
+    const serve = async () => {
+      const peer = await endpoint.accept();
+      await peer.message();
+      asked.add(endpoint);
+      if (endpoint === survivor) peer.send(OK);
+      else peer.reset();
+    };
+    serve().catch(() => {}); // its connection ended
+  }
+  const client = await router.connect();
+  client.send(GET);
+  await router.eventually(
+    () => router.log.filter(({ message }) => message === "backend-endpoint-failed").length === 2,
+  );
+  /** All others of those that were not asked die. */
+  const killOthers = () => {
+    const [first, ...others] = endpoints.filter((endpoint) => !asked.has(endpoint));
+    survivor = first;
+    for (const endpoint of others) endpoint.close();
+  };
+  return { router, client, asked, killOthers };
+}
+
+script("a request that dying instances broke off meets only those that live after a pause", async (t) => {
+  const { router, client, asked, killOthers } = await startBrokenOffTwice(t);
+  assert.equal(router.router.counters.attempts, 2, "the third one waits");
+  killOthers();
+  router.clock.advance(50);
+  assert.match(await client.message(), /ok$/);
+  assert.equal(asked.size, 3, "the dead refused the connection, which costs no attempt");
+});
+
+script("a client that goes away before the last attempt leaves none behind", async (t) => {
+  const { router, client } = await startBrokenOffTwice(t);
+  client.reset();
+  await router.eventually(() => router.router.counters.activeExchanges === 0);
+  router.clock.advance(50);
+  assert.equal(router.router.counters.attempts, 2);
+  assert.match(router.accessLog()[0] ?? "", / 499 /);
 });
 
 for (const { maxAttempts, dead, want } of [

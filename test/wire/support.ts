@@ -189,6 +189,13 @@ export interface RouterUnderTest {
 
 export const APP = "11111111-2222-3333-4444-555555555555";
 
+/** Lets the moment pass that a request waits for before its last attempt, once so many have been broken off. */
+export async function passPause(router: RouterUnderTest, failed: number): Promise<void> {
+  const lines = () => router.log.filter(({ message }) => message === "backend-endpoint-failed");
+  await router.eventually(() => lines().length === failed);
+  router.clock.advance(50);
+}
+
 export async function startRouter(
   t: TestContext,
   given: { readonly config?: Partial<RouterConfig>; readonly routes?: readonly RouteGiven[] } = {},
