@@ -232,9 +232,8 @@ async function page<T extends ListedTable>(
   const allOf = (labelled: Condition | undefined) =>
     sql.join(labelled === undefined ? others : [...others, labelled], sql` and `);
   const isLabelsOnly = others.every((condition) => condition === everything);
-  const isKept = isLabelsOnly && labels === undefined;
   const total =
-    (isKept ? await listing.total?.(call) : undefined) ??
+    (isLabelsOnly ? await keptTotal(call, listing, labels) : undefined) ??
     (await countRows(db, table, allOf(isLabelsOnly ? labels?.alone : labels?.besideOthers)));
   const offset = (asked.page - 1) * asked.perPage;
   const cut = sql`from ${table} where ${allOf(labels?.besideOthers)}
@@ -251,6 +250,16 @@ async function page<T extends ListedTable>(
     resources: await listing.present(call, rows),
     ...(includes.length > 0 && { included: await loadIncludes(call, includes, rows) }),
   };
+}
+
+/** Told without looking at the rows, where somebody keeps count of all of them. */
+async function keptTotal<T extends ListedTable>(
+  call: Call,
+  listing: Listing<T>,
+  labels: LabelConditions | undefined,
+): Promise<number | undefined> {
+  const all = await listing.total?.(call);
+  return all === undefined || labels === undefined ? all : await labels.count?.(all);
 }
 
 async function countRows(

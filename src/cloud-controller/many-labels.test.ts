@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { encodeJson } from "../store/index.ts";
+import { recountRoutes } from "./route-counts.ts";
 import { startApi, type TestApi } from "./testing.ts";
 
 const ROUTES = 1_300;
@@ -61,6 +62,7 @@ async function fill(api: TestApi, spaces: readonly [string, string]): Promise<re
       .values(labels.slice(i, i + ROWS_PER_INSERT))
       .execute();
   }
+  await api.store.transaction(recountRoutes);
   return all;
 }
 
@@ -101,4 +103,22 @@ test("a selector finds the same routes however many carry the label, and whateve
       assert.equal(body.pagination?.total_results, wanted.length, path);
     }
   }
+});
+
+test("a label that leaves with its route, or alone, is not counted any more", async (t) => {
+  const api = await startApi(t);
+  const all = await fill(api, [api.space, api.space]);
+  const [leaving, staying] = all.filter(({ labels }) => labels["old"] !== undefined);
+  const totals = async () => {
+    const bodies = await Promise.all(
+      ["old", "!old"].map((selector) => api.get(`/v3/routes?per_page=1&label_selector=${selector}`)),
+    );
+    return bodies.map(({ body }) => body.pagination?.total_results);
+  };
+  const old = ROUTES / 100;
+  assert.deepEqual(await totals(), [old, ROUTES - old]);
+  await api.call("DELETE", `/v3/routes/${leaving?.host}`);
+  assert.deepEqual(await totals(), [old - 1, ROUTES - old]);
+  await api.call("PATCH", `/v3/routes/${staying?.host}`, { metadata: { labels: { old: null } } });
+  assert.deepEqual(await totals(), [old - 2, ROUTES - old + 1]);
 });

@@ -209,6 +209,11 @@ export interface LabelConditions {
   readonly alone: Condition;
   /** Reads those where they are few, and otherwise asks the rows that the rest of the query finds. */
   readonly besideOthers: Condition;
+  /**
+   * How many of all there are it finds, by counting labels alone, which go with what carries them. Null for a selector
+   * that asks for several things.
+   */
+  readonly count: ((all: number) => Promise<number>) | null;
 }
 
 /** Reading as many takes about a millisecond. */
@@ -230,14 +235,24 @@ export async function labelConditions(
     requirements.map(async (requirement) => {
       const rows = labelRows(type, requirement);
       const read = among(table, rows, requirement);
-      const isFew = await areFew(db, rows);
-      return { read, besideOthers: isFew ? read : asked(table, rows, requirement) };
+      const isFew = (await countLabels(db, rows, FEW_LABELLED + 1)) <= FEW_LABELLED;
+      return {
+        read,
+        besideOthers: isFew ? read : asked(table, rows, requirement),
+        count: async (all: number) => {
+          const labelled = await countLabels(db, rows);
+          // What comes or goes between the two counts must not make it negative.
+          return requirement.isWanted ? labelled : Math.max(0, all - labelled);
+        },
+      };
     }),
   );
+  const [first, second] = ways;
   const all = (conditions: readonly Condition[]) => sql<boolean>`(${sql.join(conditions, sql` and `)})`;
   return {
     alone: all(ways.map(({ read }) => read)),
     besideOthers: all(ways.map(({ besideOthers }) => besideOthers)),
+    count: second === undefined ? (first?.count ?? null) : null,
   };
 }
 
@@ -282,8 +297,10 @@ function asked(table: string, rows: LabelRows, { isWanted }: Requirement): Condi
     select 1 ${rows} and resource_guid = ${sql.ref(`${table}.guid`)})`;
 }
 
-async function areFew(db: Database, rows: LabelRows): Promise<boolean> {
+/** Nothing has a label twice. */
+async function countLabels(db: Database, rows: LabelRows, limit?: number): Promise<number> {
+  const cut = limit === undefined ? sql`` : sql` limit ${limit}`;
   const counted = await sql<{ total: number | string }>`
-    select count(*) as total from (select 1 ${rows} limit ${FEW_LABELLED + 1}) as labelled`.execute(db);
-  return Number(counted.rows[0]?.total ?? 0) <= FEW_LABELLED;
+    select count(*) as total from (select 1 ${rows}${cut}) as labelled`.execute(db);
+  return Number(counted.rows[0]?.total ?? 0);
 }
