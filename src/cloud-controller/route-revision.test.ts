@@ -55,6 +55,25 @@ test("an asterisk matches any state", async (t) => {
   assert.equal((await send("PATCH", "*")).status, 200);
 });
 
+test("a route moves only while it is as the tag says", async (t) => {
+  const { api, url, first } = await tagged(t);
+  await api.patch("/v3/feature_flags/route_sharing", { enabled: true });
+  const other = await api.create("/v3/spaces", {
+    name: "other",
+    relationships: { organization: { data: { guid: api.organization } } },
+  });
+  const move = (tag: string) =>
+    api.request({
+      method: "PATCH",
+      url: `${url}/relationships/space`,
+      headers: { authorization: "bearer admin", "if-match": tag },
+      payload: JSON.stringify({ data: { guid: other } }),
+    });
+  assert.equal((await move('"another"')).status, 412);
+  assert.equal((await api.get(url)).body.relationships?.space?.data?.guid, api.space);
+  assert.equal((await move(first)).status, 200);
+});
+
 test("destinations are changed only while the route is as the tag says", async (t) => {
   const { api, url, first } = await tagged(t);
   await api.patch(url, { metadata: { labels: { a: "b" } } });

@@ -3,7 +3,7 @@
  * an administrator turns on the flag `route_sharing`.
  */
 import { type Static, Type } from "typebox";
-import { featureDisabled } from "../../kernel/errors/cloud-controller.ts";
+import { featureDisabled, resourceChanged } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import { recordEvent } from "../audit.ts";
 import type { Context } from "../context.ts";
@@ -14,6 +14,7 @@ import { isSuspended, may, spaceVisible } from "../permissions.ts";
 import { link, toManyData } from "../present.ts";
 import { demandRoomForRoute, routeLimits } from "../quotas.ts";
 import { countRoutes } from "../route-counts.ts";
+import { demandRouteRevision } from "../route-revision.ts";
 import { refuse } from "../refuse.ts";
 import { routeUrl } from "../route-address.ts";
 import { message, toMany } from "../schema.ts";
@@ -146,6 +147,7 @@ async function transferRoute(
     );
   }
   await context.write(async (db, news) => {
+    await demandRouteRevision(db, call, route.guid);
     const current = await findAgain(db, routeListing, route.guid);
     if (target.guid === current.space_guid) return;
     // It leaves first: within one organization it takes the place it had.
@@ -284,7 +286,7 @@ export const routeSharing: readonly Endpoint[] = [
     summary: "Moves a route to another space, which shares it with the one it had.",
     access: "write",
     answers: { 200: Transferred },
-    refuses: [featureDisabled],
+    refuses: [featureDisabled, resourceChanged],
     body: TransferRoute,
     handle: async (call) => {
       await transferRoute(call, await findOwned(call));
