@@ -28,14 +28,21 @@ export type FeatureFlag = keyof typeof FEATURE_FLAGS;
 
 export const isFeatureFlag = (name: string): name is FeatureFlag => Object.hasOwn(FEATURE_FLAGS, name);
 
-export async function isEnabled(db: Database, flag: FeatureFlag): Promise<boolean> {
+/** With what an administrator wants to be said where it is off. */
+async function readFlag(db: Database, flag: FeatureFlag) {
   const row = await db
     .selectFrom("feature_flags")
-    .select("enabled")
+    .select(["enabled", "error_message"])
     .where("name", "=", flag)
     .executeTakeFirst();
-  return row === undefined ? FEATURE_FLAGS[flag] : row.enabled === 1;
+  return {
+    isOn: row === undefined ? FEATURE_FLAGS[flag] : row.enabled === 1,
+    words: row?.error_message ?? flag,
+  };
 }
+
+export const isEnabled = async (db: Database, flag: FeatureFlag): Promise<boolean> =>
+  (await readFlag(db, flag)).isOn;
 
 /**
  * Administrators may what a flag forbids.
@@ -50,11 +57,6 @@ export async function demandFeature(db: Database, caller: Caller, flag: FeatureF
  * @throws featureDisabled with the flag's own words, when it has some
  */
 export async function demandEnabled(db: Database, flag: FeatureFlag): Promise<void> {
-  const row = await db
-    .selectFrom("feature_flags")
-    .select(["enabled", "error_message"])
-    .where("name", "=", flag)
-    .executeTakeFirst();
-  const isOn = row === undefined ? FEATURE_FLAGS[flag] : row.enabled === 1;
-  if (!isOn) throw featureDisabled({ flag: row?.error_message ?? flag });
+  const { isOn, words } = await readFlag(db, flag);
+  if (!isOn) throw featureDisabled({ flag: words });
 }

@@ -284,3 +284,26 @@ test("a droplet is assigned only where it belongs", async (t) => {
     "Unable to assign current droplet. Ensure the droplet exists and belongs to this app.",
   ]);
 });
+
+test("who sees an app's environment is told so, and a flag hides it from users or from everybody", async (t) => {
+  const api = await startApi(t);
+  const app = await api.create("/v3/apps", { name: "shop", ...inSpace(api) });
+  const developer = await api.user("organization_user", "space_developer");
+  const auditor = await api.user("organization_user", "space_auditor");
+  const permissions = async (token?: string) => (await api.get(`/v3/apps/${app}/permissions`, token)).body;
+  assert.deepEqual(await permissions(developer.token), { read_basic_data: true, read_sensitive_data: true });
+  assert.deepEqual(await permissions(auditor.token), { read_basic_data: true, read_sensitive_data: false });
+  const flag = (name: string, enabled: boolean) => api.patch(`/v3/feature_flags/${name}`, { enabled });
+  for (const path of ["env", "environment_variables"]) {
+    const ask = async (token?: string) => (await api.get(`/v3/apps/${app}/${path}`, token)).details.join();
+    assert.equal(await ask(developer.token), "");
+    await flag("space_developer_env_var_visibility", false);
+    assert.equal(await ask(developer.token), "Feature Disabled: space_developer_env_var_visibility");
+    assert.equal(await ask("reader:r"), "");
+    assert.equal(await ask(), "");
+    await flag("space_developer_env_var_visibility", true);
+    await flag("env_var_visibility", false);
+    assert.equal(await ask(), "Feature Disabled: env_var_visibility");
+    await flag("env_var_visibility", true);
+  }
+});

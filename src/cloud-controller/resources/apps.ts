@@ -2,6 +2,7 @@
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import {
+  featureDisabled,
   notAuthorized,
   notUnique,
   resourceNotFound,
@@ -18,6 +19,7 @@ import { deleteApps } from "../deletions.ts";
 import { endDeployments, renewVersion } from "../deployment-steps.ts";
 import { loadEnvironmentGroup } from "../environment-groups.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { demandEnabled } from "../feature-flags.ts";
 import { asJob, JOB } from "../jobs.ts";
 import { checkLifecycle, currentDroplet, DEFAULT_LIFECYCLE, whyNotRunnable } from "../lifecycle.ts";
 import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
@@ -250,10 +252,20 @@ async function placeOfApp(context: Context, app: Pick<RowOf<"apps">, "space_guid
 
 /** Variables may be passwords: fewer people see them than see the app. */
 export async function demandEnvironment(call: Call<unknown>, app: RowOf<"apps">): Promise<void> {
+  if (!(await seesEnvironment(call, app))) throw notAuthorized({});
+}
+
+async function seesEnvironment({ context, caller }: Call<unknown>, app: RowOf<"apps">): Promise<boolean> {
+  if (caller.seesSecrets) return true;
+  return may(context.store.db, caller, "app.read-environment", await placeOfApp(context, app));
+}
+
+/** A flag each hides them from everybody, and from everybody whose they are. */
+async function demandVariables(call: Call<unknown>, app: RowOf<"apps">): Promise<void> {
   const { context, caller } = call;
-  if (caller.seesSecrets) return;
-  const place = await placeOfApp(context, app);
-  if (!(await may(context.store.db, caller, "app.read-environment", place))) throw notAuthorized({});
+  await demandEnabled(context.store.db, "env_var_visibility");
+  await demandEnvironment(call, app);
+  if (!caller.seesSecrets) await demandEnabled(context.store.db, "space_developer_env_var_visibility");
 }
 
 /** Who has seen passwords is as good to know as who has changed them. */
@@ -318,6 +330,11 @@ const AppEnvironment = shape("Environment", {
   environment_variables: Texts,
   system_env_json: part({ VCAP_SERVICES: Type.Record(Type.String(), Type.Array(AnyObject)) }),
   application_env_json: part({ VCAP_APPLICATION: AnyObject }),
+});
+
+const AppPermissions = shape("AppPermissions", {
+  read_basic_data: Type.Literal(true),
+  read_sensitive_data: Type.Boolean(),
 });
 
 const SshEnabled = shape("SshEnabled", { enabled: Type.Literal(false), reason: Type.String() });
@@ -465,9 +482,10 @@ export const apps: readonly Endpoint[] = [
     summary: "Shows what a user set in an app's environment.",
     access: "read",
     answers: { 200: AppVariables },
+    refuses: [featureDisabled],
     handle: async (call) => {
       const app = await findApp(call);
-      await demandEnvironment(call, app);
+      await demandVariables(call, app);
       await recordLook(call, app, "environment_variables.show");
       return ok(presentVariables(call.context, app));
     },
@@ -492,9 +510,10 @@ export const apps: readonly Endpoint[] = [
     summary: "Shows an app's whole environment.",
     access: "read",
     answers: { 200: AppEnvironment },
+    refuses: [featureDisabled],
     handle: async (call) => {
       const app = await findApp(call);
-      await demandEnvironment(call, app);
+      await demandVariables(call, app);
       await recordLook(call, app, "environment.show");
       const { db } = call.context.store;
       const servicesOf = await loadVcapServices(db, [app.guid]);
@@ -506,6 +525,17 @@ export const apps: readonly Endpoint[] = [
         system_env_json: { VCAP_SERVICES: servicesOf(app.guid) },
         application_env_json: { VCAP_APPLICATION: system },
       });
+    },
+  }),
+  defineEndpoint({
+    method: "GET",
+    path: "/v3/apps/:guid/permissions",
+    summary: "Says what of an app one may see.",
+    access: "read",
+    answers: { 200: AppPermissions },
+    handle: async (call) => {
+      const app = await findApp(call);
+      return ok({ read_basic_data: true, read_sensitive_data: await seesEnvironment(call, app) });
     },
   }),
   defineEndpoint({

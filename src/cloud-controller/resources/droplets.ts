@@ -16,7 +16,7 @@ import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { linksTo, MetadataShape, oneOf, orNull, part, resource, type Shown, Texts, ToOne } from "../shape.ts";
 import { appListing, demandApp } from "./apps.ts";
-import { appFilters, appVisible, Checksum } from "./packages.ts";
+import { appFilters, appVisible, Checksum, packageListing } from "./packages.ts";
 
 const STACK = String(DEFAULT_LIFECYCLE.data["stack"]);
 
@@ -123,7 +123,10 @@ export const droplets: readonly Endpoint[] = [
     "/v3/packages/:guid/droplets",
     "Lists the droplets made of a package.",
     redactedListing,
-    async (call) => sql<boolean>`droplets.package_guid = ${call.params["guid"] ?? ""}`,
+    async (call) => {
+      const { guid } = await findRow(call, packageListing, call.params["guid"] ?? "");
+      return sql<boolean>`droplets.package_guid = ${guid}`;
+    },
   ),
   defineEndpoint({
     method: "GET",

@@ -3,7 +3,7 @@ import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid, ViaductError } from "../../kernel/index.ts";
 import { multipartInvalid, uploadTooLarge, zipInvalid } from "../../kernel/errors/bits.ts";
-import { resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
+import { featureDisabled, resourceNotFound } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { bitsOf, type StoredBits } from "../app-droplet.ts";
 import { recordEvent } from "../audit.ts";
@@ -11,6 +11,7 @@ import { boundaryOf, readMultipart } from "../bits/multipart.ts";
 import type { Bits, Incoming } from "../bits/store.ts";
 import type { Context, Writer } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
+import { demandFeature } from "../feature-flags.ts";
 import { asJob, JOB } from "../jobs.ts";
 import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
@@ -121,6 +122,7 @@ async function deletePackage(db: Writer, guid: string): Promise<void> {
 async function upload(call: Call<unknown>, row: RowOf<"packages">): Promise<void> {
   const { context, payload } = call;
   const bits = demandBits(context);
+  await demandFeature(context.store.db, call.caller, "app_bits_upload");
   const app = await demandPackage(call, row);
   if (row.state !== "AWAITING_UPLOAD" && row.state !== "FAILED") {
     refuse("Bits have already been uploaded; create another package.");
@@ -294,7 +296,7 @@ export const packages: readonly Endpoint[] = [
     summary: "Uploads the files of a package: a form with the zip file `bits`.",
     access: "write",
     answers: { 200: Package },
-    refuses: [multipartInvalid, uploadTooLarge],
+    refuses: [featureDisabled, multipartInvalid, uploadTooLarge],
     takes: {
       type: "multipart/form-data",
       schema: {

@@ -19,11 +19,11 @@ function zip(t: TestContext, files: Readonly<Record<string, string>>): Buffer {
   return readFileSync(join(folder, "app.zip"));
 }
 
-const upload = (api: TestApi, guid: string, bits: Buffer, resources = "[]") =>
+const upload = (api: TestApi, guid: string, bits: Buffer, resources = "[]", token = "admin") =>
   api.request({
     method: "POST",
     url: `/v3/packages/${guid}/upload`,
-    headers: { authorization: "bearer admin", "content-type": "multipart/form-data; boundary=b" },
+    headers: { authorization: `bearer ${token}`, "content-type": "multipart/form-data; boundary=b" },
     payload: Buffer.concat([
       Buffer.from(`--b\r\nContent-Disposition: form-data; name="resources"\r\n\r\n${resources}\r\n`),
       Buffer.from('--b\r\nContent-Disposition: form-data; name="bits"; filename="a.zip"\r\n\r\n'),
@@ -51,6 +51,25 @@ async function stage(api: TestApi, app: string, bits: Buffer): Promise<string> {
 
 const setDroplet = (api: TestApi, app: string, droplet: string) =>
   api.patch(`/v3/apps/${app}/relationships/current_droplet`, { data: { guid: droplet } });
+
+test("without the flag, only administrators upload files", async (t) => {
+  const api = await startApi(t);
+  const source = await newPackage(api, await newApp(api));
+  await api.patch("/v3/feature_flags/app_bits_upload", { enabled: false });
+  const { token } = await api.user("organization_user", "space_developer");
+  const refused = await upload(api, source, Buffer.from("no zip"), "[]", token);
+  assert.deepEqual([refused.status, refused.details], [403, ["Feature Disabled: app_bits_upload"]]);
+  assert.equal((await upload(api, source, Buffer.from("no zip"))).status, 422);
+});
+
+test("the droplets of a package that nobody made are not there", async (t) => {
+  const api = await startApi(t);
+  const source = await newPackage(api, await newApp(api));
+  assert.deepEqual(await api.list(`/v3/packages/${source}/droplets`), []);
+  assert.deepEqual((await api.get("/v3/packages/nothing/droplets")).details, ["Package not found"]);
+  const { token } = await api.user("organization_user");
+  assert.equal((await api.get(`/v3/packages/${source}/droplets`, token)).status, 404);
+});
 
 test("what is pushed becomes a droplet that the app runs, in copies of its own", async (t) => {
   if (needs(t, "zip") === null) return;
