@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createLogger } from "../kernel/index.ts";
+import { endpoints } from "./resources/index.ts";
 import { startApi } from "./testing.ts";
 
 const errorOf = (reply: { body: { errors?: unknown } }) =>
@@ -24,6 +25,18 @@ test("discovery needs no token and names what the cf CLI asks for", async (t) =>
   assert.equal(info.body.name, "Viaduct");
   assert.equal(info.body.version, 0);
   assert.equal(links?.network_policy_v1, null, "the CLI says that there is no such API");
+});
+
+test("every collection is named at /v3", async (t) => {
+  const api = await startApi(t);
+  const { links } = (await api.request({ method: "GET", url: "/v3" })).body;
+  const listed = endpoints.flatMap(({ method, path }) =>
+    method === "GET" ? (/^\/v3\/(\w+)$/.exec(path)?.[1] ?? []) : [],
+  );
+  assert.deepEqual(
+    listed.filter((name) => name !== "info" && links?.[name] === undefined),
+    [],
+  );
 });
 
 test("the one call that is left of API v2 says so, and where the UAA is", async (t) => {

@@ -12,8 +12,10 @@ const DESCRIPTION = "Cloud Foundry's application-routing tier";
 
 /** What `GET /v3` names: the collections below it. */
 const COLLECTIONS = [
+  "app_usage_events",
   "apps",
   "audit_events",
+  "buildpacks",
   "builds",
   "deployments",
   "domains",
@@ -28,12 +30,20 @@ const COLLECTIONS = [
   "processes",
   "resource_matches",
   "roles",
+  "route_policies",
   "routes",
+  "security_groups",
+  "service_brokers",
   "service_credential_bindings",
   "service_instances",
+  "service_offerings",
+  "service_plans",
   "service_route_bindings",
+  "service_usage_events",
   "space_quotas",
   "spaces",
+  "stacks",
+  "tasks",
   "users",
 ] as const;
 

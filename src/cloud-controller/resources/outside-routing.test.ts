@@ -64,6 +64,7 @@ test("a task is refused with a sentence, and there is none to cancel", async (t)
   const { token } = await api.user("space_auditor");
   assert.equal((await api.post(`/v3/apps/${app}/tasks`, { command: "date" }, token)).status, 403);
   assert.deepEqual((await api.post("/v3/tasks/x/actions/cancel")).details, ["Task not found"]);
+  assert.deepEqual((await api.call("PUT", "/v3/tasks/x/cancel")).details, ["Task not found"]);
 });
 
 test("what cannot be made is refused with a sentence that says why", async (t) => {

@@ -284,16 +284,24 @@ const tasks: readonly Endpoint[] = [
       return refuse(`App '${app.name}' cannot run tasks: this foundation runs the processes of apps only.`);
     },
   }),
-  defineEndpoint({
-    method: "POST",
-    path: "/v3/tasks/:guid/actions/cancel",
-    summary: "Outside routing: there is none.",
-    access: "write",
-    answers: {},
-    handle: async () => {
-      throw resourceNotFound({ resource: "Task" });
-    },
-  }),
+  // The second is what the cf CLI calls.
+  ...(
+    [
+      ["POST", "/v3/tasks/:guid/actions/cancel"],
+      ["PUT", "/v3/tasks/:guid/cancel"],
+    ] as const
+  ).map(([method, path]) =>
+    defineEndpoint({
+      method,
+      path,
+      summary: "Outside routing: there is none.",
+      access: "write",
+      answers: {},
+      handle: async () => {
+        throw resourceNotFound({ resource: "Task" });
+      },
+    }),
+  ),
 ];
 
 export const outsideRouting: readonly Endpoint[] = [

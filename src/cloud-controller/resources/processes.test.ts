@@ -152,6 +152,19 @@ test("the readiness check is changed beside the health check", async (t) => {
   assert.deepEqual((await patch({ endpoint: "ready" })).details, [
     "Readiness health check endpoint must be a valid URI path",
   ]);
+  assert.deepEqual((await patch({ timeout: 60 })).details, [
+    "Readiness health check Data Unknown field(s): 'timeout'",
+  ]);
+});
+
+test("a process is changed under its app's path as under its own", async (t) => {
+  const api = await startApi(t);
+  const { guid } = await startedApp(api, 1);
+  const reply = await api.patch(`/v3/apps/${guid}/processes/web`, { command: "serve" });
+  assert.deepEqual([reply.status, reply.body.guid, reply.body.command], [200, guid, "serve"]);
+  assert.deepEqual((await api.patch(`/v3/apps/${guid}/processes/cron`, { command: "x" })).details, [
+    "Process not found",
+  ]);
 });
 
 test("lists hide commands, the process itself shows its own", async (t) => {

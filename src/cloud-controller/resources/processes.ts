@@ -1,6 +1,6 @@
 /** Processes: how an app runs, how many times, and how its instances are. */
 import { sql } from "kysely";
-import { type Static, Type } from "typebox";
+import { type Static, type TProperties, Type } from "typebox";
 import type { ActualLrp } from "../../contracts/index.ts";
 import {
   badQueryParameter,
@@ -56,26 +56,28 @@ const Size = Type.Integer({ exclusiveMinimum: 0, maximum: MAX_INTEGER });
 const HEALTH_CHECK_TYPES = ["port", "process", "http"] as const;
 
 /** @param name  As sentences begin: «Health check». */
-function healthCheck(name: string) {
-  const seconds = (what: string) =>
-    Type.Optional(
-      nullable(
-        Type.Integer({
-          minimum: 1,
-          maximum: MAX_INTEGER,
-          sentence: `${name} ${what} must be a whole number of seconds from 1`,
-        }),
-      ),
-    );
-  return message({
+const seconds = (name: string, what: string) =>
+  Type.Optional(
+    nullable(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_INTEGER,
+        sentence: `${name} ${what} must be a whole number of seconds from 1`,
+      }),
+    ),
+  );
+
+/** @param more  What the data of this kind of check holds besides. */
+const healthCheck = <P extends TProperties>(name: string, more: P) =>
+  message({
     type: Type.Optional(
       Type.Enum(HEALTH_CHECK_TYPES, { sentence: `${name} type must be "port", "process", or "http"` }),
     ),
     data: Type.Optional(
       message({
-        timeout: seconds("timeout"),
-        invocation_timeout: seconds("invocation timeout"),
-        interval: seconds("interval"),
+        ...more,
+        invocation_timeout: seconds(name, "invocation timeout"),
+        interval: seconds(name, "interval"),
         endpoint: Type.Optional(
           nullable(
             Type.String({
@@ -88,7 +90,6 @@ function healthCheck(name: string) {
       }),
     ),
   });
-}
 
 const UpdateProcess = message({
   command: Type.Optional(
@@ -103,8 +104,9 @@ const UpdateProcess = message({
       }),
     ),
   ),
-  health_check: Type.Optional(healthCheck("Health check")),
-  readiness_health_check: Type.Optional(healthCheck("Readiness health check")),
+  health_check: Type.Optional(healthCheck("Health check", { timeout: seconds("Health check", "timeout") })),
+  // Of this one nobody waits for the end, so it has no time to be good by.
+  readiness_health_check: Type.Optional(healthCheck("Readiness health check", {})),
   metadata: Type.Optional(Metadata),
 });
 const ScaleProcess = message({
@@ -486,9 +488,23 @@ function stateOf(lrp: ActualLrp | undefined): Shown<typeof InstanceState> {
 
 // --- endpoints ---
 
-/** Everything below a process, under its own path and under its app's. */
+/** A process's changes and everything below it, under its own path and under its app's. */
 function below(path: string, find: (call: Call<unknown>) => Promise<RowOf<"processes">>): Endpoint[] {
   return [
+    defineEndpoint({
+      method: "PATCH",
+      path,
+      summary: "Changes how a process is started and checked, from its next start on.",
+      access: "write",
+      answers: { 200: Process },
+      body: UpdateProcess,
+      check: updateProblems,
+      handle: async (call) => {
+        const process = await find(call);
+        await updateProcess(call, process);
+        return ok(await presentNow(call, processListing, process.guid));
+      },
+    }),
     defineEndpoint({
       method: "GET",
       path: `${path}/stats`,
@@ -555,20 +571,6 @@ export const processes: readonly Endpoint[] = [
     answers: { 200: Process },
     parameters: ["embed"],
     handle: async (call) => ok(await presentRow(call, processListing, await findProcessOfApp(call))),
-  }),
-  defineEndpoint({
-    method: "PATCH",
-    path: "/v3/processes/:guid",
-    summary: "Changes how a process is started and checked, from its next start on.",
-    access: "write",
-    answers: { 200: Process },
-    body: UpdateProcess,
-    check: updateProblems,
-    handle: async (call) => {
-      const process = await findProcess(call);
-      await updateProcess(call, process);
-      return ok(await presentNow(call, processListing, process.guid));
-    },
   }),
   ...below("/v3/processes/:guid", findProcess),
   ...below("/v3/apps/:guid/processes/:type", findProcessOfApp),
