@@ -31,9 +31,10 @@ import {
   type Shown,
   ToOne,
 } from "../shape.ts";
+import { appFilters, appVisible } from "./app-rows.ts";
 import { appListing, demandApp, LifecycleShape } from "./apps.ts";
 import { deleteDroplet } from "./droplets.ts";
-import { appFilters, appVisible, demandBits, KEPT_PER_APP, packageListing } from "./packages.ts";
+import { demandBits, KEPT_PER_APP, packageListing } from "./packages.ts";
 
 // --- messages ---
 
@@ -263,6 +264,7 @@ const buildListing: Listing<"builds", typeof Build> = {
   labelled: "build",
   filters: {
     ...appFilters("builds"),
+    states: column("builds.state"),
     package_guids: column("builds.package_guid"),
   },
   visible: (call) => appVisible(call, "builds"),

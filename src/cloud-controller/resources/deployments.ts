@@ -31,7 +31,7 @@ import {
   ToOne,
 } from "../shape.ts";
 import { appListing, demandApp } from "./apps.ts";
-import { appFilters, appVisible } from "./packages.ts";
+import { appFilters, appVisible } from "./app-rows.ts";
 
 // --- messages ---
 
@@ -202,15 +202,13 @@ async function presentDeployments(
   });
 }
 
-const { states: _states, ...filters } = appFilters("deployments");
-
 const deploymentListing: Listing<"deployments", typeof Deployment> = {
   table: "deployments",
   resource: "Deployment",
   shape: Deployment,
   labelled: "deployment",
   filters: {
-    ...filters,
+    ...appFilters("deployments"),
     status_values: column("deployments.status_value"),
     status_reasons: column("deployments.status_reason"),
   },

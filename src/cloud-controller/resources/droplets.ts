@@ -8,15 +8,16 @@ import { recordEvent } from "../audit.ts";
 import type { Context, Writer } from "../context.ts";
 import { type Call, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { asJob, JOB } from "../jobs.ts";
-import { findRow, type Listing, listEndpoint, presentRow, showEndpoint } from "../list.ts";
+import { column, findRow, type Listing, listEndpoint, presentRow, showEndpoint } from "../list.ts";
 import { DEFAULT_LIFECYCLE } from "../lifecycle.ts";
 import { deleteMetadata } from "../metadata.ts";
 import { metadataEndpoint } from "../metadata-endpoint.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { linksTo, MetadataShape, oneOf, orNull, part, resource, type Shown, Texts, ToOne } from "../shape.ts";
+import { appFilters, appVisible } from "./app-rows.ts";
 import { appListing, demandApp } from "./apps.ts";
-import { appFilters, appVisible, Checksum, packageListing } from "./packages.ts";
+import { Checksum, packageListing } from "./packages.ts";
 
 const STACK = String(DEFAULT_LIFECYCLE.data["stack"]);
 
@@ -80,12 +81,12 @@ async function presentDroplets(
   });
 }
 
-export const dropletListing: Listing<"droplets", typeof Droplet> = {
+const dropletListing: Listing<"droplets", typeof Droplet> = {
   table: "droplets",
   resource: "Droplet",
   shape: Droplet,
   labelled: "droplet",
-  filters: appFilters("droplets"),
+  filters: { ...appFilters("droplets"), states: column("droplets.state") },
   visible: (call) => appVisible(call, "droplets"),
   present: ({ context }, rows) => presentDroplets(context, rows),
 };

@@ -16,7 +16,6 @@ import { asJob, JOB } from "../jobs.ts";
 import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
 import { metadataEndpoint } from "../metadata-endpoint.ts";
-import { spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
@@ -32,8 +31,8 @@ import {
   type Shown,
   ToOne,
 } from "../shape.ts";
+import { appFilters, appVisible } from "./app-rows.ts";
 import { appListing, demandApp } from "./apps.ts";
-import { spaceInOrganizations } from "./spaces.ts";
 
 /** As upstream: of each app so many packages and droplets are kept. */
 export const KEPT_PER_APP = 5;
@@ -240,29 +239,16 @@ async function presentPackages(
   });
 }
 
-/** Rows of an app's: who sees the app sees them. */
-export const appVisible = (call: Call<unknown>, table: string) =>
-  sql<boolean>`${sql.ref(`${table}.app_guid`)} in (
-    select guid from apps where ${spaceVisible(call.caller, "apps.space_guid")})`;
-
-/** The filters that everything below an app has. */
-export const appFilters = (table: string) => ({
-  app_guids: column(`${table}.app_guid`),
-  states: column(`${table}.state`),
-  space_guids: (values: readonly string[]) =>
-    sql<boolean>`${sql.ref(`${table}.app_guid`)} in (
-      select guid from apps where space_guid in (${sql.join([...values])}))`,
-  organization_guids: (values: readonly string[], call: Call) =>
-    sql<boolean>`${sql.ref(`${table}.app_guid`)} in (
-      select guid from apps where ${spaceInOrganizations("apps.space_guid")(values, call)})`,
-});
-
 export const packageListing: Listing<"packages", typeof Package> = {
   table: "packages",
   resource: "Package",
   shape: Package,
   labelled: "package",
-  filters: { ...appFilters("packages"), types: column("packages.type") },
+  filters: {
+    ...appFilters("packages"),
+    states: column("packages.state"),
+    types: column("packages.type"),
+  },
   visible: (call) => appVisible(call, "packages"),
   present: ({ context }, rows) => presentPackages(context, rows),
 };

@@ -28,7 +28,6 @@ import {
 } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { lrpGuid } from "../news.ts";
-import { spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { message, nullable } from "../schema.ts";
@@ -46,6 +45,7 @@ import {
   type Shown,
   ToOne,
 } from "../shape.ts";
+import { appFilters, appVisible } from "./app-rows.ts";
 import { appListing, demandApp } from "./apps.ts";
 
 // --- messages ---
@@ -340,16 +340,10 @@ const processListing: Listing<"processes", typeof Process> = {
   labelled: "process",
   filters: {
     types: column("processes.type"),
-    app_guids: column("processes.app_guid"),
-    space_guids: (values) =>
-      sql<boolean>`processes.app_guid in (select guid from apps where space_guid in (${sql.join(values)}))`,
-    organization_guids: (values) => sql<boolean>`processes.app_guid in (
-      select apps.guid from apps join spaces on spaces.guid = apps.space_guid
-      where spaces.organization_guid in (${sql.join(values)}))`,
+    ...appFilters("processes"),
   },
   otherParameters: ["embed"],
-  visible: ({ caller }) =>
-    sql<boolean>`processes.app_guid in (select guid from apps where ${spaceVisible(caller, "apps.space_guid")})`,
+  visible: (call) => appVisible(call, "processes"),
   present: async ({ context, query }, rows) => {
     const isEmbedding = readEmbed(query["embed"]);
     const presented = await presentProcesses(context, rows);
