@@ -182,6 +182,25 @@ const includedOf = ({
   readonly includes?: Readonly<Record<string, Pick<Include<never>, "key" | "shape">>>;
 }): Included => Object.fromEntries(Object.values(includes).map(({ key, shape }) => [key, shape]));
 
+/** `include=…` of what rows point to by GUID, each once, as its own list shows it. */
+export const includeOf = <Row, T extends ListedTable>(
+  key: string,
+  listing: Listing<T>,
+  guidOf: (row: Row) => string | null,
+): Include<Row> => ({
+  key,
+  shape: listing.shape,
+  load: async (call, rows) => {
+    const guids = [...new Set(rows.flatMap((row) => guidOf(row) ?? []))];
+    if (guids.length === 0) return [];
+    const found = await sql<RowOf<T>>`
+      select * from ${sql.table(listing.table)} where guid in (${sql.join(guids)})`.execute(
+      call.context.store.db,
+    );
+    return listing.present(call, found.rows);
+  },
+});
+
 async function loadIncludes<Row>(call: Call, includes: readonly Include<Row>[], rows: readonly Row[]) {
   const included: Record<string, readonly object[]> = {};
   for (const { key, load } of includes) {

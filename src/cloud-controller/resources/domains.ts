@@ -327,7 +327,7 @@ export const Domain = resource("Domain", {
 });
 
 /** As the caller sees them: which other organizations have a domain is the business of those who see these. */
-export async function presentDomains(
+async function presentDomains(
   call: Call<unknown>,
   rows: readonly RowOf<"domains">[],
 ): Promise<Shown<typeof Domain>[]> {

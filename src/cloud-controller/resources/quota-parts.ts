@@ -86,7 +86,7 @@ export async function insertQuota(
   return guid;
 }
 
-export async function changeQuota(
+async function changeQuota(
   context: Context,
   quota: RowOf<"quotas">,
   { name: newName, ...given }: LimitsGiven & { readonly name?: string },

@@ -10,7 +10,7 @@ import type { Context, Database, Writer } from "../context.ts";
 import { type Actor, type Call, created, defineEndpoint, type Endpoint } from "../endpoint.ts";
 import { demandFeature } from "../feature-flags.ts";
 import { asJob, JOB } from "../jobs.ts";
-import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { column, findRow, includeOf, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import {
   type Caller,
   demand,
@@ -23,9 +23,9 @@ import { head, link, toOneData } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
 import { linksTo, oneOf, part, resource, type Shown, ToOneOrNone } from "../shape.ts";
-import { Organization, presentOrganizations } from "./organizations.ts";
-import { findSpace, loadSpaces, placeOf, Space } from "./spaces.ts";
-import { presentUsers, ToUser, User } from "./users.ts";
+import { organizationListing } from "./organizations.ts";
+import { findSpace, placeOf, spaceListing } from "./spaces.ts";
+import { ToUser, userListing } from "./users.ts";
 
 // --- messages ---
 
@@ -246,47 +246,13 @@ const roleListing: Listing<"roles", typeof Role> = {
     space_guids: column("roles.space_guid"),
   },
   includes: {
-    user: {
-      key: "users",
-      shape: User,
-      load: async ({ context }, rows) =>
-        rows.length === 0
-          ? []
-          : presentUsers(
-              context,
-              await context.store.db
-                .selectFrom("users")
-                .selectAll()
-                .where(
-                  "guid",
-                  "in",
-                  rows.map((row) => row.user_guid),
-                )
-                .execute(),
-            ),
-    },
-    organization: {
-      key: "organizations",
-      shape: Organization,
-      load: async ({ context }, rows) => {
-        const guids = rows.flatMap((row) => row.organization_guid ?? []);
-        if (guids.length === 0) return [];
-        const { db } = context.store;
-        return presentOrganizations(
-          context,
-          await db.selectFrom("organizations").selectAll().where("guid", "in", guids).execute(),
-        );
-      },
-    },
-    space: {
-      key: "spaces",
-      shape: Space,
-      load: ({ context }, rows) =>
-        loadSpaces(
-          context,
-          rows.flatMap((row) => row.space_guid ?? []),
-        ),
-    },
+    user: includeOf("users", userListing, ({ user_guid }) => user_guid),
+    organization: includeOf(
+      "organizations",
+      organizationListing,
+      ({ organization_guid }) => organization_guid,
+    ),
+    space: includeOf("spaces", spaceListing, ({ space_guid }) => space_guid),
   },
   visible: ({ caller }) => roleVisible(caller),
   present: async ({ context }, rows) => rows.map((row) => presentRole(context, row)),

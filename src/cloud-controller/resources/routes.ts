@@ -26,6 +26,7 @@ import {
   column,
   type Filter,
   findRow,
+  includeOf,
   type Listing,
   listEndpoint,
   presentNow,
@@ -58,7 +59,7 @@ import {
   ToOne,
 } from "../shape.ts";
 import { appListing } from "./apps.ts";
-import { Domain, domainListing, MAX_DOMAIN_LENGTH, presentDomains, usableBy } from "./domains.ts";
+import { domainListing, MAX_DOMAIN_LENGTH, usableBy } from "./domains.ts";
 import {
   demandSpace,
   organizationOf,
@@ -491,7 +492,7 @@ export const Route = resource("Route", {
   links: linksTo(["self", "space", "destinations", "domain"]),
 });
 
-export async function presentRoutes(
+async function presentRoutes(
   context: Context,
   rows: readonly RowOf<"routes">[],
 ): Promise<Shown<typeof Route>[]> {
@@ -603,19 +604,7 @@ export const routeListing: Listing<"routes", typeof Route> = {
       select route_guid from service_route_bindings where service_instance_guid in (${sql.join(values)}))`,
   },
   includes: {
-    domain: {
-      key: "domains",
-      shape: Domain,
-      load: async (call, rows) => {
-        if (rows.length === 0) return [];
-        const guids = [...new Set(rows.map((row) => row.domain_guid))];
-        const { db } = call.context.store;
-        return presentDomains(
-          call,
-          await db.selectFrom("domains").selectAll().where("guid", "in", guids).execute(),
-        );
-      },
-    },
+    domain: includeOf("domains", domainListing, ({ domain_guid }) => domain_guid),
     space: spaceOf,
     "space.organization": organizationOf,
     // Upstream's newest; there are none here.

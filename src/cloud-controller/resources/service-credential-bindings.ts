@@ -5,12 +5,14 @@ import { notAuthorized, unprocessable } from "../../kernel/errors/cloud-controll
 import { decodeJson, type RowOf } from "../../store/index.ts";
 import { recordEvent } from "../audit.ts";
 import { insertBinding } from "../app-services.ts";
+import { everything, nothing } from "../condition.ts";
 import type { Context } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
 import {
   column,
   type Filter,
   findRow,
+  includeOf,
   type Listing,
   listEndpoint,
   presentNow,
@@ -36,8 +38,8 @@ import {
   type Shown,
   ToOne,
 } from "../shape.ts";
-import { App, appListing, demandApp, demandEnvironment } from "./apps.ts";
-import { appVisible } from "./packages.ts";
+import { appListing, demandApp, demandEnvironment } from "./apps.ts";
+import { appVisible } from "./app-rows.ts";
 import { findToBind, instanceOfBinding, refuseParameters } from "./service-instances.ts";
 
 // --- messages ---
@@ -147,30 +149,19 @@ const bindingListing: Listing<"service_credential_bindings", typeof Binding> = {
   labelled: "service_credential_binding",
   filters: {
     names: column("service_credential_bindings.name"),
-    type: (values) => (values.includes("app") ? sql<boolean>`1 = 1` : sql<boolean>`1 = 0`),
+    type: (values) => (values.includes("app") ? everything : nothing),
     app_guids: column("service_credential_bindings.app_guid"),
     app_names: named("apps", "app_guid"),
     service_instance_guids: column("service_credential_bindings.service_instance_guid"),
     service_instance_names: named("service_instances", "service_instance_guid"),
     // User-provided instances have neither plan nor offering.
-    service_plan_guids: () => sql<boolean>`1 = 0`,
-    service_plan_names: () => sql<boolean>`1 = 0`,
-    service_offering_guids: () => sql<boolean>`1 = 0`,
-    service_offering_names: () => sql<boolean>`1 = 0`,
+    service_plan_guids: () => nothing,
+    service_plan_names: () => nothing,
+    service_offering_guids: () => nothing,
+    service_offering_names: () => nothing,
   },
   includes: {
-    app: {
-      key: "apps",
-      shape: App,
-      load: async (call, rows) => {
-        const apps = await call.context.store.db
-          .selectFrom("apps")
-          .selectAll()
-          .where("guid", "in", ["", ...rows.map((row) => row.app_guid)])
-          .execute();
-        return appListing.present(call, apps);
-      },
-    },
+    app: includeOf("apps", appListing, ({ app_guid }) => app_guid),
     service_instance: instanceOfBinding,
   },
   visible: (call) => appVisible(call, "service_credential_bindings"),

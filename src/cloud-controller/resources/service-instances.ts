@@ -1,5 +1,4 @@
 /** Service instances: user-provided ones, which is what a route service or a log drain needs. There is no broker here. */
-import { sql } from "kysely";
 import { type Static, Type } from "typebox";
 import { newGuid } from "../../kernel/index.ts";
 import {
@@ -10,6 +9,7 @@ import {
 } from "../../kernel/errors/cloud-controller.ts";
 import { decodeJson, encodeJson, type RowOf } from "../../store/index.ts";
 import { recordEvent } from "../audit.ts";
+import { nothing } from "../condition.ts";
 import type { Context, Writer } from "../context.ts";
 import { deleteServiceInstances, processesOfRoutes } from "../deletions.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
@@ -18,7 +18,7 @@ import {
   column,
   findAgain,
   findRow,
-  type Include,
+  includeOf,
   type Listing,
   listEndpoint,
   presentNow,
@@ -248,7 +248,7 @@ async function demandCredentials(call: Call<unknown>, instance: RowOf<"service_i
 
 // --- presenter ---
 
-export const ServiceInstance = resource("ServiceInstance", {
+const ServiceInstance = resource("ServiceInstance", {
   name: Type.String(),
   tags: Type.Array(Type.String()),
   type: oneOf("user-provided", "managed"),
@@ -262,7 +262,7 @@ export const ServiceInstance = resource("ServiceInstance", {
 
 const Permissions = shape("ServiceInstancePermissions", { read: Type.Boolean(), manage: Type.Boolean() });
 
-export async function presentInstances(
+async function presentInstances(
   context: Context,
   rows: readonly RowOf<"service_instances">[],
 ): Promise<Shown<typeof ServiceInstance>[]> {
@@ -300,8 +300,8 @@ export const serviceInstanceListing: Listing<"service_instances", typeof Service
     space_guids: column("service_instances.space_guid"),
     organization_guids: spaceInOrganizations("service_instances.space_guid"),
     // No instance here has a plan.
-    service_plan_guids: () => sql<boolean>`1 = 0`,
-    service_plan_names: () => sql<boolean>`1 = 0`,
+    service_plan_guids: () => nothing,
+    service_plan_names: () => nothing,
   },
   orderBy: ["name"],
   // `fields[service_plan]=…` adds plans, offerings and brokers to the answer; there are none.
@@ -311,18 +311,11 @@ export const serviceInstanceListing: Listing<"service_instances", typeof Service
 };
 
 /** `include=service_instance` of what is bound to one. */
-export const instanceOfBinding: Include<{ readonly service_instance_guid: string }> = {
-  key: "service_instances",
-  shape: ServiceInstance,
-  load: async ({ context }, rows) => {
-    const instances = await context.store.db
-      .selectFrom("service_instances")
-      .selectAll()
-      .where("guid", "in", ["", ...rows.map((row) => row.service_instance_guid)])
-      .execute();
-    return presentInstances(context, instances);
-  },
-};
+export const instanceOfBinding = includeOf(
+  "service_instances",
+  serviceInstanceListing,
+  (binding: { readonly service_instance_guid: string }) => binding.service_instance_guid,
+);
 
 // --- endpoints ---
 

@@ -9,9 +9,9 @@ import {
 } from "../../kernel/errors/cloud-controller.ts";
 import { encodeJson, type RowOf } from "../../store/index.ts";
 import { recordEvent } from "../audit.ts";
-import type { Database, Writer } from "../context.ts";
+import type { Writer } from "../context.ts";
 import { type Call, created, defineEndpoint, type Endpoint, noContent } from "../endpoint.ts";
-import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { column, findRow, includeOf, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { deleteMetadata, Metadata, writeMetadata } from "../metadata.ts";
 import { metadataEndpoint } from "../metadata-endpoint.ts";
 import { routeVisible, spaceVisible } from "../permissions.ts";
@@ -19,7 +19,7 @@ import { head, lastOperation, link, toOneData, withMetadata } from "../present.t
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
 import { LastOperation, linksTo, MetadataShape, orNull, part, resource, ToOne } from "../shape.ts";
-import { presentRoutes, Route } from "./routes.ts";
+import { routeListing } from "./routes.ts";
 import {
   demandInstance,
   findToBind,
@@ -140,11 +140,6 @@ async function demandBinding(
 
 // --- presenter ---
 
-const rowsOf = <T extends "routes" | "service_instances">(db: Database, table: T, guids: readonly string[]) =>
-  sql<RowOf<T>>`select * from ${sql.table(table)} where guid in (${sql.join([...new Set(guids)])})`
-    .execute(db)
-    .then((found) => found.rows);
-
 const Binding = resource("ServiceRouteBinding", {
   route_service_url: orNull(Type.String()),
   last_operation: LastOperation,
@@ -165,32 +160,18 @@ const bindingListing: Listing<"service_route_bindings", typeof Binding> = {
       select guid from service_instances where name in (${sql.join(values)}))`,
   },
   includes: {
-    route: {
-      key: "routes",
-      shape: Route,
-      load: async ({ context }, rows) =>
-        rows.length === 0
-          ? []
-          : presentRoutes(
-              context,
-              await rowsOf(
-                context.store.db,
-                "routes",
-                rows.map((row) => row.route_guid),
-              ),
-            ),
-    },
+    route: includeOf("routes", routeListing, ({ route_guid }) => route_guid),
     service_instance: instanceOfBinding,
   },
   visible: ({ caller }) => sql<boolean>`service_route_bindings.service_instance_guid in (
     select guid from service_instances where ${spaceVisible(caller, "service_instances.space_guid")})`,
   present: async ({ context }, rows) => {
     if (rows.length === 0) return [];
-    const instances = await rowsOf(
-      context.store.db,
-      "service_instances",
-      rows.map((row) => row.service_instance_guid),
-    );
+    const instances = await context.store.db
+      .selectFrom("service_instances")
+      .select(["guid", "route_service_url"])
+      .where("guid", "in", [...new Set(rows.map((row) => row.service_instance_guid))])
+      .execute();
     const urlOf = new Map(instances.map((instance) => [instance.guid, instance.route_service_url]));
     return withMetadata(context, "service_route_binding", rows, (row, metadata) => ({
       ...head(row),

@@ -14,6 +14,7 @@ import {
   type Filter,
   findAgain,
   findRow,
+  includeOf,
   type Listing,
   listEndpoint,
   presentNow,
@@ -25,7 +26,7 @@ import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
 import { message, toOne } from "../schema.ts";
 import { linksTo, MetadataShape, part, resource, type Shown, ToOne, ToOneOrNone } from "../shape.ts";
-import { Organization, presentOrganizations } from "./organizations.ts";
+import { Organization, organizationListing, presentOrganizations } from "./organizations.ts";
 
 // --- messages ---
 
@@ -122,14 +123,14 @@ export const placeOf = (space: Pick<RowOf<"spaces">, "guid" | "organization_guid
 
 // --- presenter ---
 
-export const Space = resource("Space", {
+const Space = resource("Space", {
   name: Type.String(),
   relationships: part({ organization: ToOne, quota: ToOneOrNone }),
   metadata: MetadataShape,
   links: linksTo(["self", "organization", "features", "apply_manifest"], ["quota"]),
 });
 
-export async function presentSpaces(
+async function presentSpaces(
   context: Context,
   rows: readonly RowOf<"spaces">[],
 ): Promise<Shown<typeof Space>[]> {
@@ -151,16 +152,6 @@ export async function presentSpaces(
   }));
 }
 
-/** For `include`: the spaces of rows that have one. */
-export async function loadSpaces(
-  context: Context,
-  guids: readonly string[],
-): Promise<readonly Shown<typeof Space>[]> {
-  if (guids.length === 0) return [];
-  const rows = await context.store.db.selectFrom("spaces").selectAll().where("guid", "in", guids).execute();
-  return presentSpaces(context, rows);
-}
-
 async function loadOrganizationsOf(
   context: Context,
   spaces: readonly string[],
@@ -175,13 +166,7 @@ async function loadOrganizationsOf(
   return presentOrganizations(context, rows);
 }
 
-/** `include=space` and `include=space.organization`, of rows that are in a space. */
-export const spaceOf = {
-  key: "spaces",
-  shape: Space,
-  load: ({ context }: Call, rows: readonly { readonly space_guid: string }[]) =>
-    loadSpaces(context, [...new Set(rows.map((row) => row.space_guid))]),
-};
+/** `include=space.organization` of rows that are in a space. */
 export const organizationOf = {
   key: "organizations",
   shape: Organization,
@@ -195,15 +180,11 @@ export function spaceInOrganizations(column: string): Filter {
     select guid from spaces where organization_guid in (${sql.join(values)}))`;
 }
 
-const ownOrganization = {
-  key: "organizations",
-  shape: Organization,
-  load: ({ context }: Call, rows: readonly RowOf<"spaces">[]) =>
-    loadOrganizationsOf(
-      context,
-      rows.map((row) => row.guid),
-    ),
-};
+const ownOrganization = includeOf(
+  "organizations",
+  organizationListing,
+  (space: RowOf<"spaces">) => space.organization_guid,
+);
 
 export const spaceListing: Listing<"spaces", typeof Space> = {
   table: "spaces",
@@ -216,6 +197,13 @@ export const spaceListing: Listing<"spaces", typeof Space> = {
   visible: ({ caller }) => spaceVisible(caller, "spaces.guid"),
   present: ({ context }, rows) => presentSpaces(context, rows),
 };
+
+/** `include=space` of rows that are in one. */
+export const spaceOf = includeOf(
+  "spaces",
+  spaceListing,
+  (row: { readonly space_guid: string }) => row.space_guid,
+);
 
 // --- endpoints ---
 

@@ -76,7 +76,7 @@ function userVisible(caller: Caller): Condition {
 /** An external UAA calls its users as it likes. */
 const UserGuid = Type.String({ minLength: 1 });
 
-export const User = shape("User", {
+const User = shape("User", {
   guid: UserGuid,
   created_at: Time,
   updated_at: Time,
@@ -89,7 +89,7 @@ export const User = shape("User", {
 
 export const ToUser = shape("ToUserRelationship", { data: part({ guid: UserGuid }) });
 
-export async function presentUsers(
+async function presentUsers(
   context: Context,
   rows: readonly RowOf<"users">[],
 ): Promise<Shown<typeof User>[]> {
@@ -103,7 +103,7 @@ export async function presentUsers(
   }));
 }
 
-const userListing: Listing<"users", typeof User> = {
+export const userListing: Listing<"users", typeof User> = {
   table: "users",
   resource: "User",
   shape: User,
