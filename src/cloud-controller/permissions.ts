@@ -8,7 +8,7 @@ import type { Database } from "./context.ts";
 import type { Store } from "../store/index.ts";
 import { type Condition, everything, isFoundBy, nothing } from "./condition.ts";
 
-export const ORGANIZATION_ROLES = [
+const ORGANIZATION_ROLES = [
   "organization_user",
   "organization_auditor",
   "organization_manager",
@@ -19,7 +19,7 @@ export const ROLES = [...ORGANIZATION_ROLES, ...SPACE_ROLES] as const;
 export type Role = (typeof ROLES)[number];
 
 /** Besides administrators. A role of an organization counts in all its spaces. */
-export const OPERATIONS = {
+const OPERATIONS = {
   "organization.update": ["organization_manager"],
   "organization.assign-roles": ["organization_manager"],
   "space.create": ["organization_manager"],

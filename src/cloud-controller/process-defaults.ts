@@ -3,7 +3,7 @@ import { newGuid } from "../kernel/index.ts";
 import { encodeJson, type HealthCheckDocument, type NewRow } from "../store/index.ts";
 import type { CloudControllerConfig } from "./config.ts";
 
-export const DEFAULT_HEALTH_CHECK: HealthCheckDocument = {
+const DEFAULT_HEALTH_CHECK: HealthCheckDocument = {
   type: "port",
   data: { timeout: null, invocation_timeout: null, interval: null },
 };
