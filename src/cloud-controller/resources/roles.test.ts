@@ -140,6 +140,6 @@ test("users see those they share an organization with", async (t) => {
   const seen = (await api.list("/v3/users", one.token)).map((user) => String(user.guid));
   assert.deepEqual(seen.toSorted(), [one.guid, two.guid].toSorted());
   assert.equal((await api.get(`/v3/users/${stranger.guid}`, one.token)).status, 404);
-  const [found] = await api.list(`/v3/users?usernames=${two.guid}`, one.token);
+  const [found] = await api.list(`/v3/users?usernames=${two.guid.toUpperCase()}`, one.token);
   assert.equal(found?.origin, "uaa");
 });

@@ -108,7 +108,12 @@ export const userListing: Listing<"users", typeof User> = {
   resource: "User",
   shape: User,
   labelled: "user",
-  filters: { usernames: column("users.username"), origins: column("users.origin") },
+  filters: {
+    // As one logs in: in any case.
+    usernames: (values) =>
+      sql<boolean>`lower(users.username) in (${sql.join(values.map((name) => name.toLowerCase()))})`,
+    origins: column("users.origin"),
+  },
   visible: ({ caller }) => userVisible(caller),
   present: ({ context }, rows) => presentUsers(context, rows),
 };
