@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
-import { connectedPair, Memo, readAll, ringFor } from "./testing.ts";
+import { readAll } from "../../test/support/read-all.ts";
+import { connectedPair, Memo, ringFor } from "./testing.ts";
 
 const ECONNRESET = 104;
 

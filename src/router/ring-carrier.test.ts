@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
+import { readAll } from "../../test/support/read-all.ts";
 import { openSocketRing } from "../ring/index.ts";
 import type { Carrier } from "./carrier.ts";
 import { carryAccepted } from "./ring-carrier.ts";
@@ -178,13 +179,3 @@ test("a connection that the peer resets is told to be closed, once", async (t) =
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(it.heard, ["5", "closed"]);
 });
-
-/** What a peer has received when it has so many bytes, or the end. */
-async function readAll(peer: Socket, bytes = Number.POSITIVE_INFINITY): Promise<string> {
-  let text = "";
-  for await (const chunk of peer.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    text += chunk.toString("latin1");
-    if (text.length >= bytes) break;
-  }
-  return text;
-}
