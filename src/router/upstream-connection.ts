@@ -38,6 +38,8 @@ export class UpstreamConnection implements Upstream {
   dialTimeMs = -1;
   dnsTimeMs = -1;
   tlsTimeMs = -1;
+  /** Asked for while there is a connection: of one that broke off it is wanted most, and the socket forgets it. */
+  localAddress = "";
   #error: Error | null = null;
   readonly #dialed: DialedSocket;
   readonly #router: RouterContext;
@@ -62,10 +64,6 @@ export class UpstreamConnection implements Upstream {
       .on("close", this.#onClose);
     if (endpoint.tls) socket.on("secureConnect", this.#onSecureConnect);
     router.upstreams.add(this);
-  }
-
-  get localAddress(): string {
-    return localAddressOf(this.#dialed.socket);
   }
 
   get isIdle(): boolean {
@@ -170,6 +168,7 @@ export class UpstreamConnection implements Upstream {
 
   #connected(): void {
     this.isConnected = true;
+    this.localAddress = localAddressOf(this.#dialed.socket);
     this.exchange?.connected(this);
   }
 

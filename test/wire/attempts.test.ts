@@ -176,6 +176,32 @@ script("no more endpoints are tried than max_attempts says, none of them twice",
   assert.deepEqual(endpoints.map(({ connections }) => connections.length).sort(), [0, 0, 1, 1, 1]);
 });
 
+script(
+  "an answer that a reset takes the place of tells both ends of the connection, and so does the log",
+  async (t) => {
+    const endpoint = await startEndpoint(t);
+    const router = await startRouter(t, {
+      config: { accessLogOptions: { extraFields: ["local_address"] } },
+      routes: [{ uri: "shop.example.com", ports: [endpoint.port] }],
+    });
+    const client = await router.connect();
+    client.send(GET);
+    const upstream = await endpoint.accept();
+    await upstream.message();
+    const ours = `127.0.0.1:${upstream.socket.remotePort}`;
+    upstream.reset();
+    const answer = await client.message();
+    const error = `read tcp ${ours}->127.0.0.1:${endpoint.port}: read: connection reset by peer`;
+    assert.ok(answer.includes(`\r\nX-Cf-RouterError: endpoint_failure (${error})\r\n`), answer);
+    const line = router.log.find(({ message }) => message === "backend-endpoint-failed");
+    assert.deepEqual([line?.["local-address"], line?.["wrote-headers"]], [ours, true]);
+    assert.match(
+      router.accessLog()[0] ?? "",
+      / local_address:"<address>" x_cf_routererror:"endpoint_failure /,
+    );
+  },
+);
+
 /** A request that every instance breaks off; the pause has begun after the second of them, whichever they are. */
 async function startBrokenOffTwice(t: Parameters<typeof startEndpoint>[0]) {
   const endpoints = await Promise.all(Array.from({ length: 5 }, () => startEndpoint(t)));

@@ -29,6 +29,23 @@ script("an unknown host is 404 unknown_route, in upstream's words", async (t) =>
   ]);
 });
 
+script("a semicolon in the target is warned of in the access log alone, and hides no error", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const client = await router.connect();
+  client.send("GET /?a;b HTTP/1.1\r\nHost: shop.example.com\r\n\r\n");
+  const upstream = await endpoint.accept();
+  assert.match(await upstream.message(), /^GET \/\?a;b HTTP/);
+  upstream.send(OK);
+  assert.doesNotMatch(await client.message(), /X-Cf-RouterError/i);
+  client.send("GET /?a;b HTTP/1.1\r\nHost: nobody.example.com\r\n\r\n");
+  await client.message();
+  assert.deepEqual(
+    router.accessLog().map((line) => /x_cf_routererror:"(.*)"$/.exec(line)?.[1]),
+    ["deprecated-semicolon-params", "unknown_route"],
+  );
+});
+
 script("a route that exists but has no instance answers 503, never another app's page", async (t) => {
   const endpoint = await startEndpoint(t);
   const router = await startRouter(t, {
