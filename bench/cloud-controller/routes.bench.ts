@@ -15,6 +15,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { Insertable } from "kysely";
 import { sql } from "kysely";
@@ -39,6 +40,8 @@ const PASSWORD = "bench";
 /** A row of the widest table has a dozen values; SQLite takes 32,766 in a statement. */
 const ROWS_PER_INSERT = 1_000;
 const WARM_UP = 30;
+const LAST_LOOKS = 3;
+const BETWEEN_LOOKS_MS = 5_000;
 /** Rows of the table that write, in the order of {@link kindsOf}. */
 const WRITES = new Set(["create", "change an option", "map an app", "delete"]);
 /** What is repeated for the look at the memory: reads, and as many deletions as creations. */
@@ -186,6 +189,7 @@ function kindsOf(
     (i) =>
       ask(token, "GET", path(i));
   let made = 0;
+  const connectionLimit = 100 + (process.pid % 1_000);
   const newRoute = (i: number) => ({
     host: `new-${process.pid}-${made++}`,
     relationships: {
@@ -231,7 +235,8 @@ function kindsOf(
     },
     "change an option": (i: number) =>
       ask(admin, "PATCH", `/v3/routes/${pick(ground.routes, i)}`, {
-        options: { loadbalancing: "round-robin" },
+        // Another one than an earlier run has left there.
+        options: { "connection-limit": connectionLimit },
       }),
     "map an app": (i: number) =>
       ask(admin, "POST", `/v3/routes/${pick(ground.routes, i)}/destinations`, {
@@ -288,12 +293,18 @@ async function watchMemory(
   const all = USUAL.flatMap((name) => kinds[name] ?? []);
   const everyKind: Kind = (i) => (all[i % all.length] as Kind)(i);
   const mb = (bytes: number) => Number((bytes / 1e6).toFixed(0));
+  const look = async (when: string) => {
+    const { heapBytes, residentBytes } = await state("collect");
+    console.log(`${when}: heap ${mb(heapBytes)} MB, resident ${mb(residentBytes)} MB`);
+  };
   for (let tenth = 0; tenth <= 10; tenth++) {
     if (tenth > 0) await run(everyKind, CALLS / 10, SAMPLES + WARM_UP + (tenth * CALLS) / 10);
-    const { heapBytes, residentBytes } = await state("collect");
-    console.log(
-      `after ${(tenth * CALLS) / 10} calls: heap ${mb(heapBytes)} MB, resident ${mb(residentBytes)} MB`,
-    );
+    await look(`after ${(tenth * CALLS) / 10} calls`);
+  }
+  // Whether what the last look found is held, or was not given back yet.
+  for (let again = 1; again <= LAST_LOOKS; again++) {
+    await setTimeout(BETWEEN_LOOKS_MS);
+    await look(`${(again * BETWEEN_LOOKS_MS) / 1_000} s later`);
   }
 }
 

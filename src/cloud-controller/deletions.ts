@@ -32,11 +32,15 @@ export async function deleteRoutes(db: Writer, news: News, guids: readonly strin
 }
 
 /** The processes that routes point to. */
-export async function processesOfRoutes(
+export const processesOfRoutes = (
   db: Writer,
   routeGuids: readonly string[],
-): Promise<readonly Pick<RowOf<"processes">, "guid" | "version">[]> {
-  return db
+): Promise<readonly Pick<RowOf<"processes">, "guid" | "version">[]> =>
+  processesBehind(db, routeGuids).execute();
+
+/** For a look together with others. */
+export const processesBehind = (db: Writer, routeGuids: readonly string[]) =>
+  db
     .selectFrom("processes")
     .innerJoin("destinations", (join) =>
       join
@@ -45,9 +49,7 @@ export async function processesOfRoutes(
     )
     .select(["processes.guid", "processes.version"])
     .distinct()
-    .where("destinations.route_guid", "in", routeGuids)
-    .execute();
-}
+    .where("destinations.route_guid", "in", routeGuids);
 
 export async function deleteApps(db: Writer, news: News, guids: readonly string[]): Promise<void> {
   for (const chunk of chunks(guids)) {

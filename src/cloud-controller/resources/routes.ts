@@ -10,7 +10,7 @@ import type { RouteOptions } from "../../table/index.ts";
 import { recordEvent } from "../audit.ts";
 import { everything, isFoundBy } from "../condition.ts";
 import type { Context, Database, Writer } from "../context.ts";
-import { deleteRoutes, processesOfRoutes } from "../deletions.ts";
+import { deleteRoutes, processesBehind } from "../deletions.ts";
 import {
   type Actor,
   type Call,
@@ -384,11 +384,10 @@ async function updateRoute(call: Call<Static<typeof UpdateRoute>>, route: RowOf<
   await context.write(async (db, news) => {
     await demandRouteRevision(db, call, route.guid);
     // The row again, inside the transaction: two updates of different options at once must both stay.
-    const current = await db
-      .selectFrom("routes")
-      .select(["options", "updated_at"])
-      .where("guid", "=", route.guid)
-      .executeTakeFirst();
+    const [[current], processes] = await together(db, [
+      db.selectFrom("routes").select(["options", "updated_at"]).where("guid", "=", route.guid),
+      processesBehind(db, [route.guid]),
+    ]);
     if (current === undefined) return;
     const options =
       body.options === undefined
@@ -400,11 +399,8 @@ async function updateRoute(call: Call<Static<typeof UpdateRoute>>, route: RowOf<
               context,
             ),
           );
-    await db
-      .updateTable("routes")
-      .set({ options, updated_at: context.now(current.updated_at) })
-      .where("guid", "=", route.guid)
-      .execute();
+    const change = { options, updated_at: context.now(current.updated_at) };
+    await writeLater(db, db.updateTable("routes").set(change).where("guid", "=", route.guid));
     await writeMetadata(db, "route", route.guid, body.metadata);
     await recordEvent(db, call, {
       type: "audit.route.update",
@@ -413,7 +409,7 @@ async function updateRoute(call: Call<Static<typeof UpdateRoute>>, route: RowOf<
     });
     if (options === current.options) return;
     news.route(route.guid);
-    for (const process of await processesOfRoutes(db, [route.guid])) news.process(process);
+    for (const process of processes) news.process(process);
   });
 }
 
