@@ -11,6 +11,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dataDirInUse, dataDirUnusable, secretsUnreadable } from "../kernel/errors/app.ts";
+import { systemReason } from "../kernel/index.ts";
 
 export interface Secrets {
   readonly adminPassword: string;
@@ -41,7 +42,7 @@ export function openDataDir(path: string): DataDir {
   try {
     mkdirSync(logFolder, { recursive: true, mode: 0o700 });
   } catch (error) {
-    throw dataDirUnusable({ path, reason: (error as Error).message }, error);
+    throw dataDirUnusable({ path, reason: systemReason(error) }, error);
   }
   const lockFile = join(path, "lock.json");
   takeLock(lockFile, path);

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { connectNats } from "../bus/index.ts";
 import { registrarConfigUnreadable } from "../kernel/errors/registrar.ts";
-import { createLifecycle, createLogger, keepAliveWhile, systemClock } from "../kernel/index.ts";
+import { createLifecycle, createLogger, keepAliveWhile, systemClock, systemReason } from "../kernel/index.ts";
 import { createRegistrar, loadRegistrarConfig, type RegistrarConfig } from "../registrar/index.ts";
 
 /** Upstream's. */
@@ -68,7 +68,7 @@ function readText(path: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw registrarConfigUnreadable({ path, reason: (error as Error).message }, error);
+    throw registrarConfigUnreadable({ path, reason: systemReason(error) }, error);
   }
 }
 

@@ -83,6 +83,7 @@ Examples:
 
 const wrong: readonly { argv: readonly string[]; says: string }[] = [
   { argv: ["rotues"], says: "there is no command «rotues»; did you mean «viaduct routes»?" },
+  { argv: ["--jsn"], says: "there is no flag --jsn before a command; see «viaduct --help»" },
   { argv: ["xyzzyplugh"], says: "there is no command «xyzzyplugh»; see «viaduct --help»" },
   { argv: ["apps", "--jsno"], says: "«viaduct apps» has no flag --jsno; did you mean «--json»?" },
   { argv: ["apps", "--json=yes"], says: "--json takes no value; leave «=yes» out" },

@@ -76,7 +76,9 @@ async function unknownCommand(given: string) {
     commands.map(({ name }) => name),
   );
   return usageInvalid({
-    problem: `there is no command «${given}»`,
+    problem: given.startsWith("-")
+      ? `there is no flag ${given} before a command`
+      : `there is no command «${given}»`,
     remedy: near === null ? "see «viaduct --help»" : `did you mean «viaduct ${near}»?`,
   });
 }

@@ -323,7 +323,7 @@ test("an error page is read and checked with the file that names it", (t) => {
   const loadIt = () => load(`html_error_template_file: ${path}`);
   const refused = (problem: string) =>
     assert.throws(loadIt, ({ message }: Error) => message.includes(`html_error_template_file: ${problem}`));
-  refused("cannot be read: ENOENT");
+  refused("cannot be read: no such file or directory");
   writeFileSync(path, "{{ range .Header }}");
   refused(`${path}: «{{ range .Header }}» in line 1 is not understood`);
   writeFileSync(path, "<h1>{{ .Status }}</h1>");
@@ -455,14 +455,17 @@ const refusals: { text: string; problem: string | RegExp }[] = [
   },
   {
     text: "routing_api: {uri: https://a, port: 1}\noauth: {token_endpoint: b, port: 2, ca_certs: /none}",
-    problem: /^oauth\.ca_certs: cannot be read: ENOENT.*line 2\)$/,
+    problem: /^oauth\.ca_certs: cannot be read: no such file or directory.*line 2\)$/,
   },
   {
     text: "prometheus: {meters: {gorouter_time_histogram_buckets: [2, 1]}}",
     problem:
       /^prometheus\.meters\.gorouter_time_histogram_buckets: \[2,1\] is not a list of numbers, each greater/,
   },
-  { text: "prometheus: {cert_path: /none}", problem: /^prometheus\.cert_path: cannot be read: ENOENT/ },
+  {
+    text: "prometheus: {cert_path: /none}",
+    problem: /^prometheus\.cert_path: cannot be read: no such file or directory/,
+  },
   { text: "viaduct: {hots: ::1}", problem: /^viaduct\.hots: is unknown; did you mean viaduct\.host\?/ },
 ];
 for (const { text, problem } of refusals) {

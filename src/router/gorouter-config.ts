@@ -7,7 +7,7 @@
 import { readFileSync } from "node:fs";
 import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, type YAMLMap } from "yaml";
 import { configInvalid } from "../kernel/errors/config.ts";
-import { nearestName } from "../kernel/index.ts";
+import { nearestName, systemReason } from "../kernel/index.ts";
 import { EXTRA_ACCESS_LOG_FIELDS, type ExtraAccessLogField } from "./access-log.ts";
 import type { LoggregatorSettings } from "./loggregator-stream.ts";
 import { ROUTER_DEFAULTS, type RouterConfig } from "./config.ts";
@@ -465,7 +465,7 @@ function readNamedFile(file: GorouterFile, key: PathKey, encoding: "utf8" | "lat
   try {
     return readFileSync(file.get(key), encoding);
   } catch (error) {
-    file.problem(key, `cannot be read: ${(error as Error).message}`);
+    file.problem(key, `cannot be read: ${systemReason(error)}`);
     return "";
   }
 }

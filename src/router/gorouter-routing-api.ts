@@ -1,6 +1,7 @@
 /** What a gorouter configuration file says about the Routing API, and about the token for it. */
 import { readFileSync } from "node:fs";
 import type { TlsFiles } from "../calls/index.ts";
+import { systemReason } from "../kernel/index.ts";
 import type { RoutingApiFeedConfig } from "./feeds/routing-api.ts";
 import type { GorouterFile } from "./gorouter-config.ts";
 import { checkKeyPair } from "./tls/key-pair.ts";
@@ -79,7 +80,7 @@ function readCertificates(file: GorouterFile): string {
   try {
     return readFileSync(given, "utf8");
   } catch (error) {
-    file.problem("oauth.ca_certs", `cannot be read: ${(error as Error).message}`);
+    file.problem("oauth.ca_certs", `cannot be read: ${systemReason(error)}`);
     return "";
   }
 }

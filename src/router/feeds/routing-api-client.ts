@@ -1,6 +1,7 @@
 /** The Routing API as its readers see it: all routes, and what happens to them. */
 import { call, type ClientTokens, openStreamCall, StreamRefused, type TlsFiles } from "../../calls/index.ts";
 import { routingApiRefused, routingApiUnavailable } from "../../kernel/errors/routing-api.ts";
+import { systemReason } from "../../kernel/index.ts";
 import { createSseDecoder } from "../../wire/sse/index.ts";
 
 const CALL_TIMEOUT_MS = 60_000;
@@ -48,7 +49,7 @@ export function createRoutingApi(given: {
     return answer;
   };
   const unavailable = (error: unknown): never => {
-    throw routingApiUnavailable({ url, reason: (error as Error).message }, error);
+    throw routingApiUnavailable({ url, reason: systemReason(error) }, error);
   };
 
   return {

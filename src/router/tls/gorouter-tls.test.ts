@@ -94,7 +94,7 @@ const refusals: readonly { readonly name: string; readonly given: Settings; read
   {
     name: "texts that are no key pair",
     given: { tls_pem: [{ cert_chain: "x", private_key: "y" }] },
-    problem: "Error loading key pair: ",
+    problem: "Error loading key pair: tls_pem[0]: ",
   },
   {
     name: "no cipher suites",

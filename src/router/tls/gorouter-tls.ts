@@ -95,11 +95,13 @@ export function mapTlsListener(file: GorouterFile): TlsListenerConfig | null {
   if (certificates.length === 0) {
     problem("tls_pem", "router.tls_pem must be provided if router.enable_ssl is set to true");
   }
-  for (const { certificate, key } of certificates) {
+  for (const [i, { certificate, key }] of certificates.entries()) {
     if (certificate === "" || key === "") {
       problem("tls_pem", "Error parsing PEM blocks of router.tls_pem, missing cert or key.");
     } else
-      checkKeyPair(certificate, key, (reason) => problem("tls_pem", `Error loading key pair: ${reason}`));
+      checkKeyPair(certificate, key, (reason) =>
+        problem("tls_pem", `Error loading key pair: tls_pem[${i}]: ${reason}`),
+      );
   }
 
   const minVersion = MIN_VERSIONS[get("min_tls_version")];
