@@ -132,6 +132,17 @@ test("without the flag, only administrators give roles by name", async (t) => {
   assert.equal((await api.post("/v3/roles", byGuid, manager.token)).status, 201);
 });
 
+test("a name is found in any case, and with letters that are not ASCII", async (t) => {
+  const api = await startApi(t);
+  const { guid } = await api.user();
+  await api.store.db.updateTable("users").set({ username: "Ärger" }).where("guid", "=", guid).execute();
+  for (const name of ["Ärger", "ÄRGER"]) {
+    const [found] = await api.list(`/v3/users?usernames=nobody,${encodeURIComponent(name)}`);
+    assert.equal(found?.guid, guid);
+  }
+  await api.create("/v3/roles", role(api, "organization_user", { username: "ÄrGEr" }));
+});
+
 test("users see those they share an organization with", async (t) => {
   const api = await startApi(t);
   const one = await api.user("organization_user");

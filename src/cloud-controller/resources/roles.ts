@@ -25,7 +25,7 @@ import { message, toOne } from "../schema.ts";
 import { linksTo, oneOf, part, resource, type Shown, ToOneOrNone } from "../shape.ts";
 import { organizationListing } from "./organizations.ts";
 import { findSpace, placeOf, spaceListing } from "./spaces.ts";
-import { ToUser, userListing } from "./users.ts";
+import { ToUser, userListing, usernameIn } from "./users.ts";
 
 // --- messages ---
 
@@ -147,9 +147,7 @@ async function findUser(db: Database, body: CreateRoleBody): Promise<RowOf<"user
     .selectFrom("users")
     .selectAll()
     .$if(guid !== undefined, (query) => query.where("guid", "=", guid ?? ""))
-    .$if(username !== undefined, (query) =>
-      query.where(sql`lower(username)`, "=", (username ?? "").toLowerCase()),
-    )
+    .$if(username !== undefined, (query) => query.where(usernameIn([username ?? ""])))
     .$if(origin !== undefined, (query) => query.where("origin", "=", origin ?? ""))
     .executeTakeFirst();
   if (user !== undefined) return user;

@@ -73,6 +73,10 @@ function userVisible(caller: Caller): Condition {
     select user_guid from roles where ${organizationVisible(caller, "organization_guid")}))`;
 }
 
+/** As one logs in: in any case. The database says what that is, because SQLite knows the case of ASCII only. */
+export const usernameIn = (names: readonly string[]): Condition =>
+  sql<boolean>`lower(users.username) in (${sql.join(names.map((name) => sql`lower(${name})`))})`;
+
 /** An external UAA calls its users as it likes. */
 const UserGuid = Type.String({ minLength: 1 });
 
@@ -109,9 +113,7 @@ export const userListing: Listing<"users", typeof User> = {
   shape: User,
   labelled: "user",
   filters: {
-    // As one logs in: in any case.
-    usernames: (values) =>
-      sql<boolean>`lower(users.username) in (${sql.join(values.map((name) => name.toLowerCase()))})`,
+    usernames: usernameIn,
     origins: column("users.origin"),
   },
   visible: ({ caller }) => userVisible(caller),
