@@ -5,6 +5,7 @@ import { encodeJson, isUniqueViolation, type RowOf, type Store, toTimestamp } fr
 import { createLoginAttempts } from "./login-attempts.ts";
 import { hashPassword, verifyPassword } from "./password.ts";
 import { USER_SCOPES } from "./seed.ts";
+import { isNamed } from "./username.ts";
 
 export interface Account {
   readonly guid: string;
@@ -57,11 +58,7 @@ export function createAccounts({ store, clock }: { readonly store: Store; readon
       return account;
     },
     async find(username) {
-      const rows = await db
-        .selectFrom("users")
-        .selectAll()
-        .where((e) => e(e.fn<string>("lower", ["username"]), "=", e.fn<string>("lower", [e.val(username)])))
-        .execute();
+      const rows = await db.selectFrom("users").selectAll().where(isNamed(username)).execute();
       return rows.map(accountOf);
     },
     async get(guid) {

@@ -4,6 +4,7 @@
  */
 export { createAccounts } from "./accounts.ts";
 export type { Account, Accounts } from "./accounts.ts";
+export { bearerToken } from "./bearer.ts";
 export { GRANT_TYPES, hasScope } from "./claims.ts";
 export type { GrantType, TokenClaims } from "./claims.ts";
 export { createTokenIssuer } from "./issuer.ts";

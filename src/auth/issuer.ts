@@ -17,6 +17,7 @@ import { audienceOf, type GrantType, type TokenClaims } from "./claims.ts";
 import { ALGORITHM, createKeyRing, type SigningKey } from "./key-ring.ts";
 import { createLoginAttempts } from "./login-attempts.ts";
 import { DECOY_HASH, verifyPassword } from "./password.ts";
+import { isNamed } from "./username.ts";
 import { checkToken } from "./verifier.ts";
 
 const ZONE = "uaa";
@@ -121,11 +122,7 @@ export function createTokenIssuer(options: TokenIssuerOptions): TokenIssuer {
 
   const authenticateUser = (username: string, password: string): Promise<RowOf<"users">> =>
     attempts.attempt(username, async () => {
-      const user = await store.db
-        .selectFrom("users")
-        .selectAll()
-        .where((e) => e(e.fn<string>("lower", ["username"]), "=", e.fn<string>("lower", [e.val(username)])))
-        .executeTakeFirst();
+      const user = await store.db.selectFrom("users").selectAll().where(isNamed(username)).executeTakeFirst();
       // An unknown name costs the same work as a known one, or the time of the answer would list the accounts.
       const isRight = await verifyPassword(password, user?.password_hash ?? DECOY_HASH);
       if (user === undefined || !isRight || user.active === 0) throw badCredentials({});

@@ -4,6 +4,7 @@ import { encodeJson, isUniqueViolation, type Store, toTimestamp } from "../store
 import type { GrantType } from "./claims.ts";
 import { ANY_SCOPE } from "./issuer.ts";
 import { hashPassword, verifyPassword } from "./password.ts";
+import { isNamed } from "./username.ts";
 
 /** What every person may do with their account. */
 export const USER_SCOPES: readonly string[] = [
@@ -58,9 +59,7 @@ export async function ensureUser(
     store.db
       .selectFrom("users")
       .select(["guid", "password_hash", "scopes", "email", "active"])
-      .where((e) =>
-        e(e.fn<string>("lower", ["username"]), "=", e.fn<string>("lower", [e.val(user.username)])),
-      )
+      .where(isNamed(user.username))
       .executeTakeFirst();
   const scopes = encodeJson(user.scopes ?? USER_SCOPES);
   const email = user.email ?? user.username;

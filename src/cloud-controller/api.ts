@@ -4,7 +4,7 @@
  *   token → caller → scope → query → body → handle → answer        any step may throw; respond.ts answers
  */
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { TokenIssuer, TokenVerifier } from "../auth/index.ts";
+import { bearerToken, type TokenIssuer, type TokenVerifier } from "../auth/index.ts";
 import { tokenInvalid } from "../kernel/errors/auth.ts";
 import {
   badQueryParameter,
@@ -132,7 +132,7 @@ async function identify(request: FastifyRequest, access: Access, verifier: Token
   if (access === "public") return NOBODY;
   const { authorization } = request.headers;
   if (authorization === undefined || authorization === "") throw notAuthenticated({});
-  const [, token] = /^bearer +(\S+)$/i.exec(authorization) ?? [];
+  const token = bearerToken(authorization);
   if (token === undefined) throw invalidAuthToken({});
   const claims = await verifier.verifyToken(token).catch((error: unknown) => {
     throw tokenInvalid.is(error) ? invalidAuthToken({}, error) : error;

@@ -1,6 +1,13 @@
 /** The part of UAA's user API that `cf create-user`, `cf delete-user` and `cf passwd` ask for. */
 import type { FastifyRequest } from "fastify";
-import { type Account, createAccounts, hasScope, type TokenClaims, type TokenIssuer } from "../auth/index.ts";
+import {
+  type Account,
+  bearerToken,
+  createAccounts,
+  hasScope,
+  type TokenClaims,
+  type TokenIssuer,
+} from "../auth/index.ts";
 import type { HttpApi } from "../http/index.ts";
 import { scopeInsufficient } from "../kernel/errors/auth.ts";
 import { badTokenRequest } from "../kernel/errors/cloud-controller.ts";
@@ -25,8 +32,7 @@ export function registerUaaUsers(api: HttpApi, { issuer, store, clock }: UaaUser
 
   /** @throws tokenInvalid, scopeInsufficient */
   const authorize = async (request: FastifyRequest, scope: string): Promise<TokenClaims> => {
-    const [, token] = /^bearer (.+)$/i.exec(request.headers.authorization ?? "") ?? [];
-    const claims = await issuer.verifyToken(token ?? "");
+    const claims = await issuer.verifyToken(bearerToken(request.headers.authorization) ?? "");
     if (!hasScope(claims, scope, "uaa.admin")) throw scopeInsufficient({ scope });
     return claims;
   };

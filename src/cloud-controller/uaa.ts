@@ -1,6 +1,7 @@
 /** The small UAA over HTTP: what `cf login`, `cf auth` and `cf logout` ask for. Tokens themselves: room `auth`. */
 import type { FastifyReply, FastifyRequest } from "fastify";
 import {
+  bearerToken,
   type ClientCredentials,
   oauthErrorBody,
   type TokenIssuer,
@@ -48,8 +49,7 @@ export function registerUaa(api: HttpApi, options: UaaOptions): void {
   api.get("/token_keys", () => issuer.tokenKeys());
   api.get("/token_key", () => issuer.tokenKey());
   api.delete<{ Params: { jti: string } }>("/oauth/token/revoke/:jti", async (request) => {
-    const [, token] = /^bearer (.+)$/i.exec(request.headers.authorization ?? "") ?? [];
-    const claims = await issuer.verifyToken(token ?? "");
+    const claims = await issuer.verifyToken(bearerToken(request.headers.authorization) ?? "");
     // One's own tokens only: the access token's id, or with «-r» that of the refresh token beside it.
     const { jti } = request.params;
     if (jti === claims.jti || jti === `${claims.jti}-r`) {
