@@ -318,6 +318,31 @@ export const APPS: Readonly<Record<string, Command>> = {
     const { environment_variables: variables } = await session.call("GET", `/v3/apps/${app.guid}/env`);
     for (const [key, value] of Object.entries(variables ?? {})) session.print(`${key}: ${value}`);
   },
+  async rename(session, { words: [name = "", newName = ""] }) {
+    const { guid } = await session.app(name);
+    await session.call("PATCH", `/v3/apps/${guid}`, { name: newName });
+    session.print("OK");
+  },
+  async "get-health-check"(session, { words: [name = ""] }) {
+    const app = await session.app(name);
+    for (const process of await session.list(`/v3/apps/${app.guid}/processes`)) {
+      session.print(`${process["type"]} ${process["health_check"]?.["type"]}`);
+    }
+  },
+  async "set-health-check"(session, { words: [name = "", type = ""] }) {
+    const app = await session.app(name);
+    const process = await session.call("GET", `/v3/apps/${app.guid}/processes/web`);
+    const change = { health_check: { type, data: {} } };
+    await session.call("PATCH", `/v3/processes/${process.guid}`, change);
+    session.print("TIP: An app restart is required for the change to take effect.");
+  },
+  async "terminate-task"(session, { words: [name = "", id = ""] }) {
+    const app = await session.app(name);
+    const query = { sequence_ids: id };
+    const task = await session.only(`/v3/apps/${app.guid}/tasks`, query, `Task sequence ID ${id} not found.`);
+    await session.call("PUT", `/v3/tasks/${task.guid}/cancel`);
+    session.print("OK");
+  },
   async "set-env"(session, { words: [name = "", key = "", value = ""] }) {
     const path = `/v3/apps/${(await session.app(name)).guid}/environment_variables`;
     await session.call("PATCH", path, { var: { [key]: value } });

@@ -158,6 +158,7 @@ const READ: Readonly<Record<string, Fields>> = {
   organization_quotas: { ...named, ...limits, relationships: { organizations: toMany } },
   space_quotas: { ...named, ...limits, relationships: { organization: toOne, spaces: toMany } },
   isolation_segments: named,
+  environment_variable_groups: { "var!": "texts" },
   feature_flags: { "name!": "text", "enabled!": "flag" },
   stacks: { ...named, description: "text" },
   audit_events: {

@@ -331,13 +331,24 @@ export const PLACES: Readonly<Record<string, Command>> = {
     await session.call("POST", "/v3/organization_quotas", { name, ...limitsOf(flags) });
     session.print("OK");
   },
+  async "org-quota"(session, { words: [name = ""] }) {
+    printQuota(session, await orgQuota(session, name));
+  },
+  async "update-org-quota"(session, { words: [name = ""], flags }) {
+    const { guid } = await orgQuota(session, name);
+    await session.call("PATCH", `/v3/organization_quotas/${guid}`, {
+      routes: { total_routes: Number(textOf(flags["r"])) },
+    });
+    session.print("OK");
+  },
+  async "delete-org-quota"(session, { words: [name = ""] }) {
+    const { guid } = await orgQuota(session, name);
+    await session.call("DELETE", `/v3/organization_quotas/${guid}`);
+    session.print("OK");
+  },
   async "set-org-quota"(session, { words: [name = "", quotaName = ""] }) {
     const org = await session.organization(name);
-    const quota = await session.only(
-      "/v3/organization_quotas",
-      { names: quotaName },
-      `Organization quota with name '${quotaName}' not found.`,
-    );
+    const quota = await orgQuota(session, quotaName);
     const path = `/v3/organization_quotas/${quota.guid}/relationships/organizations`;
     await session.call("POST", path, { data: [{ guid: org.guid }] });
     session.print("OK");
@@ -346,6 +357,9 @@ export const PLACES: Readonly<Record<string, Command>> = {
     const query = { organization_guids: String(session.targeted().org.guid), ...MOST };
     const quotas = await session.list("/v3/space_quotas", query);
     session.print(...quotas.map((quota) => `${quota.name} ${quota.routes?.["total_routes"]}`));
+  },
+  async "space-quota"(session, { words: [name = ""] }) {
+    printQuota(session, await spaceQuota(session, name));
   },
   async "create-space-quota"(session, { words: [name = ""], flags }) {
     const { org } = session.targeted();
@@ -448,6 +462,16 @@ export const PLACES: Readonly<Record<string, Command>> = {
     for (const group of Object.values(parse(answer.body))) session.print(`${group?.name} ${group?.["type"]}`);
   },
 };
+
+const orgQuota = (session: Session, name: string) =>
+  session.only(
+    "/v3/organization_quotas",
+    { names: name },
+    `Organization quota with name '${name}' not found.`,
+  );
+
+const printQuota = (session: Session, quota: Json) =>
+  session.print(`routes: ${quota.routes?.["total_routes"]}`);
 
 const spaceQuota = (session: Session, name: string) =>
   session.only(

@@ -56,6 +56,7 @@ const OWN_OPTIONS: Readonly<Record<string, ParseArgsOptionsConfig>> = {
   "create-user-provided-service": ROUTE_SERVICE,
   "update-user-provided-service": ROUTE_SERVICE,
   "create-org-quota": LIMITS,
+  "update-org-quota": LIMITS,
   "create-space-quota": LIMITS,
   "update-space-quota": LIMITS,
   curl: { method: { ...text, short: "X" }, data: { ...text, short: "d" } },

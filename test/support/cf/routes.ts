@@ -255,6 +255,17 @@ export const ROUTES: Readonly<Record<string, Command>> = {
     }
     session.print(`Route ${route.url} has been updated`, "OK");
   },
+  async "update-destination"(session, { words: [name = "", domainName = ""], flags }) {
+    const domain = await session.domain(domainName);
+    const app = await session.app(name);
+    const route = await session.route(domain, flags);
+    const mapped = destinationTo(route, app);
+    if (mapped === undefined) throw new Failure("The app is not mapped to the route.");
+    await session.call("PATCH", `/v3/routes/${route.guid}/destinations/${mapped.guid}`, {
+      protocol: textOf(flags["app-protocol"]),
+    });
+    session.print("OK");
+  },
   async "unmap-route"(session, given) {
     const [name = "", domainName = ""] = given.words;
     const domain = await session.domain(domainName);

@@ -6,9 +6,12 @@ import {
   guidOf,
   type Json,
   MOST,
+  parse,
   type Query,
   type Session,
 } from "./session.ts";
+
+const RUNNING_GROUP = "/v3/environment_variable_groups/running";
 
 const PLAN_FIELDS: Query = {
   "fields[service_plan]": "guid,name,relationships.service_offering",
@@ -200,6 +203,25 @@ export const SERVICES: Readonly<Record<string, Command>> = {
   async stacks(session) {
     const stacks = await session.list("/v3/stacks", { order_by: "name" });
     session.print(...stacks.map((stack) => `${stack.name} ${stack["description"]}`));
+  },
+  async stack(session, { words: [name = ""] }) {
+    const stack = await session.only(
+      "/v3/stacks",
+      { names: name, per_page: "1", page: "1" },
+      "Stack not found",
+    );
+    session.print(`name: ${stack.name}`, `description: ${stack["description"]}`);
+  },
+  async "running-environment-variable-group"(session) {
+    const group = await session.call("GET", RUNNING_GROUP);
+    const variables = Object.entries(group["var"] ?? {});
+    session.print(...variables.map(([name, value]) => `${name} ${value}`));
+  },
+  async "set-running-environment-variable-group"(session, { words: [text = ""] }) {
+    const group = await session.call("GET", RUNNING_GROUP);
+    const removed = Object.fromEntries(Object.keys(group["var"] ?? {}).map((name) => [name, null]));
+    await session.call("PATCH", RUNNING_GROUP, { var: { ...removed, ...parse(text) } });
+    session.print("OK");
   },
   async buildpacks(session) {
     const found = await session.list("/v3/buildpacks", { order_by: "position" });
