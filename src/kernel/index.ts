@@ -16,6 +16,7 @@ export type {
 } from "./config.ts";
 export { defineError, ViaductError } from "./errors/define.ts";
 export type { ErrorDefinition, ErrorFactory, ErrorSource, RetryAnswer } from "./errors/define.ts";
+export { loadFfi } from "./ffi.ts";
 export { listenError } from "./listen.ts";
 export type { ListenAddress } from "./listen.ts";
 export { newGuid } from "./ids.ts";

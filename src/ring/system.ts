@@ -1,5 +1,6 @@
 /** The system calls that Node has no names for, by `node:ffi`. */
 import type * as Ffi from "node:ffi";
+import { loadFfi } from "../kernel/index.ts";
 
 const SIGNATURES = {
   // The number, and what the call behind it takes; six are enough for all of them.
@@ -9,6 +10,7 @@ const SIGNATURES = {
   dup3: { arguments: ["i32", "i32", "i32"], return: "i32" },
   eventfd: { arguments: ["u32", "i32"], return: "i32" },
   close: { arguments: ["i32"], return: "i32" },
+  send: { arguments: ["i32", "pointer", "u32", "i32"], return: "i32" },
   __errno_location: { arguments: [], return: "pointer" },
 } as const;
 /** `syscall` again, with arguments that cost no `bigint`: it is what is called all the time. */
@@ -38,17 +40,4 @@ export function openSystem(): System {
     enter: functions.syscall,
     errno: () => ffi.getInt32(calls.__errno_location()),
   };
-}
-
-/** Without the warning that it is experimental: who runs the router cannot act on it, and there is a way without it. */
-function loadFfi(): typeof Ffi {
-  const { emitWarning } = process;
-  process.emitWarning = () => {};
-  try {
-    const ffi: typeof Ffi | undefined = process.getBuiltinModule("node:ffi");
-    if (ffi === undefined) throw new Error("this Node has no node:ffi");
-    return ffi;
-  } finally {
-    process.emitWarning = emitWarning;
-  }
 }
