@@ -3,7 +3,7 @@
  *
  *   app ─► roles ─► options ─► balancing ─► table ─┐
  *    │       ├────► contracts ─────────────► table ├─► wire ─► kernel
- *    │       └────► bus, store, auth, http, calls, ring ─┘
+ *    │       └────► bus, store, auth, http, calls, ring, openssl ─┘
  *   cli ──► the public API over HTTP, and kernel
  *
  * Roles never know each other: what lets one process become six is that they talk by contracts, bus and store.
@@ -27,6 +27,7 @@ const SHARED = [
   "http",
   "calls",
   "ring",
+  "openssl",
 ];
 const ROLES = [
   "router",
@@ -53,6 +54,7 @@ const MAY_KNOW: Readonly<Record<string, readonly string[]>> = {
   http: FOUNDATION,
   calls: FOUNDATION,
   ring: FOUNDATION,
+  openssl: FOUNDATION,
   ...Object.fromEntries(ROLES.map((role) => [role, ROLE_MAY_KNOW])),
   app: [...ROLES, ...ROLE_MAY_KNOW],
   cli: ["kernel"],

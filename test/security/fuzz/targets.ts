@@ -18,6 +18,7 @@ import type { FuzzTarget } from "./fuzz.ts";
 import { HEADER_TARGETS } from "./header-targets.ts";
 import { HTTP2_TARGET } from "./http2-target.ts";
 import { cut, mutate, type Random } from "./random.ts";
+import { TLS_TARGET } from "./tls-target.ts";
 
 const NAMES = new HeaderNames([]);
 const LIMITS = { maxHeadBytes: 2_048, maxHeaders: 30 };
@@ -169,6 +170,7 @@ export const TARGETS: readonly FuzzTarget[] = [
   messages,
   accessLog,
   HTTP2_TARGET,
+  TLS_TARGET,
   ...HEADER_TARGETS,
 ];
 
