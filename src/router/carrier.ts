@@ -30,6 +30,13 @@ export interface Carrier {
   resetAndDestroy(): unknown;
 }
 
+/** That of a whole connection, which a session of HTTP/2 has to itself. */
+export interface SocketCarrier extends Carrier {
+  readonly destroyed: boolean;
+  /** {@link Carrier.end} or {@link Carrier.destroySoon} was called. */
+  readonly writableEnded: boolean;
+}
+
 /** The reading end of a carrier. */
 export interface CarrierListener {
   readonly received: OnBytes;

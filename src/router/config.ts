@@ -43,6 +43,8 @@ export interface RouterConfig extends RouteServicesConfig, MetricsConfig {
   readonly enablesHttp2: boolean;
   /** Plain connections read and write through io_uring where the system has it. */
   readonly usesIoUring: boolean;
+  /** Clients' TLS connections go through it too, and through OpenSSL without Node's TLS sockets. */
+  readonly usesDirectTls: boolean;
 
   /** Client side: the whole request head must have arrived this long after its first byte. */
   readonly readHeaderTimeoutMs: number;
@@ -167,6 +169,12 @@ export const routerSection = configSection("router", {
     default: true,
     describe:
       "Connections without TLS read and write through Linux's io_uring, which costs less CPU; where it is missing or forbidden, and with `false`, through Node's sockets.",
+  }),
+  usesDirectTls: setting.boolean({
+    key: "direct_tls",
+    default: true,
+    describe:
+      "TLS connections of clients go through io_uring too, and through Node's OpenSSL without Node's TLS sockets, which costs less CPU and memory; where there is no io_uring, and with `false`, through Node's TLS sockets.",
   }),
   readHeaderTimeoutMs: setting.duration({
     key: "read_header_timeout",

@@ -254,6 +254,7 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     optionLimits: get("viaduct.options"),
     host: get("viaduct.host"),
     usesIoUring: get("viaduct.io_uring"),
+    usesDirectTls: get("viaduct.direct_tls"),
     port: get("port"),
     portSetting: "port",
     readHeaderTimeoutMs: get("read_header_timeout"),

@@ -572,6 +572,11 @@ export const GOROUTER_KEYS = {
     true,
     "Connections without TLS read and write through Linux's io_uring, where the system lets it; `false`: through Node's sockets. Not in gorouter.",
   ),
+  "viaduct.direct_tls": honoured(
+    boolean,
+    true,
+    "TLS connections of clients go through io_uring too, and through Node's OpenSSL without Node's TLS sockets, where there is io_uring; `false`: through Node's TLS sockets. Not in gorouter.",
+  ),
   "viaduct.access_log_format": honoured(
     oneOf(ACCESS_LOG_FORMATS, (value) => `${value} is not one of ${ACCESS_LOG_FORMATS.join(", ")}`),
     "classic",

@@ -6,17 +6,14 @@
  *       └── silent ────────┴── late, malformed ───────────────┴── late, refused ──► closed
  */
 import type { Socket } from "node:net";
-import type { TLSSocket } from "node:tls";
 import { ViaductError } from "../kernel/index.ts";
 import { type ProxySource, readProxyHeader } from "../wire/proxy-protocol/index.ts";
-import { attach } from "./carrier.ts";
 import { ClientConnection } from "./client-connection.ts";
 import { type ClientTransport, peerOf, plainTransport } from "./client-transport.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
 import { ClientSession } from "./http2/client-session.ts";
-import { OWN_MEMORY } from "./receive-buffer.ts";
-import type { ClientTls } from "./tls/tls-handshakes.ts";
+import type { HandshakeListener, TlsClient } from "./tls/tls-handshakes.ts";
 
 /**
  * From the first byte of a PROXY header to its last. Load balancers send it in one piece; somebody who does not must
@@ -27,10 +24,7 @@ const PROXY_HEADER_LIMIT_MS = 100;
 const HANDSHAKE_LIMIT_MS = 10_000;
 
 /** A client whose handshake has ended well; nothing has been read from it yet. */
-interface SecureClient extends Omit<ClientTransport, "open" | "isHttp2"> {
-  readonly tls: ClientTls;
-  readonly socket: TLSSocket;
-}
+export type SecureClient = TlsClient & Pick<ClientTransport, "address" | "port">;
 
 /**
  * What is offered to clients on TLS, best first, and what serves each. A client that negotiates nothing speaks the
@@ -38,17 +32,7 @@ interface SecureClient extends Omit<ClientTransport, "open" | "isHttp2"> {
  */
 const PROTOCOLS: Readonly<Record<string, (router: RouterContext, client: SecureClient) => void>> = {
   h2: (router, client) => void router.clients.add(new ClientSession(router, client)),
-  "http/1.1": (router, { socket, ...client }) =>
-    openHttp1(router, {
-      ...client,
-      isHttp2: false,
-      // Measured: the shared buffer of plain connections gains nothing here that could be told from noise, because
-      // TLS hands out its records in memory of their own size; and it would lean on more that is not documented.
-      open: (listener) =>
-        attach(socket, listener).on("data", (chunk: Buffer) =>
-          listener.received(chunk, chunk.length, OWN_MEMORY),
-        ),
-    }),
+  "http/1.1": (router, client) => openHttp1(router, { ...client, isHttp2: false }),
 };
 export const alpnProtocolsOf = ({ enablesHttp2 }: Pick<RouterConfig, "enablesHttp2">): readonly string[] =>
   Object.keys(PROTOCOLS).filter((protocol) => enablesHttp2 || protocol !== "h2");
@@ -60,10 +44,11 @@ export function openHttp1(router: RouterContext, transport: ClientTransport): Cl
   return client;
 }
 
-export class Opening {
+export class Opening implements HandshakeListener {
   readonly #router: RouterContext;
   readonly #accepted: Socket;
   readonly #usesTls: boolean;
+  #handshake: { destroy(): unknown } | null = null;
   #source: { readonly address: string; readonly port: number };
   /** Of a PROXY header. */
   #received: Buffer | null = null;
@@ -77,10 +62,10 @@ export class Opening {
     this.#usesTls = usesTls;
     this.#source = peerOf(accepted);
     this.#sinceMs = router.ticker.nowMs;
-    accepted.on("error", ignore).on("close", this.#over);
+    accepted.on("error", ignore);
     if (router.config.acceptsProxyHeader) {
       this.#state = "proxy";
-      accepted.on("data", this.#onProxyBytes).on("end", this.#onEnd);
+      accepted.on("data", this.#onProxyBytes).on("end", this.#onEnd).on("close", this.#onClose);
     } else this.#beginHandshake();
   }
 
@@ -96,13 +81,15 @@ export class Opening {
   }
 
   destroy(): void {
-    this.#accepted.destroy();
+    (this.#handshake ?? this.#accepted).destroy();
   }
 
-  readonly #over = () => {
+  closed(): void {
     this.#state = "over";
     this.#router.openings.delete(this);
-  };
+  }
+
+  readonly #onClose = () => this.closed();
 
   readonly #onEnd = () => this.destroy();
 
@@ -131,10 +118,14 @@ export class Opening {
 
   /** @param rest  The connection's own first bytes */
   #proxyRead(source: ProxySource | null, rest: Buffer): void {
-    this.#accepted.off("data", this.#onProxyBytes).off("end", this.#onEnd).pause();
+    this.#accepted
+      .off("data", this.#onProxyBytes)
+      .off("end", this.#onEnd)
+      .off("close", this.#onClose)
+      .pause();
     if (source !== null) this.#source = source;
     if (!this.#usesTls) {
-      this.#over();
+      this.closed();
       openHttp1(this.#router, plainTransport(this.#router, this.#accepted, this.#source)).receiveEarly(rest);
       return;
     }
@@ -150,16 +141,14 @@ export class Opening {
     this.#sinceMs = this.#router.ticker.nowMs;
     const { tls } = this.#router;
     if (tls === null) this.destroy();
-    else tls.begin(this.#accepted, this.#onSecure);
+    else this.#handshake = tls.begin(this.#accepted, this);
   }
 
-  readonly #onSecure = (socket: TLSSocket, tls: ClientTls) => {
-    this.#over();
-    // The limit may have come between the handshake's end and here.
-    if (socket.destroyed) return;
-    const open = PROTOCOLS[socket.alpnProtocol || "http/1.1"];
-    open?.(this.#router, { ...this.#source, tls, socket });
-  };
+  secured(client: TlsClient): void {
+    this.closed();
+    const open = PROTOCOLS[client.protocol || "http/1.1"];
+    open?.(this.#router, { ...client, ...this.#source });
+  }
 
   #refuse(reason: string): void {
     const { address, port } = peerOf(this.#accepted);

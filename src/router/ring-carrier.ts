@@ -85,6 +85,10 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     return this.#socket.localAddress;
   }
 
+  get destroyed(): boolean {
+    return this.#socket.destroyed;
+  }
+
   get writableNeedDrain(): boolean {
     return this.#needsDrain || (this.#writesLong && this.#socket.writableNeedDrain);
   }
@@ -108,6 +112,20 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     this.#queuedBytes += data.length;
     if (this.#queuedBytes > MAX_QUEUED_BYTES) this.#needsDrain = true;
     return !this.#needsDrain;
+  }
+
+  /** The same with bytes of memory that is written over as soon as this returns. */
+  writeCopy(memory: Buffer, size: number): boolean {
+    const ring = this.#ring;
+    let taken = 0;
+    if (this.#queuedBytes === 0 && (ring.sendBytes > 0 || this.#mayUseRing)) {
+      if (size <= MAX_SEND_BYTES && ring.send(memory.subarray(0, size))) return true;
+      if (ring.sendBytes === 0) taken = ring.sendNow(memory, size);
+    }
+    if (taken === size) return true;
+    if (taken >= 0) return this.write(Buffer.copyBytesFrom(memory, taken, size - taken));
+    this.failed("write", -taken);
+    return false;
   }
 
   /** Nothing waits in the socket that would be overtaken. */
@@ -244,8 +262,18 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
 
 /** Begins to carry a connection that a listener accepted. @param ring  Null when there is none */
 export function carryAccepted(ring: SocketRing | null, accepted: Socket, listener: CarrierListener): Carrier {
-  const handle = ring === null ? null : takeHandle(accepted);
-  if (ring === null || handle === null) return attach(readInto(accepted, listener.received), listener);
+  const carrier = ring === null ? null : carryThroughRing(ring, accepted, listener);
+  return carrier ?? attach(readInto(accepted, listener.received), listener);
+}
+
+/** @returns null where the accepted connection cannot be taken over */
+export function carryThroughRing(
+  ring: SocketRing,
+  accepted: Socket,
+  listener: CarrierListener,
+): RingCarrier | null {
+  const handle = takeHandle(accepted);
+  if (handle === null) return null;
   const { received, drained } = listener;
   const memory = new SocketMemory(received);
   const options = {

@@ -11,6 +11,7 @@ import {
   type Part,
   systemReason,
 } from "../kernel/index.ts";
+import { openOpenSsl } from "../openssl/index.ts";
 import { openSocketRing, type SocketRing } from "../ring/index.ts";
 import type { Table } from "../table/index.ts";
 import { accept, acceptTls } from "./accept.ts";
@@ -33,7 +34,9 @@ import { Ticker } from "./ticker.ts";
 import { createTracing } from "./tracing.ts";
 import { endpointContext } from "./tls/endpoint-context.ts";
 import type { TlsListenerConfig } from "./tls/listener-config.ts";
-import { createTlsHandshakes, type TlsHandshakes } from "./tls/tls-handshakes.ts";
+import { createNodeHandshakes } from "./tls/node-handshakes.ts";
+import { createOpenSslHandshakes } from "./tls/openssl-handshakes.ts";
+import type { OnRefused, TlsHandshakes } from "./tls/tls-handshakes.ts";
 import { type VerdictEntry, VerdictRing } from "./verdict-ring.ts";
 
 /** Connections that the system completes before we accept them. */
@@ -113,17 +116,21 @@ class RouterPart implements HttpRouter {
   readonly #router: RouterContext;
   readonly #server: Server;
   readonly #tlsServer: Server;
+  readonly #ring: SocketRing | null;
   #port = 0;
   #tlsPort = 0;
   #lastFlushMs = 0;
   /** "" when there is one, or none is wanted. */
   #whyNoRing = "";
+  /** The same of OpenSSL for clients on TLS. */
+  #whyNoDirectTls = "";
   /** Called when the last client has gone. */
   #onQuiet: (() => void) | null = null;
 
   constructor(parts: HttpRouterParts) {
     this.#parts = parts;
     this.metrics = new ExchangeMetrics(parts.config);
+    this.#ring = this.#openRing();
     let endpointTls: SecureContext | undefined;
     this.#router = {
       config: parts.config,
@@ -133,7 +140,7 @@ class RouterPart implements HttpRouter {
       ticker: new Ticker(parts.clock),
       counters: this.counters,
       metrics: this.metrics,
-      ring: this.#openRing(),
+      ring: this.#ring,
       observe: together(parts.observers ?? []),
       accessLog: null,
       formatAccessLog: createFormatter(parts.config),
@@ -203,6 +210,7 @@ class RouterPart implements HttpRouter {
     this.#router.ticker.start(() => this.#tick());
     const { log } = this.#router;
     if (this.#whyNoRing !== "") log.info({ reason: this.#whyNoRing }, "io-uring-not-used");
+    if (this.#whyNoDirectTls !== "") log.info({ reason: this.#whyNoDirectTls }, "direct-tls-not-used");
     if (listensPlain) log.info({ host: config.host, port: this.#port }, "tcp-listener-started");
     else log.info({}, "tcp-listener-disabled");
     if (tls !== null) log.info({ host: config.host, port: this.#tlsPort }, "tls-listener-started");
@@ -261,6 +269,27 @@ class RouterPart implements HttpRouter {
     return opened.ring;
   }
 
+  /** Null: by Node's TLS sockets, which also say best what is wrong with a certificate. */
+  #createDirectHandshakes(
+    config: TlsListenerConfig,
+    protocols: readonly string[],
+    onRefused: OnRefused,
+  ): TlsHandshakes | null {
+    const ring = this.#ring;
+    if (!this.#parts.config.usesDirectTls || ring === null) return null;
+    const opened = openOpenSsl();
+    if (opened.openssl === null) {
+      this.#whyNoDirectTls = opened.reason;
+      return null;
+    }
+    try {
+      return createOpenSslHandshakes({ openssl: opened.openssl, ring }, config, protocols, onRefused);
+    } catch (error) {
+      this.#whyNoDirectTls = (error as Error).message;
+      return null;
+    }
+  }
+
   get #isQuiet(): boolean {
     return this.#router.clients.size === 0 && this.#router.openings.size === 0;
   }
@@ -288,9 +317,11 @@ class RouterPart implements HttpRouter {
 
   #createHandshakes(config: TlsListenerConfig, ticketKeys?: Buffer): TlsHandshakes {
     const { log } = this.#parts;
-    const handshakes = createTlsHandshakes(config, alpnProtocolsOf(this.#parts.config), (error, client) =>
-      log.debug({ client, error }, "tls-handshake-failed"),
-    );
+    const protocols = alpnProtocolsOf(this.#parts.config);
+    const onRefused: OnRefused = (error, client) => log.debug({ client, error }, "tls-handshake-failed");
+    const handshakes =
+      this.#createDirectHandshakes(config, protocols, onRefused) ??
+      createNodeHandshakes(config, protocols, onRefused);
     if (ticketKeys !== undefined) handshakes.setTicketKeys(ticketKeys);
     return handshakes;
   }

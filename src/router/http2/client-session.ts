@@ -6,11 +6,12 @@
  *      │               │
  *      └── silent, half a head for too long, breaks a rule, takes nothing ──► closed, its lanes with it
  */
-import type { TLSSocket } from "node:tls";
 import type { ViaductError } from "../../kernel/index.ts";
 import { DEFAULT_HTTP2_LIMITS, type FieldList } from "../../wire/http2/index.ts";
+import type { CarrierListener, SocketCarrier } from "../carrier.ts";
 import type { RouterContext } from "../context.ts";
 import type { ClientTls } from "../tls/tls-handshakes.ts";
+import type { OnBytes } from "../receive-buffer.ts";
 import { type Waiting, waitForTurn } from "../turn-queue.ts";
 import { ClientLane, type ClientLaneOwner } from "./client-lane.ts";
 import { Session } from "./session.ts";
@@ -32,14 +33,15 @@ export interface Http2Client {
   readonly address: string;
   readonly port: number;
   readonly tls: ClientTls;
-  readonly socket: TLSSocket;
+  /** Begins to read; what it returns is written to. Called once. */
+  open(listener: CarrierListener): SocketCarrier;
 }
 
 export class ClientSession extends Session implements ClientLaneOwner, Waiting {
   readonly address: string;
   readonly port: number;
   readonly tls: ClientTls;
-  protected readonly socket: TLSSocket;
+  protected readonly socket: SocketCarrier;
   readonly #streams = new Map<number, ClientLane>();
   /** With and without a stream. */
   readonly #lanes = new Set<ClientLane>();
@@ -60,21 +62,20 @@ export class ClientSession extends Session implements ClientLaneOwner, Waiting {
   /** Nothing more is read; what is in the output still goes. */
   #overSinceMs = NEVER;
 
-  constructor(router: RouterContext, { address, port, tls, socket }: Http2Client) {
+  constructor(router: RouterContext, client: Http2Client) {
     super(router, "server", DEFAULT_HTTP2_LIMITS);
-    this.address = address;
-    this.port = port;
-    this.tls = tls;
-    this.socket = socket;
+    this.address = client.address;
+    this.port = client.port;
+    this.tls = client.tls;
     this.#movedAtMs = router.ticker.nowMs;
     this.#idleSinceMs = router.ticker.nowMs;
     this.#headSinceMs = router.ticker.nowMs;
-    socket
-      .on("data", this.#onData)
-      .on("drain", this.#onDrain)
-      .on("end", this.#onEnd)
-      .on("error", ignore) // «close» follows and decides
-      .on("close", this.#onClose);
+    this.socket = client.open({
+      received: this.#onData,
+      drained: this.#onDrain,
+      ended: this.#onEnd,
+      closed: this.#onClose,
+    });
     router.counters.activeConnections++;
     router.counters.activeHttp2Connections++;
     this.flushSoon();
@@ -238,10 +239,12 @@ export class ClientSession extends Session implements ClientLaneOwner, Waiting {
     for (const lane of lanes) lane.gone();
   }
 
-  readonly #onData = (chunk: Buffer) => {
+  readonly #onData: OnBytes = (bytes, size, memory) => {
     this.#movedAtMs = this.router.ticker.nowMs;
-    if (this.#overSinceMs !== NEVER) return;
+    if (this.#overSinceMs !== NEVER) return false;
+    const chunk = memory.keep(bytes, 0, size);
     this.#readOn(this.#held === null ? chunk : Buffer.concat([this.#held, chunk]));
+    return false;
   };
 
   /** Reads what is left of what came at once. */
@@ -282,5 +285,3 @@ export class ClientSession extends Session implements ClientLaneOwner, Waiting {
     this.router.counters.activeHttp2Connections--;
   };
 }
-
-const ignore = () => {};

@@ -1,5 +1,4 @@
 /** One connection that speaks HTTP/2, in either role: takes bytes between its socket and `wire/http2`. */
-import type { Socket } from "node:net";
 import type { ViaductError } from "../../kernel/index.ts";
 import {
   type FieldList,
@@ -8,6 +7,7 @@ import {
   type Http2Limits,
   type Http2Role,
 } from "../../wire/http2/index.ts";
+import type { SocketCarrier } from "../carrier.ts";
 import type { RouterContext } from "../context.ts";
 import type { LaneOwner } from "./lane.ts";
 
@@ -20,7 +20,7 @@ const MAX_TURN_BYTES = 256 * 1024;
 export abstract class Session implements LaneOwner, Http2Handler {
   readonly router: RouterContext;
   readonly connection: Http2Connection;
-  protected abstract readonly socket: Socket;
+  protected abstract readonly socket: SocketCarrier;
   #willFlush = false;
   /** Nothing more goes out after what is in the output. */
   #endsAfterFlush = false;

@@ -3,35 +3,27 @@
  * first of the list.
  */
 import { X509Certificate } from "node:crypto";
-import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
-import { systemAuthorities, splitPem } from "./authorities.ts";
+import { splitPem, systemAuthorities } from "./authorities.ts";
 import type { KeyPair, TlsListenerConfig } from "./listener-config.ts";
-import { TLS13_SUITES } from "./cipher-suites.ts";
 
-/** Versions that OpenSSL speaks only when it is told that weakness is wanted. */
-const OLD_VERSIONS: readonly string[] = ["TLSv1", "TLSv1.1"];
-/** Sessions of one listener may be resumed whatever its certificate; OpenSSL wants a name for that. */
-const SESSION_CONTEXT = "viaduct";
-
-export interface CertificateStore {
-  /** Of the first certificate. */
-  readonly fallback: SecureContextOptions;
-  /** Null: the fallback is the one. @param name  as the client sent it */
-  choose(name: string): SecureContext | null;
+export interface CertificateStore<Context> {
+  /** Null: the first certificate is the one. @param name  as the client sent it */
+  choose(name: string): Context | null;
 }
 
-export function createCertificateStore(config: TlsListenerConfig): CertificateStore {
-  const common = contextOptions(config);
-  const [first, ...others] = config.certificates;
-  const byName = new Map<string, SecureContext | null>();
-  const add = (pair: KeyPair, context: SecureContext | null) => {
+/** @param createContext  Of every certificate but the first, which is the listener's own. */
+export function createCertificateStore<Context>(
+  [first, ...others]: readonly KeyPair[],
+  createContext: (pair: KeyPair) => Context,
+): CertificateStore<Context> {
+  const byName = new Map<string, Context | null>();
+  const add = (pair: KeyPair, context: Context | null) => {
     for (const name of namesOf(pair.certificate)) if (!byName.has(name)) byName.set(name, context);
   };
   // Where two certificates have a name, the one that stands first serves it.
   if (first !== undefined) add(first, null);
-  for (const pair of others) add(pair, createSecureContext({ ...common, ...credentials(pair) }));
+  for (const pair of others) add(pair, createContext(pair));
   return {
-    fallback: { ...common, ...(first === undefined ? {} : credentials(first)) },
     choose(given) {
       const name = given.toLowerCase().replace(/\.$/, "");
       const exact = byName.get(name);
@@ -48,23 +40,6 @@ export function clientAuthoritiesOf(config: TlsListenerConfig): readonly string[
   const own = splitPem(config.clientAuthorities);
   return config.trustsSystemAuthorities ? [...systemAuthorities(), ...own] : own;
 }
-
-function contextOptions(config: TlsListenerConfig): SecureContextOptions {
-  const isOld = OLD_VERSIONS.includes(config.minVersion);
-  const suites = config.cipherSuites;
-  // As in Go, a list without suites of TLS 1.3 does not turn that version off.
-  const all = suites.some((name) => name.startsWith("TLS_")) ? suites : [...TLS13_SUITES, ...suites];
-  return {
-    minVersion: config.minVersion,
-    maxVersion: config.maxVersion,
-    ...(suites.length === 0 ? {} : { ciphers: [...all, ...(isOld ? ["@SECLEVEL=0"] : [])].join(":") }),
-    ...(config.clientCertificates === "none" ? {} : { ca: [...clientAuthoritiesOf(config)] }),
-    honorCipherOrder: true,
-    sessionIdContext: SESSION_CONTEXT,
-  };
-}
-
-const credentials = (pair: KeyPair) => ({ cert: pair.certificate, key: pair.key });
 
 /** Lower case; the common name counts only where there are no alternative names. */
 function namesOf(pem: string): string[] {

@@ -2,7 +2,7 @@
  * `cipher_suites` as gorouter reads it: a colon-separated list in which every suite may have the name of OpenSSL or
  * that of Go (the RFCs' name).
  */
-import { getCiphers } from "node:tls";
+import { DEFAULT_CIPHERS, getCiphers, type SecureVersion } from "node:tls";
 
 /** OpenSSL's name, Go's name; in the order in which a refusal lists them. */
 const SUITES: readonly (readonly [openssl: string, go: string])[] = [
@@ -35,6 +35,28 @@ export const TLS13_SUITES = [
   "TLS_AES_256_GCM_SHA384",
   "TLS_CHACHA20_POLY1305_SHA256",
 ] as const;
+
+/** Versions that OpenSSL speaks only when it is told that weakness is wanted. */
+const OLD_VERSIONS: readonly SecureVersion[] = ["TLSv1", "TLSv1.1"];
+
+/** What a listener offers, in OpenSSL's words. @param suites  Empty: the runtime's choice */
+export function offeredCiphers(suites: readonly string[], minVersion: SecureVersion): string {
+  if (suites.length === 0) return DEFAULT_CIPHERS;
+  // As in Go, a list without suites of TLS 1.3 does not turn that version off.
+  const all = suites.some(isTls13Suite) ? suites : [...TLS13_SUITES, ...suites];
+  return [...all, ...(OLD_VERSIONS.includes(minVersion) ? ["@SECLEVEL=0"] : [])].join(":");
+}
+
+/** OpenSSL itself wants them apart. */
+export function splitCiphers(offered: string): { readonly before13: string; readonly of13: string } {
+  const names = offered.split(":");
+  return {
+    before13: names.filter((name) => !isTls13Suite(name)).join(":"),
+    of13: names.filter(isTls13Suite).join(":"),
+  };
+}
+
+const isTls13Suite = (name: string) => name.startsWith("TLS_");
 
 /** Every name that may be written. */
 export const CIPHER_SUITE_NAMES: readonly string[] = [

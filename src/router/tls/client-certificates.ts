@@ -6,15 +6,17 @@ import type { CertificateRule, Subject } from "./listener-config.ts";
 const MAX_CHAIN = 10;
 
 /**
+ * @param sent  What the client sent with its own.
  * @param pool  The authorities that the listener trusts.
  * @returns why a verified certificate is refused; null when it is not
  */
 export function ruleAgainst(
   leaf: X509Certificate,
+  sent: readonly X509Certificate[],
   pool: readonly X509Certificate[],
   rules: readonly CertificateRule[],
 ): string | null {
-  const chain = chainOf(leaf, pool);
+  const chain = chainOf(leaf, sent, pool);
   if (chain === null) return "its chain cannot be followed to a trusted authority";
   const subject = subjectOf(leaf);
   for (const { authority, subjects } of rules) {
@@ -31,19 +33,18 @@ export function ruleAgainst(
  * certificates that have the names of others, to lead away from the authority that a rule is about. Null when no
  * way ends in the pool.
  */
-function chainOf(leaf: X509Certificate, pool: readonly X509Certificate[]): X509Certificate[] | null {
+function chainOf(
+  leaf: X509Certificate,
+  sent: readonly X509Certificate[],
+  pool: readonly X509Certificate[],
+): X509Certificate[] | null {
   const chain = [leaf];
   let isAnchored = false;
   for (let i = 0; i < chain.length && chain.length <= MAX_CHAIN; i++) {
     const certificate = chain[i] as X509Certificate;
     const trusted = pool.filter((issuer) => isIssuedBy(certificate, issuer));
     isAnchored ||= trusted.length > 0;
-    const { issuerCertificate } = certificate;
-    const sent =
-      issuerCertificate !== undefined && isIssuedBy(certificate, issuerCertificate)
-        ? [issuerCertificate]
-        : [];
-    for (const issuer of [...trusted, ...sent]) {
+    for (const issuer of [...trusted, ...sent.filter((issuer) => isIssuedBy(certificate, issuer))]) {
       const known = chain.find(({ fingerprint256 }) => fingerprint256 === issuer.fingerprint256);
       if (known === undefined) chain.push(issuer);
     }

@@ -1,10 +1,13 @@
-/** The server side of TLS handshakes for one configuration. A reload makes a new one; connections keep theirs. */
-import { constants, X509Certificate } from "node:crypto";
+/**
+ * The server side of TLS handshakes for one configuration; a reload makes a new one, connections keep theirs. Two of a
+ * kind: `openssl-handshakes.ts` where OpenSSL can be called and there is a ring, `node-handshakes.ts` everywhere else.
+ */
+import { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
-import { createServer, type TlsOptions, type TLSSocket } from "node:tls";
-import { createCertificateStore, clientAuthoritiesOf } from "./certificate-store.ts";
-import { ruleAgainst } from "./client-certificates.ts";
+import type { CarrierListener, SocketCarrier } from "../carrier.ts";
 import { createTurnQueue } from "../turn-queue.ts";
+import { clientAuthoritiesOf } from "./certificate-store.ts";
+import { ruleAgainst } from "./client-certificates.ts";
 import type { TlsListenerConfig } from "./listener-config.ts";
 
 /** What a client on TLS has shown. */
@@ -13,18 +16,37 @@ export interface ClientTls {
   readonly certificate: string;
 }
 
+/** A client that is who it says; nothing has been read from it yet. */
+export interface TlsClient {
+  readonly tls: ClientTls;
+  /** What was negotiated; "" when nothing was. */
+  readonly protocol: string;
+  /** Begins to read. Called once, at once. */
+  open(listener: CarrierListener): SocketCarrier;
+}
+
+export interface HandshakeListener {
+  /** It ended well. Not called when it fails: the connection is closed then. */
+  secured(client: TlsClient): void;
+  /** The connection is over, before that. */
+  closed(): void;
+}
+
 export interface TlsHandshakes {
   /**
    * Begins one on an accepted connection; what was read of it already may wait in its read buffer.
-   * @param done  The client is who it says, and speaks `socket.alpnProtocol`. Not called when it fails: the
-   * connection is closed then.
+   * @returns what breaks it off, as long as it has not ended
    */
-  begin(accepted: Socket, done: Done): void;
+  begin(accepted: Socket, listener: HandshakeListener): { destroy(): unknown };
   /** What tickets for resuming sessions are sealed with from now on: 48 random bytes. */
   setTicketKeys(keys: Buffer): void;
 }
-type Done = (socket: TLSSocket, tls: ClientTls) => void;
 
+/** Told why a handshake failed. */
+export type OnRefused = (reason: string, client: string) => void;
+
+/** Sessions of one listener may be resumed whatever its certificate; OpenSSL wants a name for that. */
+export const SESSION_CONTEXT = "viaduct";
 const ANONYMOUS: ClientTls = Object.freeze({ certificate: "" });
 
 /**
@@ -36,74 +58,32 @@ const waitForHandshake = createTurnQueue(1);
 const RECORD_HEADER_BYTES = 5;
 const HANDSHAKE_RECORD = 22;
 
-/**
- * @param alpnProtocols  Offered to clients, best first.
- * @param onRefused  Told why a handshake failed.
- */
-export function createTlsHandshakes(
+/** Calls `then` in its turn when a first record is in the read buffer; with anything else too, for OpenSSL to refuse. */
+export function onFirstTurn(accepted: Socket, then: () => void): void {
+  const takeTurn = () => {
+    if (!accepted.destroyed) then();
+  };
+  onFirstRecord(accepted, () => waitForHandshake({ takeTurn }));
+}
+
+/** @returns what says of verified certificates, the client's own and those that it sent besides, what it has shown, or why not */
+export function createCertificateJudge(
   config: TlsListenerConfig,
-  alpnProtocols: readonly string[],
-  onRefused: (reason: string, client: string) => void,
-): TlsHandshakes {
-  const store = createCertificateStore(config);
-  const asks = config.clientCertificates !== "none";
-  const rules = asks ? config.certificateRules : [];
-  const pool = rules.length === 0 ? [] : clientAuthoritiesOf(config).map((pem) => new X509Certificate(pem));
-  const chooseByName: NonNullable<TlsOptions["SNICallback"]> = (name, choose) =>
-    choose(null, store.choose(name) ?? undefined);
-  const waiting = new WeakMap<object, Done>();
-
-  // It never listens: connections are accepted elsewhere, because a PROXY header may come before the handshake.
-  const server = createServer({
-    ...store.fallback,
-    requestCert: asks,
-    rejectUnauthorized: config.clientCertificates === "require",
-    ALPNProtocols: [...alpnProtocols],
-    // A second handshake could change who the client is, and costs us more than the client.
-    // A resumed session has only the client's own certificate, without those between it and its authority.
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | (rules.length === 0 ? 0 : constants.SSL_OP_NO_TICKET),
-    ...(config.certificates.length === 1 ? {} : { SNICallback: chooseByName }),
-  });
-
-  server.on("secureConnection", (socket) => {
-    const refuse = (reason: string) => {
-      onRefused(reason, `${socket.remoteAddress}:${socket.remotePort}`);
-      socket.destroy();
-    };
-    const certificate = asks ? socket.getPeerX509Certificate() : undefined;
-    if (certificate !== undefined) {
-      if (!socket.authorized) {
-        refuse(`client certificate: ${String(socket.authorizationError)}`);
-        return;
-      }
-      const reason = rules.length === 0 ? null : ruleAgainst(certificate, pool, rules);
-      if (reason !== null) {
-        refuse(`client certificate: ${reason}`);
-        return;
-      }
-    }
-    const tls = certificate === undefined ? ANONYMOUS : { certificate: certificate.raw.toString("base64") };
-    // The accepted connection underneath has no documented name; without it nobody would be told, and tests fail.
-    const accepted = (socket as unknown as { readonly _parent: object })._parent;
-    waiting.get(accepted)?.(socket, tls);
-  });
-  server.on("tlsClientError", (error, socket) => {
-    onRefused(error.message, `${socket.remoteAddress}:${socket.remotePort}`);
-    socket.destroy();
-  });
-  return {
-    begin(accepted, done) {
-      waiting.set(accepted, done);
-      const takeTurn = () => {
-        if (!accepted.destroyed) server.emit("connection", accepted);
-      };
-      onFirstRecord(accepted, () => waitForHandshake({ takeTurn }));
-    },
-    setTicketKeys: (keys) => void server.setTicketKeys(keys),
+): (own: X509Certificate | null, others: readonly X509Certificate[]) => ClientTls | { refused: string } {
+  const { certificateRules: rules } = config;
+  const pool = hasRules(config) ? clientAuthoritiesOf(config).map((pem) => new X509Certificate(pem)) : [];
+  return (own, others) => {
+    if (own === null) return ANONYMOUS;
+    const reason = hasRules(config) ? ruleAgainst(own, others, pool, rules) : null;
+    if (reason !== null) return { refused: `client certificate: ${reason}` };
+    return { certificate: own.raw.toString("base64") };
   };
 }
 
-/** Calls `then` when all of it is in the read buffer; with anything else at once, for the handshake to refuse. */
+/** Then no session is resumed: it would have only the client's own certificate, without those above it. */
+export const hasRules = ({ clientCertificates, certificateRules }: TlsListenerConfig): boolean =>
+  clientCertificates !== "none" && certificateRules.length > 0;
+
 function onFirstRecord(accepted: Socket, then: () => void): void {
   let received: Buffer | null = null;
   const read = () => {
