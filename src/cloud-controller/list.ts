@@ -387,8 +387,8 @@ function readConditions<T extends ListedTable>(
 }
 
 /**
- * `a,b` → `["a", "b"]`. Clients write a comma that is part of a name as `%2C`, inside the query's own encoding; the cf
- * CLI does for every name it looks for.
+ * `a,b` → `["a", "b"]`. A comma that is part of a name stands there as `%2C`, inside the query's own encoding: upstream
+ * decodes each value once more.
  */
 export function readValues(list: string): readonly string[] {
   return list.split(",").map((value) => {

@@ -325,7 +325,11 @@ export const packages: readonly Endpoint[] = [
     summary: "Says which files need not be uploaded: none.",
     access: "write",
     answers: { 201: shape("ResourceMatches", { resources: Type.Array(Nothing) }) },
+    refuses: [featureDisabled],
     body: MatchResources,
-    handle: async () => created({ resources: [] }),
+    handle: async ({ context, caller }) => {
+      await demandFeature(context.store.db, caller, "app_bits_upload");
+      return created({ resources: [] });
+    },
   }),
 ];

@@ -60,6 +60,9 @@ test("without the flag, only administrators upload files", async (t) => {
   const refused = await upload(api, source, Buffer.from("no zip"), "[]", token);
   assert.deepEqual([refused.status, refused.details], [403, ["Feature Disabled: app_bits_upload"]]);
   assert.equal((await upload(api, source, Buffer.from("no zip"))).status, 422);
+  const match = async (user?: string) =>
+    (await api.post("/v3/resource_matches", { resources: [] }, user)).status;
+  assert.deepEqual([await match(token), await match()], [403, 201]);
 });
 
 test("the droplets of a package that nobody made are not there", async (t) => {
