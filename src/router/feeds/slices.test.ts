@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import { createManualClock } from "../../kernel/index.ts";
-import { createSlices, SLICE_MS } from "./slices.ts";
+import { createSlices, MOST_RESTS, REST_MS, SLICE_MS } from "./slices.ts";
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -13,13 +13,14 @@ function startSlices(t: TestContext) {
     done.push(work);
     clock.advance(1);
   };
-  const slices = createSlices<number>(clock, run);
+  const collector = { isMarking: false };
+  const slices = createSlices<number>(clock, run, () => collector.isMarking);
   t.after(() => slices.stop());
   const come = (work: number) => {
     if (slices.mayRun()) run(work);
     else slices.add(work);
   };
-  return { slices, done, come };
+  return { clock, collector, slices, done, come };
 }
 
 test("what fits in a slice is done at once, the rest in order in the turns after it", async (t) => {
@@ -51,4 +52,56 @@ test("after stop nothing that waited is done", async (t) => {
   await nextTurn();
   await nextTurn();
   assert.equal(done.length, SLICE_MS);
+});
+
+test("while the collector marks a slice is short, and nothing is done in the rest after it", async (t) => {
+  const { clock, collector, done, come } = startSlices(t);
+  const all = Array.from({ length: 2 * SLICE_MS }, (_, n) => n);
+  collector.isMarking = true;
+  for (const work of all.slice(1)) come(work - 1);
+  await nextTurn();
+  clock.advance(REST_MS - 1);
+  await nextTurn();
+  come(all.length - 1);
+  assert.deepEqual(done, [0], "what comes in a rest waits too");
+  clock.advance(1);
+  assert.deepEqual(done, [0, 1]);
+  collector.isMarking = false;
+  clock.advance(REST_MS + 1);
+  assert.deepEqual(done, all.slice(0, 2 + SLICE_MS), "a whole slice once it is over");
+  while (done.length < all.length) await nextTurn();
+  assert.deepEqual(done, all);
+});
+
+test("a collector that does not stop marking does not hold up work for ever", async (t) => {
+  const { clock, collector, done, come } = startSlices(t);
+  collector.isMarking = true;
+  for (let work = 0; work < MOST_RESTS + 2 * SLICE_MS; work++) come(work);
+  for (let rest = 0; rest < MOST_RESTS; rest++) clock.advance(REST_MS + 1);
+  assert.equal(done.length, MOST_RESTS + SLICE_MS, "whole slices from now on");
+  await nextTurn();
+  assert.equal(done.length, MOST_RESTS + 2 * SLICE_MS);
+});
+
+test("what needs no more than a short slice does not ask what the collector does", async (t) => {
+  let asked = 0;
+  const clock = createManualClock();
+  const slices = createSlices<number>(
+    clock,
+    () => {},
+    () => asked++ > 0,
+  );
+  t.after(() => slices.stop());
+  for (let work = 0; work < 100; work++) assert.ok(slices.mayRun());
+  assert.equal(asked, 0);
+});
+
+test("after stop in a rest nothing that waited is done", async (t) => {
+  const { clock, collector, slices, done, come } = startSlices(t);
+  collector.isMarking = true;
+  for (let work = 0; work < SLICE_MS; work++) come(work);
+  slices.stop();
+  clock.advance(REST_MS);
+  await nextTurn();
+  assert.deepEqual(done, [0]);
 });
