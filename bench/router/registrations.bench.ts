@@ -2,7 +2,7 @@
  * What do 100,000 routes cost `viaduct router -c` when it hears of them by `router.register` over a real NATS server:
  * CPU, memory at its highest, and how long is its event loop held up meanwhile? And to hear of them all again?
  *
- *   node bench/router/registrations.bench.ts [--routes N] [--rounds N] [--busy] [--rate N] [--flags "NODE_FLAG …"]
+ *   node bench/router/registrations.bench.ts [--routes N] [--rounds N] [--busy] [--rate N] [--flags="NODE_FLAG …"]
  *
  * One endpoint each, as emitters send them (with tags, GUIDs and an index), as fast as the server takes them; the log is
  * at level info, and goes to a file. Every round has a router of its own. `--busy` keeps one core busy beside it, `--rate`
@@ -11,18 +11,16 @@
  * Turns of the event loop are counted in CPU time of their thread, so that a busy machine does not count; what the
  * requests waited is in wall-clock time, and on two cores says as much about those who send.
  */
-import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { type Bus, connectNats, encodeRegister, type RegisterFields, SUBJECTS } from "../../src/bus/index.ts";
-import { createLogger, systemClock } from "../../src/kernel/index.ts";
+import { type Bus, encodeRegister, type RegisterFields, SUBJECTS } from "../../src/bus/index.ts";
 import { findProgram } from "../../test/support/needs.ts";
-import { CASES, type Case } from "../support/cases.ts";
-import { type Children, createChildren, freePort } from "../support/children.ts";
+import { type Children, createChildren } from "../support/children.ts";
+import { serveSmall, startClassicRouter, viaductFlags } from "../support/classic-router.ts";
 import { applyLoad, type LoadResult } from "../support/load.ts";
 import { cpuUsOf } from "../support/process-tree.ts";
-import { prepareOrigin } from "../support/proxies.ts";
 
 const { values } = parseArgs({
   options: {
@@ -30,8 +28,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "5" },
     busy: { type: "boolean", default: false },
     rate: { type: "string", default: "0" },
-    /** As `./viaduct` starts it, unless others are given. */
-    flags: { type: "string", default: "--max-semi-space-size=4" },
+    flags: { type: "string", default: viaductFlags.join(" ") },
   },
 });
 const ROUTES = Number(values.routes);
@@ -40,7 +37,6 @@ const RATE = Number(values.rate);
 const LOAD_SECONDS = Math.ceil(ROUTES / 12_500);
 /** Messages between two flushes: a registrar does not send all it has in one write. */
 const BURST = 500;
-const POLL_MS = 50;
 const BUSY_CORE = 1;
 
 interface Part {
@@ -75,59 +71,16 @@ try {
   await children.stopAll();
 }
 
-async function measure({ start, run, folder }: Children, routes: number): Promise<Round> {
-  const [natsPort, port, metricsPort, originPort] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ];
-  const natsCommand = [findProgram("nats-server") ?? "", "--addr", "127.0.0.1", "--port", String(natsPort)];
-  const nats = await start("nats", natsCommand, null, natsPort);
-  writeFileSync(
-    join(folder, "gorouter.yml"),
-    JSON.stringify({
-      port,
-      nats: { hosts: [{ hostname: "127.0.0.1", port: natsPort }] },
-      status: { host: "127.0.0.1", port: 0, user: "user", pass: "pass" },
-      prometheus: { enabled: true, port: metricsPort },
-      access_log: { file: join(folder, "access.log") },
-      logging: { level: "info" },
-      start_response_delay_interval: "10ms",
-    }),
-  );
-  const turnsFile = join(folder, "turns");
-  const command = [
-    process.execPath,
-    ...values.flags.split(" "),
-    "--import",
-    join(import.meta.dirname, "../support/write-turns.ts"),
-    join(import.meta.dirname, "../../bin/viaduct.mjs"),
-    "router",
-    "-c",
-    join(folder, "gorouter.yml"),
-  ];
-  const router = await start("router", command, null, port);
-  const bus = await connectNats({
-    servers: [`127.0.0.1:${natsPort}`],
-    user: "",
-    pass: "",
-    name: "registrar",
-    pingIntervalMs: 20_000,
-    log: createLogger({ level: "silent" }),
-    clock: systemClock,
+async function measure(children: Children, routes: number): Promise<Round> {
+  const { run, folder } = children;
+  const router = await startClassicRouter(children, {
+    flags: values.flags.split(" "),
+    imports: ["write-turns.ts"],
+    config: {},
   });
+  const { bus, heard, untilHeard } = router;
+  const turnsFile = join(folder, "turns");
 
-  const heard = async (): Promise<number> => {
-    const text = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
-    return [...text.matchAll(/^registry_message\{.*\} (\d+)$/gm)].reduce(
-      (sum, [, count]) => sum + Number(count),
-      0,
-    );
-  };
-  const untilHeard = async (count: number) => {
-    while ((await heard()) < count) await sleep(POLL_MS);
-  };
   const registerAll = async (): Promise<Part> => {
     const turnsFrom = statSync(turnsFile).size;
     const beforeUs = cpuUsOf(router.pid);
@@ -145,21 +98,18 @@ async function measure({ start, run, folder }: Children, routes: number): Promis
   };
 
   let load: Promise<LoadResult | null> = Promise.resolve(null);
-  const small = CASES.find(({ name }) => name === "small-get") as Case;
   if (RATE > 0 && routes > 1) {
-    await start(
-      `origin-${originPort}`,
-      prepareOrigin(small, findProgram("nginx") ?? "", folder, originPort),
-      null,
-      originPort,
-    );
-    bus.publish(
-      SUBJECTS.routerRegister,
-      encodeRegister({ host: "127.0.0.1", port: originPort, uris: ["127.0.0.1"] }),
-    );
-    await untilHeard(1);
+    const small = await serveSmall(children, router);
     load = applyLoad(
-      { case: small, port, isTls: false, seconds: LOAD_SECONDS, connections: 32, rate: RATE, folder },
+      {
+        case: small,
+        port: router.port,
+        isTls: false,
+        seconds: LOAD_SECONDS,
+        connections: 32,
+        rate: RATE,
+        folder,
+      },
       findProgram,
       (generator) => run(generator, null),
     );
@@ -170,9 +120,7 @@ async function measure({ start, run, folder }: Children, routes: number): Promis
   const first = await registerAll();
   const again = await registerAll();
   const traffic = await load;
-  await bus.close();
   await router.stop();
-  await nats.stop();
   return { idleMb, first, again, traffic };
 }
 
