@@ -38,15 +38,22 @@ async function mainPath(t: TestContext, location: StoreLocation | undefined): Pr
     "routes?hosts=shop&include=domain,space,space.organization",
     `routes?app_guids=${app}&organization_guids=${api.organization}&label_selector=!tier`,
     "apps?label_selector=tier in (web),tier!=db&order_by=-name&created_ats[gte]=2026-01-01T00:00:00Z",
-    `processes?space_guids=${api.space}`,
+    `processes?space_guids=${api.space}&organization_guids=${api.organization}`,
+    `audit_events?target_guids[not]=${app}&types=audit.route.create`,
   ];
   for (const list of lists) assert.equal((await api.list(`/v3/${list}`)).length, 1, list);
   for (const role of ["organization_manager", "space_developer"]) {
-    const { token } = await api.user(role);
+    const { guid, token } = await api.user(role);
+    const included = "include=user,organization,space";
+    for (const list of [`users?usernames=${guid.toUpperCase()}`, `roles?user_guids=${guid}&${included}`]) {
+      assert.equal((await api.list(`/v3/${list}`)).length, 1, list);
+    }
     for (const list of ["organizations", "spaces", "domains", "routes", "apps", "roles", "users"]) {
       assert.equal((await api.get(`/v3/${list}`, token)).status, 200, list);
     }
   }
+  const reserved = await api.get(`/v3/domains/${api.domain}/route_reservations?host=shop`);
+  assert.deepEqual(reserved.body, { matching_route: true });
   assert.equal((await api.delete(`/v3/organizations/${api.organization}`)).status, 202);
   assert.equal(api.bbs.desired.size, 0);
   assert.equal(api.routeTable.reservations.size, 0);
