@@ -1,23 +1,24 @@
 /**
  * What do other clients see while somebody misuses the router?
  *
- *   node bench/router/abuse.bench.ts [--only NAMES] [--rounds N] [--seconds N]   (--help: the names)
+ *   node bench/router/abuse.bench.ts [--only NAMES] [--rounds N] [--seconds N] [--isolated]   (--help: the names)
  *
  * Clients with good manners ask at a moderate, fixed rate; every round has a part without the abuse and one beside it,
- * the order reversed each time. The router has core 0; the clients, the origin and whoever misuses share core 1, where
- * the abuse delays the others too. So the same clients also ask the origin past the router while it goes on: what they
- * see there is not the router's doing.
+ * the order reversed each time. The router has core 0; the clients, the origins and whoever misuses share core 1, where
+ * the abuse delays the others too. So the same clients also ask their origin past the router while it goes on: what they
+ * see there is not the router's doing. With `--isolated` they and their origin come before whoever misuses, who has an
+ * origin of its own: then the clock tells what the router does.
  *
  * On a busy machine percentiles of waiting say little. So the turns of the router's event loop are written down too, in
  * CPU time: somebody's bytes that come at any moment wait for the rest of the turn, and the 99th percentile of that is
  * what the router itself adds.
  */
-import { readFileSync, statSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { findProgram } from "../../test/support/needs.ts";
-import { ABUSES, type Abuse } from "../support/abuses.ts";
+import { ABUSED_HOST, ABUSES, type Abuse } from "../support/abuses.ts";
 import { CASES, type Case } from "../support/cases.ts";
 import { writeCertificate } from "../support/certificate.ts";
 import { type Child, createChildren, freePort } from "../support/children.ts";
@@ -29,6 +30,7 @@ const ROUTER_CORE = 0;
 const LOAD_CORE = 1;
 const RATE = 2_000;
 const CONNECTIONS = 32;
+const REAL_TIME_PRIORITY = 20;
 const WARM_UP_SECONDS = 2;
 /** For what an abuse leaves behind to be gone: the router lingers on a connection for 2 s. */
 const SETTLE_MS = 2_500;
@@ -41,6 +43,9 @@ const USAGE = `What do other clients see while somebody misuses the router?
   --only NAMES   of these, separated by commas; all when it is left out
   --rounds N     each has a part without the abuse and one beside it; 5
   --seconds N    of each part; 3
+  --isolated     well-mannered clients and their origin run at real-time priority, whoever misuses at an ordinary one, and
+                 the router's event loop has its core for itself, so that percentiles are its doing; needs root, or the
+                 capability CAP_SYS_NICE, and chrt and taskset
 
 ${ABUSES.map(({ name, does }) => `  ${name.padEnd(18)}${does}`).join("\n")}`;
 
@@ -51,6 +56,8 @@ interface Part extends LoadResult {
   /** 99th percentile of the wait for a turn. */
   readonly turnMs: number;
 }
+
+type Wrap = (command: readonly string[]) => readonly string[];
 
 interface Rounds {
   readonly without: Part[];
@@ -64,6 +71,7 @@ const { values } = parseArgs({
     only: { type: "string", default: ABUSES.map(({ name }) => name).join(",") },
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "3" },
+    isolated: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -76,7 +84,9 @@ const seconds = Number(values.seconds);
 const chosen = values.only.split(",");
 const unknown = chosen.find((name) => !ABUSES.some((abuse) => abuse.name === name));
 if (unknown !== undefined) throw new Error(`there is no abuse «${unknown}»; --help names them all`);
-const missing = ["nginx", "h2load", "openssl"].filter((name) => findProgram(name) === null);
+const missing = ["nginx", "h2load", "openssl", ...(values.isolated ? ["chrt", "taskset"] : [])].filter(
+  (name) => findProgram(name) === null,
+);
 if (missing.length > 0) throw new Error(`needs ${missing.join(", ")}`);
 
 console.log(
@@ -94,10 +104,21 @@ async function measure(abuse: Abuse): Promise<Rounds> {
   try {
     const small = CASES.find(({ name }) => name === "small-get") as Case;
     const tls = abuse.isTls ? writeCertificate(children.folder) : null;
-    const originPort = await freePort();
-    const origin = { ...small, uploadBytes: abuse.uploads ? 1 : 0 };
-    const originCommand = prepareOrigin(origin, findProgram("nginx") ?? "", children.folder, originPort);
-    await children.start("origin", originCommand, LOAD_CORE, originPort);
+    const startOrigin = async (name: string, uploadBytes: number, wrap: Wrap): Promise<number> => {
+      const folder = join(children.folder, name);
+      mkdirSync(folder);
+      const originPort = await freePort();
+      const command = prepareOrigin(
+        { ...small, uploadBytes },
+        findProgram("nginx") ?? "",
+        folder,
+        originPort,
+      );
+      await children.start(name, wrap(command), LOAD_CORE, originPort);
+      return originPort;
+    };
+    const originPort = await startOrigin("origin", 0, comesFirst);
+    const abusedOriginPort = await startOrigin("abused-origin", abuse.uploads ? 1 : 0, comesLast);
     const port = await freePort();
     const router = await children.start(
       "router",
@@ -109,11 +130,20 @@ async function measure(abuse: Abuse): Promise<Rounds> {
         String(port),
         String(originPort),
         join(children.folder, "access.log"),
-        ...(tls === null ? [] : [tls.certificate, tls.key]),
+        ...(tls === null ? ["", ""] : [tls.certificate, tls.key]),
+        ABUSED_HOST,
+        String(abusedOriginPort),
       ],
       ROUTER_CORE,
       port,
     );
+
+    // What collects and compiles beside the event loop, which would otherwise wait for it.
+    const helpers = readdirSync(`/proc/${router.pid}/task`).filter((thread) => thread !== String(router.pid));
+    if (values.isolated) {
+      for (const thread of helpers)
+        await children.run(["taskset", "--cpu-list", "--pid", String(LOAD_CORE), thread], null);
+    }
 
     const ask = (loadPort: number, isTls: boolean, loadSeconds: number, rate: number | null) =>
       applyLoad(
@@ -127,7 +157,7 @@ async function measure(abuse: Abuse): Promise<Rounds> {
           folder: children.folder,
         },
         findProgram,
-        (command) => children.run(command, LOAD_CORE),
+        (command) => children.run(comesFirst(command), LOAD_CORE),
       );
     const askRouter = async (): Promise<Part> => {
       const turns = join(children.folder, "turns");
@@ -147,7 +177,7 @@ async function measure(abuse: Abuse): Promise<Rounds> {
       const readyPort = await freePort();
       const program = join(import.meta.dirname, "../support/abuses.ts");
       const command = [process.execPath, program, abuse.name, String(port), String(readyPort)];
-      return children.start(abuse.name, command, LOAD_CORE, readyPort);
+      return children.start(abuse.name, comesLast(command), LOAD_CORE, readyPort);
     };
 
     await ask(port, abuse.isTls, WARM_UP_SECONDS, null);
@@ -170,6 +200,16 @@ async function measure(abuse: Abuse): Promise<Rounds> {
   } finally {
     await children.stopAll();
   }
+}
+
+/** Runs whenever it can, while whatever {@link comesLast} waits. */
+function comesFirst(command: readonly string[]): readonly string[] {
+  return values.isolated ? ["chrt", "--rr", String(REAL_TIME_PRIORITY), ...command] : command;
+}
+
+/** At an ordinary priority, whatever ours is. */
+function comesLast(command: readonly string[]): readonly string[] {
+  return values.isolated ? ["chrt", "--other", "0", ...command] : command;
 }
 
 /** @returns what one of a hundred arrivals waits at least, when they come at any moment of `tookMs` */

@@ -33,9 +33,9 @@ export interface Abuse {
   begin(port: number): Promise<void>;
 }
 
-/** Of the only route. With a port: the client's own address alone names none. */
-const AUTHORITY = "127.0.0.1:80";
-const HOST = `Host: ${AUTHORITY}\r\n`;
+/** A route of its own, so that what it does to the endpoint is not what it does to others. */
+export const ABUSED_HOST = "abused.example.com";
+const HOST = `Host: ${ABUSED_HOST}\r\n`;
 /** A route that nobody has: answered without an endpoint, and so within the read that brought it. */
 const UNKNOWN = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 const PIPELINE = UNKNOWN.repeat(Math.floor(60_000 / UNKNOWN.length));
@@ -45,7 +45,7 @@ const SMALL_CHUNKS = `POST /up HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n
 const CANCEL = 8;
 const RESETS_AT_ONCE = 50;
 const CONTINUATIONS_AT_ONCE = 500;
-const FIELDS = block(":method", "GET", ":scheme", "https", ":authority", AUTHORITY, ":path", "/small-get");
+const FIELDS = block(":method", "GET", ":scheme", "https", ":authority", ABUSED_HOST, ":path", "/small-get");
 /** The same that nobody has, on HTTP/2. */
 const UNKNOWN_FIELDS = block(":method", "GET", ":scheme", "https", ":authority", "a", ":path", "/");
 /** Between a request and the reset of its connection: long enough for the router to be in the middle of it. */
