@@ -49,7 +49,7 @@ export function sendResponseBody(
   let at = from;
   let mayWrite = true;
   const isSmall = size - from <= SMALL_BYTES;
-  // Where a byte of `bytes` is in `text`.
+  // Where a byte of `bytes` is in `text`, unless it was moved.
   const shift = text === "" ? 0 : upstream.head.end - from;
 
   // A body that turns out malformed before this goes out can still be answered with an error.
@@ -65,7 +65,7 @@ export function sendResponseBody(
     if (sendsChunks) out += `${length.toString(16)}\r\n`;
     if (isSmall || length <= SMALL_PIECE_BYTES) {
       out +=
-        dataEnd + shift <= text.length && text !== ""
+        text !== "" && at === dataEnd && dataEnd + shift <= text.length
           ? text.slice(dataStart + shift, dataEnd + shift)
           : bytes.toString("latin1", dataStart, dataEnd);
     } else {

@@ -16,27 +16,30 @@ async function start(t: Parameters<typeof startRouter>[0]) {
   return { endpoint, router, client: await router.connect() };
 }
 
-script("chunked bodies pass both ways with their trailers, without extensions", async (t) => {
-  const { endpoint, router, client } = await start(t);
-  client.send(
-    `POST /up HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\nTE: trailers\r\n\r\n` +
-      "5;name=value\r\nhello\r\n00b\r\n, wonderful\r\n0\r\nX-Sum: 16\r\n\r\n",
-  );
-  const upstream = await endpoint.accept();
-  assert.equal(
-    withoutVariables(await upstream.until("X-Sum: 16\r\n\r\n")),
-    `${requestToEndpoint("POST /up HTTP/1.1", ["Host: shop.example.com", "Trailer: X-Sum"], ["Transfer-Encoding: chunked", "TE: trailers"])}` +
-      "5\r\nhello\r\nb\r\n, wonderful\r\n0\r\nX-Sum: 16\r\n\r\n",
-  );
-  upstream.send(
-    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Len\r\n\r\n3;x\r\nabc\r\n0\r\nX-Len: 3\r\n\r\n",
-  );
-  assert.equal(
-    withoutVariables(await client.until("X-Len: 3\r\n\r\n")),
-    `HTTP/1.1 200 OK\r\nTrailer: X-Len\r\n${OWN_RESPONSE_LINES}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Len: 3\r\n\r\n`,
-  );
-  assert.match(router.accessLog()[0] ?? "", /"POST \/up HTTP\/1\.1" 200 16 3 /);
-});
+script(
+  "chunked bodies pass both ways with their trailers, without extensions, small chunks together",
+  async (t) => {
+    const { endpoint, router, client } = await start(t);
+    client.send(
+      `POST /up HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\nTrailer: X-Sum\r\nTE: trailers\r\n\r\n` +
+        "5;name=value\r\nhello\r\n00b\r\n, wonderful\r\n0\r\nX-Sum: 16\r\n\r\n",
+    );
+    const upstream = await endpoint.accept();
+    assert.equal(
+      withoutVariables(await upstream.until("X-Sum: 16\r\n\r\n")),
+      `${requestToEndpoint("POST /up HTTP/1.1", ["Host: shop.example.com", "Trailer: X-Sum"], ["Transfer-Encoding: chunked", "TE: trailers"])}` +
+        "10\r\nhello, wonderful\r\n0\r\nX-Sum: 16\r\n\r\n",
+    );
+    upstream.send(
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Len\r\n\r\n3;x\r\nabc\r\n0\r\nX-Len: 3\r\n\r\n",
+    );
+    assert.equal(
+      withoutVariables(await client.until("X-Len: 3\r\n\r\n")),
+      `HTTP/1.1 200 OK\r\nTrailer: X-Len\r\n${OWN_RESPONSE_LINES}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Len: 3\r\n\r\n`,
+    );
+    assert.match(router.accessLog()[0] ?? "", /"POST \/up HTTP\/1\.1" 200 16 3 /);
+  },
+);
 
 script("a chunk is relayed when it arrives, not when the body is complete", async (t) => {
   const { endpoint, client } = await start(t);

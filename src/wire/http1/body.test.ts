@@ -13,13 +13,14 @@ interface Outcome {
   readonly error: string | null;
 }
 
-/** Feeds the pieces as a connection would and puts together what comes out. */
+/** Feeds the pieces as a connection would and puts together what comes out. They stay as they are. */
 function read(reader: BodyReader, pieces: readonly Uint8Array[]): Outcome {
   let data = "";
   let rest = "";
   let error: string | null = null;
   try {
-    for (const piece of pieces) {
+    for (const given of pieces) {
+      const piece = Uint8Array.from(given);
       let at = 0;
       while (at < piece.length && !reader.done) {
         const next = reader.step(piece, at, piece.length);
@@ -132,6 +133,34 @@ test("chunked bodies come out as they went in, however the bytes are cut, and no
       },
     ),
   );
+});
+
+test("the data of small chunks that came together is one range, up to what has not come or is not plain", () => {
+  const small = "a".repeat(20);
+  const large = "b".repeat(5_000);
+  for (const { name, text, want } of [
+    { name: "bytes", text: "1\r\na\r\n01\r\nb\r\n1\r\nc\r\n0\r\n\r\n", want: ["abc"] },
+    { name: "pieces", text: `14\r\n${small}\r\n14\r\n${small}\r\n1\r\nc\r\n`, want: [`${small}${small}c`] },
+    { name: "a large one", text: `1\r\na\r\n1388\r\n${large}\r\n1\r\nc\r\n`, want: ["a", `${large}c`] },
+    { name: "an unfinished one", text: "1\r\na\r\n1\r\nb\r\n3\r\ncd", want: ["ab", "cd"] },
+    { name: "an extension", text: "1\r\na\r\n1;x\r\nb\r\n1\r\nc\r\n", want: ["a", "bc"] },
+  ]) {
+    const reader = chunked();
+    const bytes = bytesOf(text);
+    const ranges: string[] = [];
+    for (let at = 0; at < bytes.length && !reader.done; ) {
+      at = reader.step(bytes, at, bytes.length);
+      const range = bytes.toString("latin1", reader.dataStart, reader.dataEnd);
+      if (range !== "") ranges.push(range);
+    }
+    assert.deepEqual(ranges, want, name);
+  }
+});
+
+test("a body of many chunks with empty extensions is refused, because each takes the long way", () => {
+  const chunks = (count: number) => [bytesOf("1;\r\na\r\n".repeat(count))];
+  assert.equal(read(chunked(), chunks(1_000)).data.length, 1_000);
+  assert.equal(read(chunked(), chunks(2_000)).error, "chunk_extension_invalid");
 });
 
 test("broken chunked bodies end in the same error however they are cut", () => {
