@@ -94,44 +94,76 @@ test("bodies that stall do not take memory without end", () => {
   assert.ok(new Set(owns).size <= 257, "own memory for 256 at most, the others share");
 });
 
+/** A socket in the middle of a large body: what it reads, whether it may go on, and what is asked of it. */
+function largeBody({ isPaused = false } = {}) {
+  let isInside = true;
+  const asked: string[] = [];
+  const handle = { reading: true, readStop: () => void asked.push("stop") };
+  const socket = Object.assign(new Socket(), { _handle: handle, isPaused: () => isPaused });
+  socket.resume = () => {
+    asked.push("resume");
+    return socket;
+  };
+  const memory = new SocketMemory(() => isInside);
+  memory.of(socket);
+  memory.onread.buffer();
+  return {
+    asked,
+    read: () => memory.onread.callback(LONG),
+    end() {
+      isInside = false;
+      memory.onread.callback(1);
+    },
+    close() {
+      memory.close();
+      Reflect.set(socket, "_handle", null);
+      socket.destroy();
+    },
+  };
+}
+
 test("after much of a large body a socket rests until its turn comes, unless somebody paused it meanwhile", async () => {
   for (const isPaused of [false, true]) {
+    await nobodyRests();
+    const body = largeBody({ isPaused });
+    const goesOn = Array.from({ length: 7 }, body.read);
+    assert.deepEqual(goesOn, [...Array(6).fill(true), false]);
+    assert.deepEqual(body.asked, ["stop"]);
     await nextTurn();
-    const socket = Object.assign(new Socket(), { isPaused: () => isPaused });
-    let resumed = 0;
-    socket.resume = () => {
-      resumed++;
-      return socket;
-    };
-    const memory = new SocketMemory(() => true);
-    memory.of(socket);
-    memory.onread.buffer();
-    const goesOn: boolean[] = [];
-    for (let i = 0; i < 9; i++) goesOn.push(memory.onread.callback(LONG));
-    assert.deepEqual(goesOn, [...Array(8).fill(true), false]);
-    assert.equal(resumed, 0);
-    // Others may wait for theirs as well.
-    for (let turns = 0; turns < 200; turns++) await nextTurn();
-    assert.equal(resumed, isPaused ? 0 : 1);
-    memory.close();
-    socket.destroy();
+    assert.deepEqual(body.asked, isPaused ? ["stop"] : ["stop", "resume"]);
+    body.close();
   }
 });
 
-test("when much of large bodies was read in a turn, each further one rests after one read until the next turn", async () => {
-  const reads = async () => {
+test("when much of all large bodies was read in a turn all of them rest, and go on one in a turn", async () => {
+  await nobodyRests();
+  const bodies = Array.from({ length: 7 }, () => largeBody());
+  const late = largeBody();
+  assert.deepEqual(
+    bodies.map(({ read }) => read()),
+    [...Array(6).fill(true), false],
+  );
+  const askedOf = () => bodies.map(({ asked }) => asked.at(-1));
+  assert.deepEqual(askedOf(), Array(7).fill("stop"));
+  assert.equal(late.read(), false, "what comes late in the turn has one read");
+  for (let turn = 1; turn <= 7; turn++) {
     await nextTurn();
-    const memories = Array.from({ length: 40 }, () => new SocketMemory(() => true));
-    const goesOn = memories.map(({ onread }) => {
-      onread.buffer();
-      return onread.callback(LONG);
-    });
-    for (const memory of memories) memory.close();
-    return goesOn.filter(Boolean).length;
-  };
-  const first = await reads();
-  assert.ok(first > 30 && first < 40, `${first} of 40`);
-  assert.equal(await reads(), first);
+    assert.deepEqual(askedOf(), [...Array(turn).fill("resume"), ...Array(7 - turn).fill("stop")]);
+  }
+  await nextTurn();
+  assert.equal(late.asked.at(-1), "resume");
+  for (const body of [...bodies, late]) body.close();
+});
+
+test("a socket whose body ended while it rested is not read on for it", async () => {
+  await nobodyRests();
+  const body = largeBody();
+  for (let i = 0; i < 7; i++) body.read();
+  // Somebody resumed it before its turn.
+  body.end();
+  await nextTurn();
+  assert.deepEqual(body.asked, ["stop"]);
+  body.close();
 });
 
 test("bytes of a read with its own memory are kept as they are, of somebody else's are copied", () => {
@@ -142,6 +174,11 @@ test("bytes of a read with its own memory are kept as they are, of somebody else
   assert.equal(own.toString(), "x");
   assert.equal(copy.toString(), "b");
 });
+
+/** More turns than there are bodies in any test. */
+async function nobodyRests(): Promise<void> {
+  for (let turns = 0; turns < 500; turns++) await nextTurn();
+}
 
 function nextTurn(): Promise<void> {
   return new Promise((resolve) => {

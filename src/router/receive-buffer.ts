@@ -8,7 +8,7 @@
  *                                            └───┘ kept: the next read goes elsewhere
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
-import { type Waiting, waitForTurn } from "./turn-queue.ts";
+import { createTurnQueue, type Waiting } from "./turn-queue.ts";
 
 const SHARED: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
 /** Fewer reads per body; measured with bodies of 1 MiB. */
@@ -20,13 +20,15 @@ const STILL_LONG_BYTES = 16 * 1024;
 const MAX_OWNERS = 256;
 let owners = 0;
 /**
- * A large body is read up to here, then the others have a turn: as long as there are bytes, a socket is read up to 32
- * times at once, and a few fast endpoints would hold up everybody.
+ * So much of all large bodies together is read in one turn. Then those that were read rest, and go on one after the other,
+ * each for as much as that: as long as there are bytes a socket is read up to 32 times at once, and a few fast endpoints
+ * would hold up everybody. One is read often before the next one, because its memory is warm then.
  */
-const REST_AFTER_BYTES = 512 * 1024;
-/** So much of all large bodies together is read in one turn; then each that is read on rests after its next read. */
-const TURN_BYTES = 2 * 1024 * 1024;
+const TURN_BYTES = 384 * 1024;
 let turnBytes = 0;
+/** In the middle of a large body, and not resting. */
+const active = new Set<SocketMemory>();
+const waitForTurn = createTurnQueue(1);
 /** Own memory that nobody has at the moment, the last one warm in the processor's caches. */
 const spare: Buffer[] = [];
 const MAX_SPARE = 64;
@@ -69,11 +71,11 @@ export interface OtherReader {
 export class SocketMemory implements ReadMemory, Waiting {
   readonly #receive: OnBytes;
   #socket: Socket | null = null;
-  #sinceRestBytes = 0;
   #present: Buffer | null = null;
   #isKept = false;
   #isLong = false;
   #isClosed = false;
+  #isActive = false;
   /** Who else reads the socket; null when nobody does. */
   #other: OtherReader | null = null;
 
@@ -90,6 +92,7 @@ export class SocketMemory implements ReadMemory, Waiting {
       // The read may have been what closed it; what went back must not be asked for again.
       this.#isLong =
         isInside && !this.#isClosed && size >= (present === SHARED ? LONG_BYTES : STILL_LONG_BYTES);
+      if (!this.#isLong && this.#isActive) this.#leave();
       if (this.#other !== null && !this.#other.readsOn(isInside)) return false;
       return !this.#isLong || this.#mayGoOn(size);
     },
@@ -106,18 +109,32 @@ export class SocketMemory implements ReadMemory, Waiting {
 
   /** @returns false when the socket is to rest until its turn comes. */
   #mayGoOn(size: number): boolean {
-    this.#sinceRestBytes += size;
+    if (!this.#isActive) {
+      this.#isActive = true;
+      active.add(this);
+    }
     if (turnBytes === 0) setImmediate(beginTurn);
     turnBytes += size;
-    if (this.#sinceRestBytes < REST_AFTER_BYTES && turnBytes < TURN_BYTES) return true;
-    this.#sinceRestBytes = 0;
-    waitForTurn(this);
+    if (turnBytes < TURN_BYTES) return true;
+    for (const memory of active) memory.#rest();
     return false;
   }
 
+  /** Whoever paused it meanwhile resumes it, and whoever resumes it before its turn may. */
+  #rest(): void {
+    this.#leave();
+    stopReading(this.#socket);
+    waitForTurn(this);
+  }
+
+  #leave(): void {
+    this.#isActive = false;
+    active.delete(this);
+  }
+
   takeTurn(): void {
-    // Whoever paused it meanwhile resumes it.
-    if (this.#socket?.destroyed === false && !this.#socket.isPaused()) this.#socket.resume();
+    // What it rested in the middle of may be over.
+    if (this.#isLong && this.#socket?.destroyed === false && !this.#socket.isPaused()) this.#socket.resume();
   }
 
   keep(bytes: Buffer, from: number, to: number): Buffer {
@@ -133,6 +150,7 @@ export class SocketMemory implements ReadMemory, Waiting {
   close(): void {
     this.#isClosed = true;
     this.#isLong = false;
+    if (this.#isActive) this.#leave();
     this.#next();
   }
 
@@ -180,6 +198,22 @@ export function takeHandle(accepted: Socket): object | null {
   const handle = owner._handle ?? null;
   owner._handle = null;
   return handle;
+}
+
+/**
+ * Until somebody resumes it, without a word to the stream, whose pausing is others' affair. By `_handle` too; where that is
+ * missing, the socket has one more read.
+ */
+function stopReading(socket: Socket | null): void {
+  const handle = (socket as unknown as { readonly _handle?: ReadingHandle | null } | null)?._handle ?? null;
+  if (handle === null || !handle.reading) return;
+  handle.reading = false;
+  handle.readStop();
+}
+
+interface ReadingHandle {
+  reading: boolean;
+  readStop(): void;
 }
 
 function beginTurn(): void {
