@@ -14,6 +14,7 @@ import { connect as connectTls } from "node:tls";
 import {
   CLIENT_PREFACE,
   CONTINUATION,
+  DATA,
   END_HEADERS,
   END_STREAM,
   HEADERS,
@@ -46,6 +47,7 @@ const CANCEL = 8;
 const RESETS_AT_ONCE = 50;
 const CONTINUATIONS_AT_ONCE = 500;
 const FIELDS = block(":method", "GET", ":scheme", "https", ":authority", ABUSED_HOST, ":path", "/small-get");
+const UPLOAD_FIELDS = block(":method", "POST", ":scheme", "https", ":authority", ABUSED_HOST, ":path", "/up");
 /** The same that nobody has, on HTTP/2. */
 const UNKNOWN_FIELDS = block(":method", "GET", ":scheme", "https", ":authority", "a", ":path", "/");
 /** Between a request and the reset of its connection: long enough for the router to be in the middle of it. */
@@ -165,6 +167,26 @@ export const ABUSES: readonly Abuse[] = [
             frame(HEADERS, END_HEADERS | END_STREAM, next(), UNKNOWN_FIELDS),
           ),
         ),
+      );
+    },
+  },
+  {
+    ...secure,
+    name: "small-frames",
+    uploads: true,
+    does: "20 bodies of HTTP/2 a second in 5,000 frames of a byte",
+    async begin(port) {
+      const session = new Http2Abuser(port);
+      pace(20, () =>
+        session.write((next) => {
+          const stream = next();
+          const piece = frame(DATA, 0, stream, "x");
+          return [
+            frame(HEADERS, END_HEADERS, stream, UPLOAD_FIELDS),
+            Array.from({ length: 5_000 }, () => piece),
+            frame(DATA, END_STREAM, stream),
+          ];
+        }),
       );
     },
   },

@@ -197,6 +197,45 @@ test("so many requests are handed on at once, refused ones too, and the rest is 
   );
 });
 
+/** Calls of `receive` until all is read. @returns the events of each */
+function receiveInTurns(peer: Peer, bytes: Buffer): string[][] {
+  const turns: string[][] = [];
+  for (let rest = bytes; rest.length > 0; ) {
+    const before = peer.events.length;
+    rest = rest.subarray(peer.connection.receive(rest, rest.length, 0));
+    turns.push(peer.events.slice(before));
+  }
+  return turns;
+}
+
+test("requests that are reset at once count for several, because each costs a connection to its endpoint", () => {
+  const peer = startPeer("server", { maxHeadsAtOnce: 8 });
+  const ids = Array.from({ length: 6 }, (_, i) => 1 + 2 * i);
+  const turns = receiveInTurns(
+    peer,
+    Buffer.concat(
+      ids.flatMap((id) => [headers(id, END_STREAM, ...GET), frame(RST_STREAM, 0, id, uint32(8))]),
+    ),
+  );
+  assert.deepEqual(
+    turns.map((events) => events.filter((event) => event.startsWith("reset")).length),
+    [2, 2, 2],
+  );
+});
+
+test("so many pieces of data are handed on at once, and the rest is left for another call", () => {
+  const peer = startPeer("server", { maxDataPiecesAtOnce: 3 });
+  const turns = receiveInTurns(
+    peer,
+    Buffer.concat([
+      headers(1, 0, ...POST),
+      ...Array.from({ length: 7 }, (_, i) => frame(DATA, i === 6 ? END_STREAM : 0, 1, `${i}`)),
+    ]),
+  );
+  assert.equal(turns.length, 3);
+  assert.ok(peer.events.includes("data 1 0123456"));
+});
+
 test("streams above the limit are refused, and the peer may try again later", () => {
   const peer = startPeer("server", { maxConcurrentStreams: 2 });
   peer.send(...[1, 3, 5].map((id) => headers(id, 0, ...POST)));

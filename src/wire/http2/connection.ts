@@ -58,6 +58,11 @@ import type { FieldList, Http2Handler, Http2Limits, Http2Role } from "./types.ts
 const PREFACE = Buffer.from(CLIENT_PREFACE, "latin1");
 /** Until the peer's SETTINGS say; RFC 9113 §6.5.2 advises against less. */
 const ASSUMED_PEER_STREAMS = 100;
+/**
+ * What a request that is broken off costs besides, in requests: the connection to its endpoint ends with it, and another one
+ * begins.
+ */
+const RESET_WORK = 3;
 /** Streams that we reset, whose frames may still be on their way; the oldest are forgotten. */
 const MAX_REMEMBERED_RESETS = 512;
 /** An arbitrary PING, whose return says that the peer has seen the GOAWAY before it. */
@@ -96,6 +101,7 @@ export class Http2Connection {
   #nowMs = 0;
   /** Of those that the present call hands on. */
   #headsLeft = 0;
+  #dataPiecesLeft = 0;
 
   /** Lingering ones too; see {@link Stream}. */
   readonly #streams = new Map<number, Stream>();
@@ -180,16 +186,17 @@ export class Http2Connection {
   /**
    * Reads `bytes[0, size)`; the buffer may be reused afterwards.
    * @param nowMs  a coarse clock that does not go back, for budgets that time refills.
-   * @returns up to where it has read: less than `size` after {@link Http2Limits.maxHeadsAtOnce} requests. The rest is
-   * what the next call has to begin with.
+   * @returns up to where it has read: less than `size` after {@link Http2Limits.maxHeadsAtOnce} requests, or
+   * {@link Http2Limits.maxDataPiecesAtOnce}. The rest is what the next call has to begin with.
    */
   receive(bytes: Buffer, size: number, nowMs: number): number {
     if (this.#failed) return size;
     this.#nowMs = nowMs;
     this.#headsLeft = this.#limits.maxHeadsAtOnce;
+    this.#dataPiecesLeft = this.#isServer ? this.#limits.maxDataPiecesAtOnce : Number.POSITIVE_INFINITY;
     try {
       let at = this.#prefaceSeen === PREFACE.length ? 0 : this.#readPreface(bytes, size);
-      while (at < size && !this.#failed && this.#headsLeft > 0) {
+      while (at < size && !this.#failed && this.#headsLeft > 0 && this.#dataPiecesLeft > 0) {
         at = this.#reader.step(bytes, at, size);
         switch (this.#reader.found) {
           case FRAME:
@@ -450,6 +457,7 @@ export class Http2Connection {
   #readDataPiece(): void {
     const { start, end, dataLeft, endsStream } = this.#reader;
     const stream = this.#dataStream;
+    this.#dataPiecesLeft--;
     if (stream === null) return;
     if (stream.closed) this.#giveBack(end - start);
     else this.#handOutData(stream, start, end, endsStream && dataLeft === 0);
@@ -498,7 +506,10 @@ export class Http2Connection {
     this.#checkNotIdle(streamId);
     const stream = this.#streams.get(streamId);
     if (stream === undefined || stream.closed) return this.#spendControlFrame();
-    if (this.#isServer) this.#spendReset();
+    if (this.#isServer) {
+      this.#spendReset();
+      this.#headsLeft -= RESET_WORK;
+    }
     this.#drop(stream);
     this.#handler.reset(streamId, readUint32(bytes, start), null);
     this.#settleIfDone();

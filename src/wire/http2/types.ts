@@ -50,8 +50,13 @@ export interface Http2Limits {
   /** Names, values and 32 bytes for each field (RFC 9113 §6.5.2), counted while they are decoded. */
   readonly maxHeaderListBytes: number;
   readonly maxFields: number;
-  /** Requests that one call of `receive` hands on; what is behind them waits for the next call. */
+  /**
+   * Requests that one call of `receive` hands on; what is behind them waits for the next call. A stream that the peer
+   * resets before its answer counts for several of them.
+   */
   readonly maxHeadsAtOnce: number;
+  /** Server: the same of pieces of data. A frame is one, if it came as a whole. */
+  readonly maxDataPiecesAtOnce: number;
   /** Streams that the peer may have open; one more is refused with REFUSED_STREAM. */
   readonly maxConcurrentStreams: number;
   /** Body bytes per stream that were not consumed yet; at least 65,535. */
@@ -72,6 +77,7 @@ export const DEFAULT_HTTP2_LIMITS: Http2Limits = {
   maxHeaderListBytes: 1024 * 1024,
   maxFields: 10_000,
   maxHeadsAtOnce: 8,
+  maxDataPiecesAtOnce: 32,
   maxConcurrentStreams: 250,
   streamWindowBytes: 256 * 1024,
   connectionWindowBytes: 1024 * 1024,
