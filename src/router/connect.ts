@@ -1,7 +1,16 @@
 import type { Exchange } from "./exchange.ts";
 import { joinSession } from "./http2/endpoint-sessions.ts";
 import type { RoutedCandidate } from "./program.ts";
+import { createTurnQueue } from "./turn-queue.ts";
 import { takeIdle, UpstreamConnection } from "./upstream-connection.ts";
+
+/**
+ * A new connection takes 0.1 ms, and many requests that want one may come at the same moment: so many begin in a turn, the
+ * others wait for theirs.
+ */
+export const DIALS_PER_TURN = 8;
+let dials = 0;
+const waitForDial = createTurnQueue(DIALS_PER_TURN);
 
 /** WebSockets are asked for in HTTP/1.1, whatever the endpoint was registered with. */
 export function speaksHttp2({ router, isUpgrade }: Exchange, { endpoint }: RoutedCandidate): boolean {
@@ -13,19 +22,45 @@ export function speaksHttp2({ router, isUpgrade }: Exchange, { endpoint }: Route
  * there (`connected`) or cannot be (`dialFailed`).
  */
 export function connect(exchange: Exchange, candidate: RoutedCandidate): void {
-  const { router } = exchange;
-  if (speaksHttp2(exchange, candidate)) {
-    joinSession(exchange, candidate);
-    return;
+  if (speaksHttp2(exchange, candidate)) joinSession(exchange, candidate);
+  else if (!useIdle(exchange, candidate)) {
+    if (dials < DIALS_PER_TURN) dial(exchange, candidate);
+    else dialLater(exchange, candidate);
   }
-  const idle = exchange.needsFreshConnection ? null : takeIdle(router, candidate.load);
-  if (idle === null) {
-    exchange.upstream = new UpstreamConnection(router, candidate);
-    exchange.upstream.exchange = exchange;
-    return;
-  }
+}
+
+/** @returns false when there is none */
+function useIdle(exchange: Exchange, candidate: RoutedCandidate): boolean {
+  const idle = exchange.needsFreshConnection ? null : takeIdle(exchange.router, candidate.load);
+  if (idle === null) return false;
   idle.exchange = exchange;
   idle.hasAnswered = false;
   exchange.upstream = idle;
   exchange.connected(idle);
+  return true;
+}
+
+function dial(exchange: Exchange, candidate: RoutedCandidate): void {
+  if (dials++ === 0) setImmediate(endTurn);
+  exchange.upstream = new UpstreamConnection(exchange.router, candidate);
+  exchange.upstream.exchange = exchange;
+}
+
+function endTurn(): void {
+  dials = 0;
+}
+
+/** Unless the attempt is over by then: its object may carry another one. */
+function dialLater(exchange: Exchange, candidate: RoutedCandidate): void {
+  const { requestId, attempts } = exchange;
+  waitForDial({
+    takeTurn() {
+      if (!exchange.isActive || exchange.requestId !== requestId || exchange.attempts !== attempts) return;
+      try {
+        if (!useIdle(exchange, candidate)) dial(exchange, candidate);
+      } catch (error) {
+        exchange.fail(error);
+      }
+    },
+  });
 }

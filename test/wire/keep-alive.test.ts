@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { Socket } from "node:net";
 import { MAX_ANSWERED_AT_ONCE } from "../../src/router/client-connection.ts";
+import { DIALS_PER_TURN } from "../../src/router/connect.ts";
 import {
   OWN_RESPONSE_LINES,
+  type Peer,
   requestToEndpoint,
   script,
   startEndpoint,
@@ -220,4 +223,32 @@ script("pipelined requests of a client that ended its side are all answered", as
     upstream.send(ANSWER);
   }
   assert.equal((await client.rest()).match(/hello/g)?.length, 2);
+});
+
+script("of many requests that need a new connection at the same moment few get one in a turn", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
+  const clients = await Promise.all(Array.from({ length: 60 }, () => router.connect()));
+  await router.eventually(() => router.router.counters.activeConnections === clients.length);
+  const dialed: number[] = [];
+  let inTurn = 0;
+  // Of those here only the router connects from now on.
+  const { connect } = Socket.prototype;
+  t.mock.method(Socket.prototype, "connect", function (this: Socket, ...given: Parameters<typeof connect>) {
+    if (inTurn++ === 0) {
+      setImmediate(() => {
+        dialed.push(inTurn);
+        inTurn = 0;
+      });
+    }
+    return connect.apply(this, given);
+  });
+  for (const client of clients) client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
+  // Without an answer none of them becomes free for another request.
+  const upstreams: Peer[] = [];
+  while (upstreams.length < clients.length) upstreams.push(await endpoint.accept());
+  for (const upstream of upstreams) upstream.send(ANSWER);
+  for (const client of clients) assert.match(await client.message(), /hello$/);
+  // As many as come first, and as many whose turn it is.
+  assert.ok(Math.max(...dialed) <= 2 * DIALS_PER_TURN, dialed.join(" "));
 });
