@@ -7,7 +7,7 @@
  */
 import { createHash } from "node:crypto";
 import type { AccessLogRecord } from "./access-record.ts";
-import { rememberLast } from "./flat-text.ts";
+import { rememberCounts, rememberLast } from "./flat-text.ts";
 
 /** What `extra_access_log_fields` may list. */
 export const EXTRA_ACCESS_LOG_FIELDS = [
@@ -69,39 +69,38 @@ export function createAccessLogFormatter(given: Partial<AccessLogOptions>): Acce
   }));
   const { hideForwardedFor, hideSourceIp, redactQueryParams, maxExtraHeaderBytes } = options;
 
+  const host = rememberLast((name) => `${name} - [`);
   const request = rememberLast(
-    (method, target, protocol) => `] ${quote(`${method} ${target} ${protocol}`)} `,
+    (method, target, protocol) => `Z] ${quote(`${method} ${target} ${protocol}`)} `,
   );
+  const counts = rememberCounts((status, up, down) => `${status === 0 ? DASH : status} ${up} ${down}`);
   const referer = quotedField(" ");
   const userAgent = quotedField(" ");
+  const agent = rememberLast((from, name) => `${referer(from)}${userAgent(name)} "`);
   const endpoint = quotedField(" ");
   const forwardedFor = quotedField(" x_forwarded_for:");
   const forwardedProto = quotedField(" x_forwarded_proto:");
+  const way = rememberLast(
+    (address, through, proto) =>
+      `"${endpoint(address)}${hideForwardedFor ? HIDDEN_FORWARDED_FOR : forwardedFor(through)}` +
+      `${forwardedProto(proto)} vcap_request_id:"`,
+  );
   const routerError = quotedField(" x_cf_routererror:");
 
   return (record) => {
     const target = redactedTarget(record, redactQueryParams);
-    // Each piece costs when the line is written: hence `+`, labels inside of fields, and few pieces.
+    // Each piece costs when it is added and again when the line is written: hence `+`, and what stays the same from one
+    // line to the next in as few of them as possible, quotes of what stands between them included.
     let line =
-      record.host +
-      " - [" +
-      timestamp(record.startedAtMs) +
+      host(record.host) +
+      moment(record.startedAtMs) +
       request(record.method, target, record.protocol) +
-      (record.status === 0 ? DASH : record.status) +
-      " " +
-      record.requestBodyBytes +
-      " " +
-      record.responseBodyBytes +
-      referer(record.referer) +
-      userAgent(record.userAgent) +
-      " " +
-      (hideSourceIp ? DASH : quoteSafe(record.clientAddress)) +
-      endpoint(record.endpointAddress) +
-      (hideForwardedFor ? HIDDEN_FORWARDED_FOR : forwardedFor(record.forwardedFor)) +
-      forwardedProto(record.forwardedProto) +
-      " vcap_request_id:" +
-      quoteSafe(record.requestId) +
-      " response_time:" +
+      counts(record.status, record.requestBodyBytes, record.responseBodyBytes) +
+      agent(record.referer, record.userAgent) +
+      (hideSourceIp ? "-" : record.clientAddress || "-") +
+      way(record.endpointAddress, record.forwardedFor, record.forwardedProto) +
+      (record.requestId || "-") +
+      '" response_time:' +
       seconds(record.responseTimeMs) +
       " gorouter_time:" +
       seconds(record.routerTimeMs) +
@@ -178,44 +177,44 @@ function instanceFields(app: string, index: string, id: string): string {
 
 /** `000` to `999`: looking a fraction up in pieces is far cheaper than making a number a text. */
 const THREE_DIGITS = Array.from({ length: 1_000 }, (_, n) => String(1_000 + n).slice(1));
+const BELOW_ONE_SECOND = THREE_DIGITS.map((digits) => `0.${digits}`);
 
 /** Seconds with six decimals; a negative time is an unknown one. */
 export function seconds(ms: number): string {
   if (!(ms >= 0)) return DASH;
   const us = Math.round(ms * 1_000);
   const wholeMs = Math.floor(us / 1_000);
+  const rest = THREE_DIGITS[us - wholeMs * 1_000] as string;
+  if (wholeMs < 1_000) return (BELOW_ONE_SECOND[wholeMs] as string) + rest;
   const whole = Math.floor(wholeMs / 1_000);
-  return (
-    (whole === 0 ? "0." : `${whole}.`) +
-    THREE_DIGITS[wholeMs - whole * 1_000] +
-    THREE_DIGITS[us - wholeMs * 1_000]
-  );
+  return `${whole}.${THREE_DIGITS[wholeMs - whole * 1_000]}${rest}`;
 }
 
-let cachedSecond = Number.NaN;
-let cachedPrefix = "";
+/** `2026-11-21T10:15:30.123456789Z` */
+export const timestamp = (ms: number): string => `${moment(ms)}Z`;
 
-/** `2026-11-21T10:15:30.123456789Z`; the part up to the second is made once a second. */
-export function timestamp(ms: number): string {
+let cachedSecond = Number.NaN;
+let cachedToSecond = "";
+let cachedMs = -1;
+let cachedToMs = "";
+
+/** The same without its zone. What is before the second's fraction is made once a second, the rest once a millisecond. */
+function moment(ms: number): string {
   const second = Math.floor(ms / 1_000);
-  if (second !== cachedSecond) {
-    cachedSecond = second;
-    cachedPrefix = new Date(second * 1_000).toISOString().slice(0, 20);
-  }
   const ns = Math.floor((ms - second * 1_000) * 1_000_000);
   const us = Math.floor(ns / 1_000);
   const wholeMs = Math.floor(us / 1_000);
-  return (
-    cachedPrefix +
-    THREE_DIGITS[wholeMs] +
-    THREE_DIGITS[us - wholeMs * 1_000] +
-    THREE_DIGITS[ns - us * 1_000] +
-    "Z"
-  );
+  if (second !== cachedSecond) {
+    cachedSecond = second;
+    cachedToSecond = new Date(second * 1_000).toISOString().slice(0, 20);
+    cachedMs = -1;
+  }
+  if (wholeMs !== cachedMs) {
+    cachedMs = wholeMs;
+    cachedToMs = cachedToSecond + THREE_DIGITS[wholeMs];
+  }
+  return cachedToMs + THREE_DIGITS[us - wholeMs * 1_000] + THREE_DIGITS[ns - us * 1_000];
 }
-
-/** What the router made itself, without a look at every character. */
-const quoteSafe = (text: string) => (text === "" ? DASH : `"${text}"`);
 
 /** Everything that Go's `strconv.Quote` might not print as it is. */
 const NEEDS_ESCAPE = /[^ !#-[\]-~]/;

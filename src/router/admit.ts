@@ -29,15 +29,12 @@ export function admit(exchange: Exchange): boolean {
   // Never past its service: what the service guards (authentication, rates) must not be reachable without it.
   if (route.routeServiceUrl !== null && !isBackFromService(exchange, route)) {
     restrict(exchange, program.candidates);
-    return askOptions(exchange, program.admit, 0, () => {
-      const { admit: hooks } = leaveForService(exchange, program.service);
-      return askOptions(exchange, hooks, 0, goOn);
-    });
+    return admitToService(exchange, program);
   }
   if (router.routeServices?.isStrict === true) checkStraySignature(exchange, router.routeServices);
   // Options were asked on the way to the service, when the client was the client and not the service.
   const hooks = exchange.cameFromRouteService ? NO_HOOKS : program.admit;
-  if (program.candidates.length === 0) return askOptions(exchange, hooks, 0, () => refuseEmpty(exchange));
+  if (program.candidates.length === 0) return admitToNobody(exchange, hooks);
   exchange.candidates = restrict(exchange, program.candidates);
   const retry = program.rules?.retry ?? null;
   if (retry !== null) exchange.atEnd(retry.budget.enter());
@@ -48,9 +45,19 @@ const NO_HOOKS: RouteProgram["admit"] = [];
 
 const goOn = () => true;
 
+/** Of its own, like the next one: what a function's closures share is made at each of its calls. */
+function admitToService(exchange: Exchange, program: RouteProgram): boolean {
+  return askOptions(exchange, program.admit, 0, () => {
+    const { admit: hooks } = leaveForService(exchange, program.service);
+    return askOptions(exchange, hooks, 0, goOn);
+  });
+}
+
 /** Only after the options: a route that lets a client not in does so whether or not its app runs. */
-function refuseEmpty({ rawHost }: Exchange): never {
-  throw noEndpoints({ host: rawHost });
+function admitToNobody(exchange: Exchange, hooks: RouteProgram["admit"]): boolean {
+  return askOptions(exchange, hooks, 0, () => {
+    throw noEndpoints({ host: exchange.rawHost });
+  });
 }
 
 /** One after the other, from the `from`th; after one that holds the exchange, the rest when it goes on. */

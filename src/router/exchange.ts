@@ -803,7 +803,7 @@ export class Exchange implements ExchangeView, PickContext {
     this.isUpgrade = false;
     this.forwardedFor = undefined;
     this.forwardedProto = undefined;
-    this.tried.length = 0;
+    if (this.tried.length > 0) this.tried.length = 0;
     this.refusals = 0;
     this.sessionInstance = "";
     this.mustStick = false;

@@ -32,3 +32,25 @@ export function rememberLast(
     return made;
   };
 }
+
+/**
+ * The same for numbers, which are compared as such: one function for both would be slower for each. What is made of them is
+ * short, and in one piece by itself.
+ */
+export function rememberCounts(
+  make: (a: number, b: number, c: number) => string,
+): (a: number, b?: number, c?: number) => string {
+  let lastA = Number.NaN;
+  let lastB = 0;
+  let lastC = 0;
+  let made = "";
+  return (a, b = 0, c = 0) => {
+    if (a !== lastA || b !== lastB || c !== lastC) {
+      lastA = a;
+      lastB = b;
+      lastC = c;
+      made = make(a, b, c);
+    }
+    return made;
+  };
+}

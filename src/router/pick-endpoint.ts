@@ -18,18 +18,19 @@ export function pickEndpoint(exchange: Exchange): RoutedCandidate {
   if (attachment.readsSession && exchange.attempts === 0) readSession(exchange, attachment.sessionCookies);
   const candidate = choose(exchange, attachment);
   if (candidate !== undefined) return candidate;
-  if (exchange.lastFailure !== null) throw exchange.lastFailure;
-  const { maxInFlight } = exchange;
-  const mayBeFull = maxInFlight !== 0 && !exchange.mustStick;
-  if (mayBeFull && exchange.candidates.every(({ load }) => load.inFlight >= maxInFlight)) {
-    throw connectionLimitReached({ host: exchange.rawHost });
-  }
+  throw exchange.lastFailure ?? whyNone(exchange);
+}
+
+function whyNone({ maxInFlight, mustStick, candidates, rawHost, route, requestId, router }: Exchange) {
+  const mayBeFull = maxInFlight !== 0 && !mustStick;
+  if (mayBeFull && candidates.every(({ load }) => load.inFlight >= maxInFlight))
+    return connectionLimitReached({ host: rawHost });
   const error = noEndpointSelectable({});
   router.log.error(
-    { host: route.host, error: error.message, vcap_request_id: exchange.requestId },
+    { host: route?.host ?? "", error: error.message, vcap_request_id: requestId },
     "select-endpoint-failed",
   );
-  throw error;
+  return error;
 }
 
 function choose(exchange: Exchange, program: RouteProgram): RoutedCandidate | undefined {

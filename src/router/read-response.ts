@@ -63,7 +63,10 @@ function readHeads(exchange: Exchange, upstream: Upstream, bytes: Buffer, size: 
   const bodyFrom = head.end - before;
   const route = exchange.route;
   if (route !== null && route.attachment.rules !== null) refuseAnswer(exchange, upstream);
-  if (route !== null) for (const hook of route.attachment.responseHead) hook(exchange, head.status);
+  if (route !== null) {
+    const hooks = route.attachment.responseHead;
+    for (let i = 0; i < hooks.length; i++) hooks[i]?.(exchange, head.status);
+  }
   if (head.status === 101) {
     if (!exchange.isUpgrade) throw invalid(exchange, "101 without an upgrade request");
     // A status alone may be one that a client talked the endpoint into: a tunnel needs the protocol's name as well.

@@ -16,7 +16,7 @@ import {
   X_FORWARDED_PROTO,
   X_REQUEST_START,
 } from "./header-names.ts";
-import { rememberLast } from "./flat-text.ts";
+import { rememberCounts, rememberLast } from "./flat-text.ts";
 import { hopByHopNames, NO_NAMES } from "./hop-by-hop.ts";
 import {
   CONTENT_LENGTH,
@@ -64,16 +64,20 @@ const forwardedLines = rememberLast(
   (forwardedFor, proto) => `X-Forwarded-For: ${forwardedFor}\r\nX-Forwarded-Proto: ${proto}\r\n`,
 );
 
+const REQUEST_ID = "X-Vcap-Request-Id: ";
+/** The same for all requests of a millisecond. */
+const startAndId = rememberCounts((wallMs) => `X-Request-Start: ${wallMs}\r\n${REQUEST_ID}`);
+
 /** Phase sendRequest: the head, with as much of the body as is here, to the connected endpoint. */
 export function sendRequest(exchange: Exchange): void {
   const { client, upstream, route } = exchange;
   if (upstream === null || route === null) return;
-  if (exchange.attempts === 1) for (const hook of route.attachment.prepareRequest) hook(exchange);
+  if (exchange.attempts === 1) callAll(route.attachment.prepareRequest, exchange);
   const head = buildRequestHead(exchange);
   const { body, held } = client;
   if (body.done) {
     upstream.socket.write(head, "latin1");
-    for (const hook of route.attachment.requestSent) hook(exchange);
+    callAll(route.attachment.requestSent, exchange);
     return;
   }
   if (
@@ -88,7 +92,7 @@ export function sendRequest(exchange: Exchange): void {
     client.held = held.length > size ? held.subarray(size) : null;
     exchange.requestBodyBytes += size;
     exchange.hasSentBody = true;
-    for (const hook of route.attachment.requestSent) hook(exchange);
+    callAll(route.attachment.requestSent, exchange);
     return;
   }
   upstream.socket.cork();
@@ -138,10 +142,15 @@ export function sendRequestBody(exchange: Exchange): void {
   }
   client.held = at < chunk.length ? chunk.subarray(at) : null;
   if (body.done) {
-    for (const hook of route.attachment.requestSent) hook(exchange);
+    callAll(route.attachment.requestSent, exchange);
     client.resume();
   } else if (mayWrite) client.resume();
   else client.pause();
+}
+
+/** By index: there is hardly ever a hook, and an iterator is made all the same. */
+function callAll(hooks: readonly ((exchange: Exchange) => void)[], exchange: Exchange): void {
+  for (let i = 0; i < hooks.length; i++) hooks[i]?.(exchange);
 }
 
 /**
@@ -230,10 +239,8 @@ function buildRequestHead(exchange: Exchange): string {
 
   if (rules !== null) out += rules.lines;
   out += forwardedLines(forwardedFor, forwardedProto);
-  if (!hasRequestStart) {
-    out += "X-Request-Start: " + Math.floor(router.ticker.wallMs(exchange.startedAtMs)) + "\r\n";
-  }
-  out += "X-Vcap-Request-Id: " + exchange.requestId + "\r\n";
+  out += hasRequestStart ? REQUEST_ID : startAndId(Math.floor(router.ticker.wallMs(exchange.startedAtMs)));
+  out += exchange.requestId + "\r\n";
   if (trace !== null) out += trace.lines;
   if (certHeader.line !== "") out += certHeader.line;
   if (candidate !== null) out += candidate.headerLines;
