@@ -43,7 +43,7 @@ export interface RouterContext {
   /** Null when it is off. */
   readonly tracing: Tracing | null;
   /** Trust towards endpoints; made at the first use, once, because it reads every root certificate. */
-  readonly endpointTls: SecureContext;
+  readonly endpointTls: () => SecureContext;
   /** Null without a secret for them. */
   readonly routeServices: RouteServices | null;
   /** Towards clients; null without a TLS listener. Replaced when certificates change. */

@@ -132,6 +132,7 @@ class RouterPart implements HttpRouter {
     this.metrics = new ExchangeMetrics(parts.config);
     this.#ring = this.#openRing();
     let endpointTls: SecureContext | undefined;
+    // Without getters: a literal that has one becomes a hash table, and each request looks into it forty times.
     this.#router = {
       config: parts.config,
       table: parts.table,
@@ -147,10 +148,7 @@ class RouterPart implements HttpRouter {
       logStreams: null,
       verdicts: new VerdictRing(VERDICTS_KEPT),
       tracing: createTracing(parts.config),
-      get endpointTls() {
-        endpointTls ??= endpointContext(parts.config);
-        return endpointTls;
-      },
+      endpointTls: () => (endpointTls ??= endpointContext(parts.config)),
       routeServices: createRouteServices(parts.config),
       tls: parts.config.tls === null ? null : this.#createHandshakes(parts.config.tls, parts.ticketKeys),
       openings: new Set(),

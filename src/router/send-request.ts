@@ -251,7 +251,7 @@ function buildRequestHead(exchange: Exchange): string {
   else if (!config.keepAliveToEndpoints || (head.expectsContinue && !config.keepAliveAfterContinue)) {
     out += "Connection: close\r\n";
   }
-  return `${out}\r\n`;
+  return out + "\r\n";
 }
 
 /** What hides besides hop-by-hop headers: those that the trace replaces; never those that it leaves as they are. */

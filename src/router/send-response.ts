@@ -190,7 +190,7 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
     }
   }
   if (mayStick) out += sessionCookieLine(exchange, head);
-  if (!hasId) out += `X-Vcap-Request-Id: ${exchange.requestId}\r\n`;
+  if (!hasId) out += "X-Vcap-Request-Id: " + exchange.requestId + "\r\n";
   if (config.traceKey !== "") out += traceKeyLines(exchange);
   if (!hasDate && !isUpgrade) out += `Date: ${router.ticker.httpDate}\r\n`;
   if (isUpgrade) out += "Connection: Upgrade\r\nUpgrade: websocket\r\n";
@@ -200,7 +200,7 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
       if (client.head.minorVersion === 1) out += "Connection: close\r\n";
     } else if (client.head.minorVersion === 0) out += "Connection: keep-alive\r\n";
   }
-  return `${out}\r\n`;
+  return out + "\r\n";
 }
 
 /** The whole line as options of the route have it; "" when it stays as it is. */

@@ -75,7 +75,7 @@ export function dial(
       ...options,
       ...(san === "" ? {} : { servername: san }),
       ...(alpnProtocols === null ? {} : { ALPNProtocols: alpnProtocols }),
-      secureContext: router.endpointTls,
+      secureContext: router.endpointTls(),
       rejectUnauthorized: router.config.verifyEndpointCertificates || san !== "",
     }),
   );
