@@ -60,6 +60,8 @@ export const CQE_BYTES = 16;
 export const OP_ASYNC_CANCEL = 14;
 export const OP_SEND = 26;
 export const OP_RECV = 27;
+/** No completion unless it fails. */
+export const SQE_CQE_SKIP_SUCCESS = 1 << 6;
 /** The kernel takes a buffer from the group when there are bytes for it. */
 export const SQE_BUFFER_SELECT = 1 << 5;
 /** No attempt before there is something. */
@@ -69,6 +71,8 @@ export const CQE_HAS_BUFFER = 1 << 0;
 
 // === elsewhere in the system ===
 export const MSG_DONTWAIT = 0x40;
+/** Of a send in the ring: less than all is a failure, whose result says how much it was. */
+export const MSG_WAITALL = 0x100;
 export const MSG_NOSIGNAL = 0x4000;
 export const PROT_READ_WRITE = 3;
 export const MAP_SHARED = 1;

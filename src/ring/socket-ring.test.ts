@@ -32,9 +32,28 @@ test("what is sent in one turn goes out as one, in its order, a character per by
   assert.ok(socket.send("one \xfc "));
   assert.ok(socket.send(Buffer.from("two")));
   assert.equal(socket.sendBytes, 9);
+  socket.tellWhenSent();
+  socket.tellWhenSent();
   assert.equal(await readAll(peer, 9), "one \xfc two");
   assert.deepEqual(await memo.until(1), ["sent"]);
   assert.equal(socket.sendBytes, 0);
+});
+
+test("a send is over when its turn is, without anybody asking, and only what is asked for is told", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const { fd, peer } = await connectedPair(t);
+  const memo = new Memo();
+  const socket = ring.add(fd, memo);
+  t.after(() => socket.close());
+  for (const word of ["one ", "two ", "three"]) {
+    assert.ok(socket.send(word));
+    // The ring has its round before the event loop goes on.
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(socket.sendBytes, 0);
+  }
+  assert.equal(await readAll(peer, 13), "one two three");
+  assert.deepEqual(memo.lines, []);
 });
 
 test("what the other end does not take at once is given back", async (t) => {
@@ -49,6 +68,7 @@ test("what the other end does not take at once is given back", async (t) => {
   while (memo.lines.at(-1) !== "sent in part") {
     const letter = String.fromCharCode(97 + (memo.lines.length % 26));
     assert.ok(socket.send(letter.repeat(60_000)));
+    socket.tellWhenSent();
     sent += 60_000;
     await memo.until(memo.lines.length + 1);
   }
@@ -114,6 +134,35 @@ test("a descriptor that becomes another connection's brings nothing to the one t
     assert.deepEqual(await own.until(1), [`received for ${i}`]);
   }
   assert.deepEqual(memo.lines, []);
+});
+
+test("who closes with bytes on their way hears nothing more, and takes nothing from who comes next", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const memos = [];
+  for (let i = 0; i < 4; i++) {
+    const { ours, fd, peer } = await connectedPair(t);
+    const memo = new Memo();
+    memos.push(memo);
+    const socket = ring.add(fd, memo);
+    if (i % 2 === 0) socket.receive();
+    socket.send(`last words ${i}`);
+    socket.tellWhenSent();
+    socket.close();
+    ours.destroy();
+    const next = await connectedPair(t);
+    const own = new Memo();
+    const other = ring.add(next.fd, own);
+    t.after(() => other.close());
+    other.receive();
+    next.peer.write(`for ${i}`);
+    assert.deepEqual(await own.until(1), [`received for ${i}`]);
+    assert.equal(await readAll(peer), `last words ${i}`);
+  }
+  assert.deepEqual(
+    memos.flatMap(({ lines }) => lines),
+    [],
+  );
 });
 
 test("of connections that all have something at the same moment none is forgotten", {

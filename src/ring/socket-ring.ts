@@ -6,8 +6,9 @@
  *        ▲                                                           │
  *        └── the eventfd wakes the loop ◄── kernel ◄── one submit ◄──┘
  *
- * A send is tried once: what the other end does not take at once is given back to the socket's owner, so that no memory
- * is held for clients who don't read.
+ * A send is tried once, within the call that tells the kernel of it: what the other end does not take at once is given
+ * back to the socket's owner, so that no memory is held for clients who don't read. One that goes through, as nearly all
+ * do, has no completion: it is over when the call is, and what failed in it has been looked for.
  */
 import {
   CQE_BUFFER_SHIFT,
@@ -18,11 +19,13 @@ import {
   ENOBUFS,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
+  MSG_WAITALL,
   OP_ASYNC_CANCEL,
   OP_RECV,
   OP_SEND,
   RECV_POLL_FIRST,
   SQE_BUFFER_SELECT,
+  SQE_CQE_SKIP_SUCCESS,
 } from "./abi.ts";
 import { IoUring, type MappedMemory, mapMemory } from "./io-uring.ts";
 import type { System } from "./system.ts";
@@ -41,7 +44,7 @@ const MAX_ROUNDS = 4;
  * After so many there are likely more: since Linux 6.14 one call makes no more than 20 of the completions that wait, and asking
  * again at once costs less than a turn of the event loop.
  */
-const MANY_COMPLETIONS = 8;
+const MANY_COMPLETIONS = 4;
 
 /** What a completion is of: the upper half of its `user_data`. The lower half is the socket's place. */
 const RECEIVE = 0;
@@ -53,7 +56,10 @@ export interface RingListener {
   received(bytes: Buffer, size: number): void;
   /** The same: the other end says no more. */
   ended(): void;
-  /** The end of a {@link RingSocket.send}. @param rest  What was not taken at once; null when all was. */
+  /**
+   * The end of a {@link RingSocket.send}, when not all was taken at once or when it was asked for.
+   * @param rest  What was not taken; null when all was.
+   */
   sent(rest: Buffer | null): void;
   /** Instead of any of these. */
   failed(call: "read" | "write", errno: number): void;
@@ -72,6 +78,9 @@ export class RingSocket {
   #sendFrom = 0;
   #sendBytes = 0;
   #sendWord = 0;
+  /** The round of the ring that will have seen what became of it. */
+  #sendRound = 0;
+  #isAwaited = false;
   /** The number of the submit that will tell, or has told, the kernel of what was asked last. */
   #submitNumber = 0;
 
@@ -88,7 +97,7 @@ export class RingSocket {
 
   /** On their way. */
   get sendBytes(): number {
-    return this.#sendBytes;
+    return this.#sendRound === this.#ring.round ? this.#sendBytes : 0;
   }
 
   /** Asks for bytes, once. */
@@ -114,7 +123,7 @@ export class RingSocket {
    */
   send(data: string | Buffer): boolean {
     const ring = this.#ring;
-    if (this.#sendBytes > 0) return this.#append(data);
+    if (this.sendBytes > 0) return this.#append(data);
     const from = ring.takeSendMemory(data);
     if (from === -1) return false;
     const word = ring.nextEntry(OP_SEND, this.#fd, this.#place, SEND);
@@ -123,13 +132,14 @@ export class RingSocket {
     this.#sendFrom = from;
     this.#sendBytes = data.length;
     this.#sendWord = word;
-    ring.sendsPending++;
+    this.#sendRound = ring.round;
     const { uring } = ring;
+    uring.sqe8[word * 4 + 1] = SQE_CQE_SKIP_SUCCESS;
     // The memory lies so that adding to the lower half of its address never carries into the upper one.
     uring.sqe32[word + 4] = (ring.sendAddressLow + from) | 0;
     uring.sqe32[word + 5] = ring.sendAddressHigh;
     uring.sqe32[word + 6] = data.length;
-    uring.sqe32[word + 7] = MSG_DONTWAIT | MSG_NOSIGNAL;
+    uring.sqe32[word + 7] = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL;
     return true;
   }
 
@@ -151,6 +161,13 @@ export class RingSocket {
     return true;
   }
 
+  /** The listener hears `sent` when what is on its way has gone. */
+  tellWhenSent(): void {
+    if (this.#isAwaited) return;
+    this.#isAwaited = true;
+    this.#ring.tellWhenSent(this);
+  }
+
   /** The listener hears nothing more. What was sent is on its way when this returns, as far as the other end takes it. */
   close(): void {
     if (this.#isClosed) return;
@@ -163,40 +180,40 @@ export class RingSocket {
     this.#leave();
   }
 
-  /** Called by the ring. */
-  completed(kind: number, result: number, bytes: Buffer | null): void {
-    if (kind === SEND) this.#sendCompleted(result);
-    else this.#receiveCompleted(result, bytes);
-    if (this.#isClosed) this.#leave();
-  }
+  // === for the ring ===
 
-  #receiveCompleted(result: number, bytes: Buffer | null): void {
+  receiveCompleted(result: number, bytes: Buffer | null): void {
     this.#isReceiving = false;
-    if (this.#isClosed) return;
-    if (result > 0 && bytes !== null) this.#listener.received(bytes, result);
+    if (this.#isClosed) this.#leave();
+    else if (result > 0 && bytes !== null) this.#listener.received(bytes, result);
     else if (result >= 0) this.#listener.ended();
     else if (result === -ENOBUFS || result === -EINTR) this.#ring.receiveLater(this);
     else if (result !== -ECANCELED) this.#listener.failed("read", -result);
   }
 
-  #sendCompleted(result: number): void {
-    const ring = this.#ring;
-    const size = this.#sendBytes;
-    this.#sendBytes = 0;
+  /** @param result  How much of it was taken, which is not all; negative: why it could not be. */
+  sendFailed(result: number): void {
     const taken = result === -EAGAIN || result === -EINTR ? 0 : result;
-    const rest =
-      taken < 0 || taken === size || this.#isClosed
-        ? null
-        : ring.copySendMemory(this.#sendFrom + taken, size - taken);
-    ring.sendEnded();
+    const size = this.sendBytes;
+    this.#sendBytes = 0;
     if (this.#isClosed) return;
+    this.#isAwaited = false;
     if (taken < 0) this.#listener.failed("write", -taken);
-    else this.#listener.sent(rest);
+    else this.#listener.sent(this.#ring.copySendMemory(this.#sendFrom + taken, size - taken));
+  }
+
+  sendEnded(): void {
+    const isAwaited = this.#isAwaited;
+    this.#isAwaited = false;
+    if (this.#isClosed) this.#leave();
+    else if (isAwaited) this.#listener.sent(null);
   }
 
   /** The place may be another's when no completion can come for it any more. */
   #leave(): void {
-    if (!this.#isReceiving && this.#sendBytes === 0) this.#ring.forget(this.#place);
+    if (this.#isReceiving) return;
+    if (this.sendBytes > 0) this.tellWhenSent();
+    else this.#ring.forget(this.#place, this);
   }
 }
 
@@ -204,15 +221,16 @@ export class SocketRing {
   readonly uring: IoUring;
   readonly sendAddressLow: number;
   readonly sendAddressHigh: number;
-  sendsPending = 0;
   /** Counts submits: the one that is to come next. */
   submitNumber = 1;
+  /** Counts rounds: sends that bear another number are over. */
+  round = 1;
   readonly #system: System;
   readonly #wakeup: Wakeup;
   readonly #sockets: (RingSocket | null)[] = [];
   readonly #freePlaces: number[] = [];
   #socketCount = 0;
-  /** Memory that sends are copied into, from the beginning again whenever none is on its way. */
+  /** Memory that sends are copied into, from the beginning again when all of them are over. */
   readonly #sendMemory: Buffer;
   #sendMemoryUsed = 0;
   readonly #receiveBuffers: readonly Buffer[];
@@ -222,6 +240,8 @@ export class SocketRing {
   #bufferRingTail = 0;
   /** They ask again when buffers, or entries, are free. */
   #waiting: RingSocket[] = [];
+  /** They want to know when their sends are over. */
+  #sending: RingSocket[] = [];
   #isRunning = false;
   #isScheduled = false;
 
@@ -260,8 +280,8 @@ export class SocketRing {
 
   // === for its sockets ===
 
-  forget(place: number): void {
-    if (this.#sockets[place] === null) return;
+  forget(place: number, socket: RingSocket): void {
+    if (this.#sockets[place] !== socket) return;
     this.#sockets[place] = null;
     this.#freePlaces.push(place);
     if (--this.#socketCount === 0) this.#wakeup.keepsAlive(false);
@@ -280,9 +300,10 @@ export class SocketRing {
     return word;
   }
 
-  submit(): void {
+  /** @returns false when the kernel took not all of it now */
+  submit(): boolean {
     this.submitNumber++;
-    this.uring.submit();
+    return this.uring.submit();
   }
 
   cancelReceive(place: number): void {
@@ -323,8 +344,8 @@ export class SocketRing {
     return Buffer.copyBytesFrom(this.#sendMemory, from, size);
   }
 
-  sendEnded(): void {
-    if (--this.sendsPending === 0) this.#sendMemoryUsed = 0;
+  tellWhenSent(socket: RingSocket): void {
+    this.#sending.push(socket);
   }
 
   // === rounds ===
@@ -343,45 +364,70 @@ export class SocketRing {
     let mayBeMore = true;
     try {
       for (let rounds = 0; mayBeMore && rounds < MAX_ROUNDS; rounds++) {
-        this.submit();
-        const completed = this.#complete();
+        const hasAll = this.submit();
+        const first = uring.firstCompletion;
+        const end = uring.endOfCompletions;
+        this.#endSends(first, end, hasAll);
+        this.#receive(first, end);
         this.#receiveAgain();
-        mayBeMore = completed >= MANY_COMPLETIONS || uring.unsubmitted > 0 || uring.hasNews;
+        mayBeMore = end - first >= MANY_COMPLETIONS || this.#sendMemoryUsed > 0 || this.#mustAskAgain;
       }
     } finally {
       this.#isRunning = false;
       uring.setWakes(true);
     }
-    if (!mayBeMore && !uring.hasNews) return;
+    // Only now: what completed before we asked to be woken has woken nobody.
+    if (!mayBeMore && !this.#mustAskAgain) return;
     this.#isScheduled = true;
     setImmediate(this.#run);
   };
 
-  /** @returns how many there were */
-  #complete(): number {
+  get #mustAskAgain(): boolean {
+    return this.uring.unsubmitted > 0 || this.uring.hasNews;
+  }
+
+  /**
+   * What became of all sends that were submitted. Before anything is made of what was received: a socket may be sent to
+   * again when it is known that all of the last one went. @param hasAll  There are no others.
+   */
+  #endSends(first: number, end: number, hasAll: boolean): void {
     const { uring } = this;
     const { ring32 } = uring;
-    const end = uring.endOfCompletions;
-    const first = uring.firstCompletion;
-    let index = first;
-    for (; index !== end; index = (index + 1) | 0) {
+    const used = this.#sendMemoryUsed;
+    for (let index = first; index !== end; index = (index + 1) | 0) {
       const word = uring.completionWord(index);
-      const kind = ring32[word + 1] as number;
-      if (kind === CANCEL) continue;
+      if (ring32[word + 1] !== SEND) continue;
+      this.#sockets[ring32[word] as number]?.sendFailed(ring32[word + 2] as number);
+    }
+    // Those that heard of a failure may have sent something themselves.
+    if (!hasAll || this.#sendMemoryUsed !== used) return;
+    this.#sendMemoryUsed = 0;
+    this.round++;
+    if (this.#sending.length === 0) return;
+    const sending = this.#sending;
+    this.#sending = [];
+    for (const socket of sending) socket.sendEnded();
+  }
+
+  #receive(first: number, end: number): void {
+    const { uring } = this;
+    const { ring32 } = uring;
+    for (let index = first; index !== end; index = (index + 1) | 0) {
+      const word = uring.completionWord(index);
+      if (ring32[word + 1] !== RECEIVE) continue;
       const flags = ring32[word + 3] as number;
       const result = ring32[word + 2] as number;
       const socket = this.#sockets[ring32[word] as number] ?? null;
       if ((flags & CQE_HAS_BUFFER) === 0) {
-        socket?.completed(kind, result, null);
+        socket?.receiveCompleted(result, null);
       } else {
         const buffer = flags >>> CQE_BUFFER_SHIFT;
-        socket?.completed(kind, result, this.#receiveBuffers[buffer] ?? null);
+        socket?.receiveCompleted(result, this.#receiveBuffers[buffer] ?? null);
         this.#giveBuffer(buffer);
       }
     }
-    uring.seen(index);
+    uring.seen(end);
     this.#tellBuffers();
-    return (index - first) | 0;
   }
 
   #receiveAgain(): void {

@@ -109,6 +109,7 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     }
     this.#queue ??= [];
     this.#queue.push(data);
+    this.#ring.tellWhenSent();
     this.#queuedBytes += data.length;
     if (this.#queuedBytes > MAX_QUEUED_BYTES) this.#needsDrain = true;
     return !this.#needsDrain;
@@ -179,16 +180,18 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
 
   end(): void {
     this.#writesLong = true;
-    if (this.#ring.sendBytes > 0) this.#then = "end";
-    else this.#socket.end();
+    if (!this.#waitsForSend("end")) this.#socket.end();
   }
 
   destroySoon(): void {
-    if (this.#ring.sendBytes > 0) {
-      this.#then = "destroy";
-      return;
-    }
-    this.#socket.destroySoon();
+    if (!this.#waitsForSend("destroy")) this.#socket.destroySoon();
+  }
+
+  #waitsForSend(then: "end" | "destroy"): boolean {
+    if (this.#ring.sendBytes === 0) return false;
+    this.#then = then;
+    this.#ring.tellWhenSent();
+    return true;
   }
 
   destroy(): void {
