@@ -249,13 +249,21 @@ function readPlan(argv: readonly string[]): Plan | null {
     },
   });
   if (values.help) return null;
+  const cases = choose("cases", values.cases, CASE_NAMES).flatMap((name) =>
+    CASES.filter((c) => c.name === name),
+  );
+  const closing = cases.find(({ closes }) => closes);
+  if (closing !== undefined && values["at-share"] !== undefined)
+    throw new Error(
+      `--at-share does not go with ${closing.name}: what keeps to a rate keeps its connections`,
+    );
   return {
     rounds: count("rounds", values.rounds, 1),
     seconds: count("seconds", values.seconds, 1),
     warmUpSeconds: count("warm-up", values["warm-up"], 0),
     connections: count("connections", values.connections, 1),
     only: choose("only", values.only, NAMES),
-    cases: choose("cases", values.cases, CASE_NAMES).flatMap((name) => CASES.filter((c) => c.name === name)),
+    cases,
     atShare: values["at-share"] === undefined ? null : share("at-share", values["at-share"]),
     isJson: values.json,
   };

@@ -13,9 +13,11 @@ export interface Case {
   readonly uploadBytes: number;
   /** Requests at the same time on one connection. */
   readonly streams: number;
+  /** Each request comes on a connection of its own, and says so. */
+  readonly closes: boolean;
 }
 
-const plain = { generator: "wrk", isTls: false, uploadBytes: 0, streams: 1 } as const;
+const plain = { generator: "wrk", isTls: false, uploadBytes: 0, streams: 1, closes: false } as const;
 const SIZES: readonly (readonly [name: string, bytes: number])[] = [
   ["10k", 10 * 1024],
   ["1m", 1024 * 1024],
@@ -24,6 +26,7 @@ const small: Case = { ...plain, name: "small-get", path: "small-get" };
 
 export const CASES: readonly Case[] = [
   small,
+  { ...small, name: "close-get", closes: true },
   ...SIZES.map(([name]) => ({ ...plain, name, path: name })),
   ...SIZES.map(([name, uploadBytes]) => ({ ...plain, name: `${name}-up`, path: "upload", uploadBytes })),
   { ...small, name: "tls-small-get", isTls: true },

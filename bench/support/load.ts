@@ -63,7 +63,7 @@ const urlOf = ({ case: { path }, port, isTls }: Load) =>
   `${isTls ? "https" : "http"}://127.0.0.1:${port}/${path}`;
 
 function wrkArguments(load: Load): readonly string[] {
-  const { uploadBytes } = load.case;
+  const { uploadBytes, closes } = load.case;
   const script = join(load.folder, "upload.lua");
   if (uploadBytes > 0) {
     writeFileSync(script, `wrk.method = "POST"\nwrk.body = string.rep("x", ${uploadBytes})\n`);
@@ -74,6 +74,7 @@ function wrkArguments(load: Load): readonly string[] {
     `--duration=${load.seconds}s`,
     "--latency",
     ...(uploadBytes > 0 ? ["--script", script] : []),
+    ...(closes ? ["--header", "Connection: close"] : []),
     urlOf(load),
   ];
 }
