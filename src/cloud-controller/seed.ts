@@ -1,7 +1,7 @@
 /** What a new foundation has: an administrator, the `cf` client, domains, an organization and a space. */
 import { ADMIN_SCOPES, CF_CLIENT, ensureClient, ensureUser } from "../auth/index.ts";
 import { type Clock, newGuid } from "../kernel/index.ts";
-import { encodeJson, type Store, toTimestamp } from "../store/index.ts";
+import { encodeJson, isUniqueViolation, type Store, toTimestamp } from "../store/index.ts";
 import type { CloudControllerConfig } from "./config.ts";
 import { SHARED_SEGMENT } from "./isolation-segments.ts";
 import { recountRoutes } from "./route-counts.ts";
@@ -23,9 +23,26 @@ export async function seed(
       scopes: ADMIN_SCOPES,
     });
   }
-  const { store, clock } = about;
+  const { store } = about;
   await seedDefaults(about);
-  await store.transaction(recountRoutes);
+  await unlessMadeElsewhere(() => store.transaction(recountRoutes));
+  await unlessMadeElsewhere(() => seedPlaces(about, config));
+}
+
+/** A replica that starts at the same moment may make the same: the second time it is there to be seen. */
+async function unlessMadeElsewhere(make: () => Promise<void>): Promise<void> {
+  try {
+    await make();
+  } catch (error) {
+    if (!isUniqueViolation(error)) throw error;
+    await make();
+  }
+}
+
+async function seedPlaces(
+  { store, clock }: { readonly store: Store; readonly clock: Clock },
+  config: CloudControllerConfig,
+): Promise<void> {
   await store.transaction(async (db) => {
     const domain = await db.selectFrom("domains").select("guid").limit(1).executeTakeFirst();
     if (domain !== undefined) return;
