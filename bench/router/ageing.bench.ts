@@ -21,14 +21,10 @@ import { parseArgs } from "node:util";
 import { encodeRegister, type RegisterFields, SUBJECTS } from "../../src/bus/index.ts";
 import { findProgram } from "../../test/support/needs.ts";
 import { createChildren } from "../support/children.ts";
-import {
-  type ClassicRouter,
-  serveSmall,
-  startClassicRouter,
-  viaductFlags,
-} from "../support/classic-router.ts";
+import { type ClassicRouter, serveSmall, startClassicRouter } from "../support/classic-router.ts";
 import { applyLoad } from "../support/load.ts";
 import { cpuUsOf } from "../support/process-tree.ts";
+import { viaductFlags } from "../support/viaduct-flags.ts";
 import type { HeapLine } from "../support/write-heap.ts";
 
 const { values } = parseArgs({

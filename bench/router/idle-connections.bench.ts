@@ -19,11 +19,12 @@ import { findProgram } from "../../test/support/needs.ts";
 import { CASES, type Case } from "../support/cases.ts";
 import { writeCertificate } from "../support/certificate.ts";
 import { type Child, createChildren, freePort } from "../support/children.ts";
-import { type ClassicRouter, startClassicRouter, viaductFlags } from "../support/classic-router.ts";
+import { type ClassicRouter, startClassicRouter } from "../support/classic-router.ts";
 import { applyLoad } from "../support/load.ts";
 import { perRequest } from "../support/report.ts";
 import { cpuUsOf, residentBytesOf } from "../support/process-tree.ts";
 import { prepareOrigin } from "../support/proxies.ts";
+import { viaductFlags } from "../support/viaduct-flags.ts";
 
 const { values, positionals } = parseArgs({
   options: {

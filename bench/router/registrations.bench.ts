@@ -18,9 +18,10 @@ import { parseArgs } from "node:util";
 import { type Bus, encodeRegister, type RegisterFields, SUBJECTS } from "../../src/bus/index.ts";
 import { findProgram } from "../../test/support/needs.ts";
 import { type Children, createChildren } from "../support/children.ts";
-import { serveSmall, startClassicRouter, viaductFlags } from "../support/classic-router.ts";
+import { serveSmall, startClassicRouter } from "../support/classic-router.ts";
 import { applyLoad, type LoadResult } from "../support/load.ts";
 import { cpuUsOf } from "../support/process-tree.ts";
+import { viaductFlags } from "../support/viaduct-flags.ts";
 
 const { values } = parseArgs({
   options: {

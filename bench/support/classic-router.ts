@@ -1,5 +1,5 @@
 /** `viaduct router -c` in a process of its own beside a real NATS server, and the bus that registrars speak to it by. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Bus, connectNats, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
@@ -11,13 +11,6 @@ import { prepareOrigin } from "./proxies.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const POLL_MS = 50;
-
-/** What `./viaduct` starts Node with, so that nothing else is measured. */
-export const viaductFlags: readonly string[] = (() => {
-  const exec = /^exec "\$runtime" (.*) "\$root/m.exec(readFileSync(join(ROOT, "viaduct"), "utf8"));
-  if (exec?.[1] === undefined) throw new Error("./viaduct does not say how it starts Node");
-  return exec[1].split(" ");
-})();
 
 export interface ClassicRouter {
   readonly pid: number;

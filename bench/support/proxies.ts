@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { Case } from "./cases.ts";
 import type { CertificateFiles } from "./certificate.ts";
 import { findProgram } from "../../test/support/needs.ts";
+import { viaductFlags } from "./viaduct-flags.ts";
 
 export interface Site {
   readonly folder: string;
@@ -42,6 +43,7 @@ export const proxies: readonly Proxy[] = [
     version: () => `${packageVersion()} (Node ${process.versions.node})`,
     prepare: (node, { folder, port, originPort, tls }) => [
       node,
+      ...viaductFlags,
       ROUTER_PROCESS,
       String(port),
       String(originPort),
