@@ -90,6 +90,8 @@ export class OpenSsl {
   /** Every session has a reference of its own to each. */
   readonly recordsIn: bigint;
   readonly recordsOut: bigint;
+  /** The session whose records may still be in there. */
+  lastWriter: object | null = null;
 
   /** @throws Error where there is no `node:ffi`, or this Node does not export what is needed */
   constructor() {

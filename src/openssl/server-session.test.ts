@@ -92,6 +92,24 @@ test("what is no TLS fails with a reason, and sessions after it see nothing of i
   await talk.until(() => talk.heardBytes.toString() === "hello");
 });
 
+test("records that nobody took are never another client's", async (t) => {
+  const on = ground(t);
+  if (on === null) return;
+  const greeted = async () => {
+    const talk = new Conversation(on.openssl, on.context);
+    t.after(() => talk.close());
+    talk.client.write("hello");
+    await talk.until(() => talk.heardBytes.toString() === "hello");
+    return talk;
+  };
+  const [first, forgetful] = [await greeted(), await greeted()];
+  forgetful.session.write("for the other one", 0);
+  assert.equal(outputOf(first.session).length, 0);
+  first.wire.push(say(first.session, "for the first"));
+  await first.until(() => first.received.length > 0);
+  assert.equal(first.received.toString(), "for the first");
+});
+
 test("a record that was changed on its way is refused with an alert", async (t) => {
   const on = ground(t);
   if (on === null) return;

@@ -91,6 +91,7 @@ export class ServerSession implements HandshakeChoices {
   shake(): boolean {
     const { calls } = this.#openssl;
     const callbacks = callbacksOf(this.#openssl);
+    this.#claimOutput();
     callbacks.asked = this;
     calls.ERR_clear_error();
     const result = calls.SSL_do_handshake(this.#ssl);
@@ -113,6 +114,7 @@ export class ServerSession implements HandshakeChoices {
   /** What the client says next. @returns bytes in {@link plain}, or one of the constants above */
   read(): number {
     const { calls, plain } = this.#openssl;
+    this.#claimOutput();
     calls.ERR_clear_error();
     const size = calls.SSL_read(this.#ssl, plain.address, PLAIN_BYTES);
     if (size > 0) return size;
@@ -135,6 +137,7 @@ export class ServerSession implements HandshakeChoices {
    */
   write(data: string | Buffer, from: number): number {
     if (!this.#isOpen || this.#hasEndedWriting || this.#ssl === 0n) return 0;
+    this.#claimOutput();
     const size = Math.min(data.length - from, WRITE_BYTES);
     // The place of records is free as long as none is in it.
     const { calls, output } = this.#openssl;
@@ -154,6 +157,7 @@ export class ServerSession implements HandshakeChoices {
   endWriting(): void {
     if (!this.#isOpen || this.#hasEndedWriting || this.#reason !== "" || this.#ssl === 0n) return;
     this.#hasEndedWriting = true;
+    this.#claimOutput();
     const { calls } = this.#openssl;
     calls.ERR_clear_error();
     if (calls.SSL_shutdown(this.#ssl) < 0) calls.ERR_clear_error();
@@ -161,8 +165,11 @@ export class ServerSession implements HandshakeChoices {
 
   /** Records for the client. @returns how many bytes are in {@link output} now; when it is full there may be more */
   takeOutput(): number {
-    const { calls, output, recordsOut } = this.#openssl;
-    return Math.max(0, calls.BIO_read(recordsOut, output.address, OUTPUT_BYTES));
+    const openssl = this.#openssl;
+    if (openssl.lastWriter !== this) return 0;
+    const size = openssl.calls.BIO_read(openssl.recordsOut, openssl.output.address, OUTPUT_BYTES);
+    if (size < OUTPUT_BYTES) openssl.lastWriter = null;
+    return Math.max(0, size);
   }
 
   /** DER of the certificate that the client presented, and of those that it sent with it; none, an empty list. */
@@ -216,6 +223,14 @@ export class ServerSession implements HandshakeChoices {
     this.#reason = this.#openssl.takeReason();
     this.#isOpen = false;
     this.#forgetInput();
+  }
+
+  /** What another session has left would go to this one's client, which must never be, whatever its owner forgot. */
+  #claimOutput(): void {
+    const openssl = this.#openssl;
+    if (openssl.lastWriter === this) return;
+    if (openssl.lastWriter !== null) openssl.calls.BIO_ctrl(openssl.recordsOut, BIO_RESET, 0n, null);
+    openssl.lastWriter = this;
   }
 
   /** What it has not read any more would be the next session's. */
