@@ -153,7 +153,8 @@ export function startLoad(
   let answers = 0;
   let isOver = false;
   const client = async (agent: Agent | false) => {
-    while (!isOver) {
+    // What has failed says enough; and where nobody can be asked, nothing in here would ever wait.
+    while (!isOver && failures.length === 0) {
       try {
         const { status, body } = await ask(given.port(), { agent });
         if (status === 200 && body === "hello") answers++;
@@ -162,6 +163,7 @@ export function startLoad(
         failures.push(String(error));
       }
       for (const wake of wakers) wake();
+      wakers.clear();
     }
     if (agent !== false) agent.destroy();
   };
