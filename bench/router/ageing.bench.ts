@@ -2,7 +2,7 @@
  * What is the heap of `viaduct router -c` like after weeks, and how long is its event loop held up then? Its table is
  * alive all the time, and what V8 makes of the gaps that leave in it shows late.
  *
- *   node bench/router/ageing.bench.ts [--days N] [--hour MS] [--routes N] [--rate N] [--idle SECONDS] [--flags="NODE_FLAG …"]
+ *   node bench/router/ageing.bench.ts [FLAGS]     (--help: which)
  *
  * Hours last `--hour`, or follow each other as fast as the router takes them (V8 lets a heap that fills fast grow far more
  * than one that fills slowly, as in truth). Over a real NATS server; in each hour 5 % of the endpoints are
@@ -27,8 +27,18 @@ import { cpuUsOf } from "../support/process-tree.ts";
 import { viaductFlags } from "../support/viaduct-flags.ts";
 import type { HeapLine } from "../support/write-heap.ts";
 
+const USAGE = `What is a router's heap like after weeks, and how long is it held up then?
+
+  --days N        to pass; 7
+  --hour MS       length of an hour; 0 is as fast as the router takes it
+  --routes N      in the table; 100000
+  --rate N        requests a second through it; 0
+  --idle SECONDS  without anything after the last day, and then once more what is held; 0
+  --flags="…"     of Node, instead of ./viaduct's`;
+
 const { values } = parseArgs({
   options: {
+    help: { type: "boolean", default: false },
     days: { type: "string", default: "7" },
     hour: { type: "string", default: "0" },
     routes: { type: "string", default: "100000" },
@@ -37,6 +47,10 @@ const { values } = parseArgs({
     flags: { type: "string", default: viaductFlags.join(" ") },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const ROUTES = Number(values.routes);
 const RATE = Number(values.rate);
 const HOURS = 24;

@@ -2,7 +2,7 @@
  * What does an idle keep-alive connection of a client cost the router in memory, once it has carried a request, and
  * what do requests of others cost and take beside so many of them?
  *
- *   node bench/router/idle-connections.bench.ts [CONNECTIONS] [--tls] [--workers N] [--rate N]
+ *   node bench/router/idle-connections.bench.ts [CONNECTIONS] [FLAGS]     (--help: which)
  *
  * Resident memory of the router's processes; what the kernel keeps for a socket is not in it. The number of open files
  * that the machine allows limits how many connections one process can have (`ulimit -n`): with `--workers` it is
@@ -26,14 +26,26 @@ import { cpuUsOf, residentBytesOf } from "../support/process-tree.ts";
 import { prepareOrigin } from "../support/proxies.ts";
 import { viaductFlags } from "../support/viaduct-flags.ts";
 
+const USAGE = `What does an idle connection cost the router?
+
+  CONNECTIONS  how many; 10000
+  --tls        on TLS; of one process only
+  --workers N  processes of the router; 1
+  --rate N     requests of others a second; 2000`;
+
 const { values, positionals } = parseArgs({
   options: {
+    help: { type: "boolean", default: false },
     tls: { type: "boolean", default: false },
     workers: { type: "string", default: "1" },
     rate: { type: "string", default: "2000" },
   },
   allowPositionals: true,
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const CONNECTIONS = Number(positionals[0] ?? "10000");
 const WORKERS = Number(values.workers);
 /** So few that they are open before anybody loses patience. */

@@ -2,11 +2,10 @@
  * What do 100,000 routes cost `viaduct router -c` when it hears of them by `router.register` over a real NATS server:
  * CPU, memory at its highest, and how long is its event loop held up meanwhile? And to hear of them all again?
  *
- *   node bench/router/registrations.bench.ts [--routes N] [--rounds N] [--busy] [--rate N] [--flags="NODE_FLAG …"]
+ *   node bench/router/registrations.bench.ts [FLAGS]     (--help: which)
  *
  * One endpoint each, as emitters send them (with tags, GUIDs and an index), as fast as the server takes them; the log is
- * at level info, and goes to a file. Every round has a router of its own. `--busy` keeps one core busy beside it, `--rate`
- * sends so many requests a second through it. Printed are the lowest and the highest round.
+ * at level info, and goes to a file. Every round has a router of its own. Printed are the lowest and the highest round.
  *
  * Turns of the event loop are counted in CPU time of their thread, so that a busy machine does not count; what the
  * requests waited is in wall-clock time, and on two cores says as much about those who send.
@@ -23,8 +22,17 @@ import { applyLoad, type LoadResult } from "../support/load.ts";
 import { cpuUsOf } from "../support/process-tree.ts";
 import { viaductFlags } from "../support/viaduct-flags.ts";
 
+const USAGE = `What do routes cost the router when it hears of them over NATS?
+
+  --routes N   with an endpoint each; 100000
+  --rounds N   each with a router of its own; 5
+  --busy       keep one core busy beside it
+  --rate N     requests a second through it meanwhile; 0
+  --flags="…"  of Node, instead of ./viaduct's`;
+
 const { values } = parseArgs({
   options: {
+    help: { type: "boolean", default: false },
     routes: { type: "string", default: "100000" },
     rounds: { type: "string", default: "5" },
     busy: { type: "boolean", default: false },
@@ -32,6 +40,10 @@ const { values } = parseArgs({
     flags: { type: "string", default: viaductFlags.join(" ") },
   },
 });
+if (values.help) {
+  console.log(USAGE);
+  process.exit();
+}
 const ROUTES = Number(values.routes);
 const RATE = Number(values.rate);
 /** Longer than registering takes twice, also on a busy machine. */

@@ -30,6 +30,13 @@ export interface Children {
   stopAll(): Promise<void>;
 }
 
+/** What is left to end, of all that were created here; one listener for them all. */
+const endings = new Set<() => void>();
+process.once("exit", () => {
+  for (const end of endings) end();
+});
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => process.exit(130));
+
 export function createChildren(): Children {
   const folder = mkdtempSync(join(tmpdir(), "viaduct-bench-"));
   const running = new Set<ChildProcess>();
@@ -38,12 +45,10 @@ export function createChildren(): Children {
     child.once("exit", () => running.delete(child));
     return child;
   };
-  process.once("exit", () => {
+  endings.add(() => {
     for (const child of running) child.kill("SIGKILL");
     rmSync(folder, { recursive: true, force: true });
   });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
-    process.once(signal, () => process.exit(130));
 
   return {
     folder,
