@@ -18,7 +18,13 @@ import { connect as connectTls, type TLSSocket } from "node:tls";
 import type { SecureClientSessionOptions } from "node:http2";
 import type { RouterConfig } from "../../src/router/index.ts";
 import { type Authority, createAuthority } from "../support/authority.ts";
-import { type RouteGiven, type RouterUnderTest, startRouter } from "./support.ts";
+import {
+  type RouteGiven,
+  type RouterUnderTest,
+  startRouter,
+  type TlsListener,
+  tlsListener,
+} from "./support.ts";
 
 export const HOST = "shop.example.com";
 
@@ -31,7 +37,7 @@ export async function startHttp2Router(
   t: TestContext,
   given: {
     readonly config?: Partial<RouterConfig>;
-    readonly tls?: Partial<NonNullable<RouterConfig["tls"]>>;
+    readonly tls?: Partial<TlsListener>;
     readonly routes?: readonly RouteGiven[];
   } = {},
 ): Promise<Http2RouterUnderTest | null> {
@@ -40,19 +46,7 @@ export async function startHttp2Router(
   const certificate = authority.issue({ subject: "/CN=shop", alternativeNames: `DNS:${HOST}` });
   const router = await startRouter(t, {
     config: {
-      tls: {
-        port: 0,
-        portSetting: "router.tls_port",
-        certificates: [certificate],
-        cipherSuites: [],
-        minVersion: "TLSv1.2",
-        maxVersion: "TLSv1.3",
-        clientCertificates: "none",
-        clientAuthorities: [authority.certificate],
-        trustsSystemAuthorities: false,
-        certificateRules: [],
-        ...given.tls,
-      },
+      tls: tlsListener([certificate], { clientAuthorities: [authority.certificate], ...given.tls }),
       endpointCaCertificates: [authority.certificate],
       ...given.config,
     },

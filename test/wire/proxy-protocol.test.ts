@@ -5,7 +5,7 @@ import type { TestContext } from "node:test";
 import { connect as connectTls } from "node:tls";
 import type { RouterConfig } from "../../src/router/index.ts";
 import { createAuthority } from "../support/authority.ts";
-import { Peer, script, startEndpoint, startRouter } from "./support.ts";
+import { Peer, script, startEndpoint, startRouter, tlsListener } from "./support.ts";
 
 const HOST = "Host: shop.example.com\r\n";
 const GET = `GET / HTTP/1.1\r\n${HOST}\r\n`;
@@ -138,18 +138,7 @@ for (const header of [TEXT, BINARY]) {
       const authority = createAuthority(t);
       if (authority === null) return;
       const { endpoint, router } = await start(t, {
-        tls: {
-          port: 0,
-          portSetting: "router.tls_port",
-          certificates: [authority.issue({ subject: "/CN=shop" })],
-          cipherSuites: [],
-          minVersion: "TLSv1.2",
-          maxVersion: "TLSv1.3",
-          clientCertificates: "none",
-          clientAuthorities: [],
-          trustsSystemAuthorities: false,
-          certificateRules: [],
-        },
+        tls: tlsListener([authority.issue({ subject: "/CN=shop" })]),
       });
       const raw = await router.connect(router.router.tlsPort);
       // Corked, the header leaves in one write with the client's first handshake message.

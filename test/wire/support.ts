@@ -266,6 +266,26 @@ export async function startRouter(
   return under;
 }
 
+export type TlsListener = NonNullable<RouterConfig["tls"]>;
+
+/** A listener for clients on TLS on any port, the first of the certificates for names that none has, and nothing asked of clients. */
+export const tlsListener = (
+  certificates: TlsListener["certificates"],
+  given: Partial<TlsListener> = {},
+): TlsListener => ({
+  port: 0,
+  portSetting: "router.tls_port",
+  certificates,
+  cipherSuites: [],
+  minVersion: "TLSv1.2",
+  maxVersion: "TLSv1.3",
+  clientCertificates: "none",
+  clientAuthorities: [],
+  trustsSystemAuthorities: false,
+  certificateRules: [],
+  ...given,
+});
+
 /** Request ids, addresses and times differ from run to run; scripts compare the rest. */
 export function withoutVariables(text: string): string {
   return text

@@ -6,28 +6,19 @@ import { connect as connectPlain, type Socket } from "node:net";
 import type { TestContext } from "node:test";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
 import type { RouterConfig } from "../../src/router/index.ts";
-import { createAuthority, type IssuedPair } from "../support/authority.ts";
-import { Peer, type RouterUnderTest, script, startEndpoint, startRouter } from "./support.ts";
+import { createAuthority } from "../support/authority.ts";
+import {
+  Peer,
+  type RouterUnderTest,
+  script,
+  startEndpoint,
+  startRouter,
+  type TlsListener,
+  tlsListener,
+} from "./support.ts";
 
-type TlsListener = NonNullable<RouterConfig["tls"]>;
 const GET = "GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n";
 const OK = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-function listener(certificates: readonly IssuedPair[], given: Partial<TlsListener> = {}): TlsListener {
-  return {
-    port: 0,
-    portSetting: "router.tls_port",
-    certificates,
-    cipherSuites: [],
-    minVersion: "TLSv1.2",
-    maxVersion: "TLSv1.3",
-    clientCertificates: "none",
-    clientAuthorities: [],
-    trustsSystemAuthorities: false,
-    certificateRules: [],
-    ...given,
-  };
-}
 
 /** An authority, a certificate for shop.example.com, and a router that serves it; null after the test was skipped. */
 async function start(
@@ -38,7 +29,7 @@ async function start(
   if (authority === null) return null;
   const server = authority.issue({ subject: "/CN=shop", alternativeNames: "DNS:shop.example.com" });
   const endpoint = await startEndpoint(t);
-  const tls = listener([server], { clientAuthorities: [authority.certificate], ...given.tls });
+  const tls = tlsListener([server], { clientAuthorities: [authority.certificate], ...given.tls });
   const router = await startRouter(t, {
     config: { tls, ...given.config },
     routes: [{ uri: "shop.example.com", ports: [endpoint.port] }],
@@ -166,7 +157,7 @@ for (const { name, want } of [
   script(`a client that asks for «${name}» gets the ${want} certificate`, async (t) => {
     const authority = createAuthority(t);
     if (authority === null) return;
-    const tls = listener([
+    const tls = tlsListener([
       authority.issue({ subject: "/CN=first", alternativeNames: "DNS:first.example.net" }),
       authority.issue({ subject: "/CN=wildcard", alternativeNames: "DNS:*.example.com" }),
       authority.issue({ subject: "/CN=exact", alternativeNames: "DNS:x.example.com,DNS:Admin.example.com" }),

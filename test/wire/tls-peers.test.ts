@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import type { TestContext } from "node:test";
 import { selfSigned } from "../support/certificate.ts";
 import { needs, type TestProgram } from "../support/needs.ts";
-import { script, startEndpoint, startRouter } from "./support.ts";
+import { script, startEndpoint, startRouter, tlsListener } from "./support.ts";
 
 const BODY = "0123456789abcdef".repeat(16 * 1024);
 const GET = "GET / HTTP/1.1\r\nHost: shop.example.com\r\nConnection: close\r\n\r\n";
@@ -48,7 +48,7 @@ for (const usesDirectTls of [true, false]) {
       if (path === null || certificate === null) return;
       const endpoint = await startEndpoint(t);
       const router = await startRouter(t, {
-        config: { tls: listenerOf(certificate), usesDirectTls },
+        config: { tls: tlsListener([certificate]), usesDirectTls },
         routes: [{ uri: "shop.example.com", ports: [endpoint.port] }],
       });
       const output = run(t, path, args(router.router.tlsPort), input);
@@ -59,20 +59,6 @@ for (const usesDirectTls of [true, false]) {
     });
   }
 }
-
-const listenerOf = (pair: { readonly certificate: string; readonly key: string }) =>
-  ({
-    port: 0,
-    portSetting: "router.tls_port",
-    certificates: [pair],
-    cipherSuites: [],
-    minVersion: "TLSv1.2",
-    maxVersion: "TLSv1.3",
-    clientCertificates: "none",
-    clientAuthorities: [],
-    trustsSystemAuthorities: false,
-    certificateRules: [],
-  }) as const;
 
 /** @returns what it says until it ends */
 async function run(t: TestContext, path: string, args: readonly string[], input: string): Promise<string> {
