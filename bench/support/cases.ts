@@ -1,6 +1,6 @@
 /** What can be measured: same-shaped entries, one per case. */
 
-export type Generator = "wrk" | "h2load" | "websocket";
+export type Generator = "wrk" | "h2load" | "websocket" | "resumed-tls";
 
 export interface Case {
   readonly name: string;
@@ -31,6 +31,7 @@ export const CASES: readonly Case[] = [
   ...SIZES.map(([name, uploadBytes]) => ({ ...plain, name: `${name}-up`, path: "upload", uploadBytes })),
   { ...small, name: "tls-small-get", isTls: true },
   ...SIZES.map(([name]) => ({ ...plain, name: `tls-${name}`, path: name, isTls: true })),
+  { ...small, name: "tls-resumed-get", isTls: true, generator: "resumed-tls", closes: true },
   { ...small, name: "h2-small-get", isTls: true, generator: "h2load", streams: 8 },
   { ...plain, name: "h2-10k", path: "10k", isTls: true, generator: "h2load", streams: 8 },
   { ...plain, name: "websocket-echo", path: "echo", generator: "websocket" },

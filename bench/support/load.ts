@@ -1,10 +1,10 @@
 /**
  * The load generators. All answer with the same figures; `wrk` finds the peak of HTTP/1, `h2load` speaks HTTP/2 and
- * keeps to a rate, our own client talks over WebSockets.
+ * keeps to a rate, clients of our own talk over WebSockets and resume TLS sessions.
  */
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Case } from "./cases.ts";
+import type { Case, Generator } from "./cases.ts";
 import { parseWrk } from "./wrk.ts";
 
 export interface LoadResult {
@@ -28,9 +28,15 @@ export interface Load {
   readonly folder: string;
 }
 
+/** Those that are programs of our own, in files beside this one. */
+const OWN: Partial<Record<Generator, string>> = {
+  websocket: "websocket-load.ts",
+  "resumed-tls": "resumed-tls-load.ts",
+};
+
 /** @param find  the path of a program, or null. @returns what is missing, in words; null when all is there */
 export function missingFor(cases: readonly Case[], hasRate: boolean, find: (name: string) => string | null) {
-  const wanted = new Set<string>(cases.map(({ generator }) => generator).filter((g) => g !== "websocket"));
+  const wanted = new Set<string>(cases.map(({ generator }) => generator).filter((g) => OWN[g] === undefined));
   if (hasRate) wanted.add("h2load");
   const missing = [...wanted].filter((name) => find(name) === null);
   return missing.length === 0 ? null : missing.join(", ");
@@ -43,12 +49,12 @@ export async function applyLoad(
   run: (command: readonly string[]) => Promise<string>,
 ): Promise<LoadResult> {
   const program = (name: string) => find(name) ?? name;
-  if (load.case.generator === "websocket") {
+  const own = OWN[load.case.generator];
+  if (own !== undefined) {
     const { port, connections, seconds } = load;
-    const client = join(import.meta.dirname, "websocket-load.ts");
-    return JSON.parse(
-      await run([process.execPath, client, String(port), String(connections), String(seconds)]),
-    ) as LoadResult;
+    const program = join(import.meta.dirname, own);
+    const words = [port, connections, seconds, load.case.path].map(String);
+    return JSON.parse(await run([process.execPath, program, ...words])) as LoadResult;
   }
   if (load.case.generator === "wrk" && load.rate === null)
     return parseWrk(await run([program("wrk"), ...wrkArguments(load)]));

@@ -1,11 +1,12 @@
 /**
  * Connections that each send a frame and wait for its echo, over and over: `node websocket-load.ts PORT CONNECTIONS
- * SECONDS`. Prints a `LoadResult` in JSON, an echo counting as a request.
+ * SECONDS PATH`. Prints a `LoadResult` in JSON, an echo counting as a request.
  */
 import { connect } from "node:net";
-import type { LoadResult } from "./load.ts";
+import { printResult } from "./print-result.ts";
 
-const [port = 0, connections = 0, seconds = 0] = process.argv.slice(2).map(Number);
+const [port = 0, connections = 0, seconds = 0] = process.argv.slice(2, 5).map(Number);
+const path = process.argv[5] ?? "";
 const PAYLOAD_BYTES = 100;
 const FRAME = Buffer.concat([
   Buffer.from([0x81, 0x80 | PAYLOAD_BYTES, 1, 2, 3, 4]), // final text frame, masked
@@ -22,16 +23,7 @@ const startedAt = performance.now();
 await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
 isOver = true;
 const tookS = (performance.now() - startedAt) / 1_000;
-const sorted = timesMs.toSorted((a, b) => a - b);
-const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
-const result: LoadResult = {
-  requests: sorted.length,
-  requestsPerSecond: sorted.length / tookS,
-  p50Ms: at(0.5),
-  p99Ms: at(0.99),
-  failures,
-};
-process.stdout.write(JSON.stringify(result), () => process.exit(0));
+printResult(timesMs, failures, tookS);
 
 function open(): Promise<void> {
   return new Promise((resolve) => {
@@ -63,7 +55,7 @@ function open(): Promise<void> {
       send();
     });
     socket.write(
-      `GET /echo HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+      `GET /${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
     );
   });
