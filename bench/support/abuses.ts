@@ -60,6 +60,7 @@ const plain = { isTls: false, uploads: false } as const;
 const secure = { isTls: true, uploads: false } as const;
 
 export const ABUSES: readonly Abuse[] = [
+  { ...plain, name: "nothing", does: "nothing: how far figures waver by themselves", async begin() {} },
   {
     ...plain,
     name: "slow-heads",

@@ -65,6 +65,8 @@ export async function applyLoad(
   return { ...parseH2load(report), ...percentiles(readFileSync(log, "latin1")) };
 }
 
+const ALWAYS = { fromMs: 0, toMs: Number.POSITIVE_INFINITY };
+
 const urlOf = ({ case: { path }, port, isTls }: Load) =>
   `${isTls ? "https" : "http"}://127.0.0.1:${port}/${path}`;
 
@@ -85,7 +87,8 @@ function wrkArguments(load: Load): readonly string[] {
   ];
 }
 
-function h2loadArguments(load: Load, log: string): readonly string[] {
+/** @param log  A line for each request goes there, when it is over. */
+export function h2loadArguments(load: Load, log: string): readonly string[] {
   const { streams, generator } = load.case;
   const clients = Math.max(1, Math.round(load.connections / streams));
   return [
@@ -114,13 +117,20 @@ export function parseH2load(text: string): Pick<LoadResult, "requests" | "reques
   };
 }
 
-/** @param log  lines of start, status and microseconds, separated by tabs */
-export function percentiles(log: string): { readonly p50Ms: number; readonly p99Ms: number } {
-  const us = log
-    .split("\n")
-    .map((line) => Number(line.split("\t")[2]))
-    .filter((time) => !Number.isNaN(time))
-    .toSorted((a, b) => a - b);
+/**
+ * @param log  lines of start, status and microseconds, separated by tabs
+ * @param parts  Of those alone that were sent in one of them, by the wall clock in ms.
+ */
+export function percentiles(
+  log: string,
+  parts: readonly { readonly fromMs: number; readonly toMs: number }[] = [ALWAYS],
+): { readonly p50Ms: number; readonly p99Ms: number } {
+  const us: number[] = [];
+  for (const line of log.split("\n")) {
+    const [start = Number.NaN, , time = Number.NaN] = line.split("\t").map(Number);
+    if (parts.some(({ fromMs, toMs }) => start >= fromMs * 1_000 && start < toMs * 1_000)) us.push(time);
+  }
+  us.sort((a, b) => a - b);
   const at = (share: number) => (us[Math.min(us.length - 1, Math.floor(us.length * share))] ?? 0) / 1_000;
   return { p50Ms: at(0.5), p99Ms: at(0.99) };
 }

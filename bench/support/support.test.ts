@@ -63,6 +63,13 @@ test("percentiles come from every request of the log", () => {
   assert.deepEqual(percentiles(log), { p50Ms: 51, p99Ms: 100 });
 });
 
+test("percentiles of parts of a run are of what was sent in them", () => {
+  const log = "1000000\t200\t1000\n2000000\t200\t2000\n2999999\t200\t3000\n3000000\t200\t4000\n";
+  const second = { fromMs: 2_000, toMs: 3_000 };
+  assert.deepEqual(percentiles(log, [second]), { p50Ms: 3, p99Ms: 3 });
+  assert.deepEqual(percentiles(log, [{ fromMs: 1_000, toMs: 1_001 }, second]), { p50Ms: 2, p99Ms: 3 });
+});
+
 const statLine = (pid: number, name: string, parent: number, utime: number, stime: number) =>
   `${pid} (${name}) S ${parent} ${pid} ${pid} 0 -1 4194560 100 0 0 0 ${utime} ${stime} 7 9 20 0 1 0 100 0 0`;
 
