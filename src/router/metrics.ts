@@ -184,7 +184,7 @@ function addFeeds({ feeds, clock }: MetricsSources, add: AddFamily): void {
       "gauge",
       "ms_since_last_registry_update",
       sinceUpdate,
-      "Milliseconds since the table changed; -1 before.",
+      "Milliseconds since an endpoint was registered, anew or again, or left; -1 before.",
     ],
     ["gauge", "buffered_messages", feeds.waitingMessages, "Messages of registrars that wait for their turn."],
     [

@@ -150,7 +150,7 @@ test("urls are routes, and droplets are addresses however many routes they serve
     const registration = { options: {}, routeServiceUrl: null, staleAfterMs: 0 };
     table.register({ uri, endpoint: endpoint({ host: "10.0.1.5", port }), ...registration }, 0);
   }
-  feeds.changed(clock.nowMs());
+  feeds.heard(clock.nowMs());
   clock.advance(1_500);
   counters.rejectedRequests = 7;
   counters.badGateways = 8;

@@ -344,6 +344,21 @@ test("the registration latency is measured for new endpoints that say since when
   assert.equal(count, "l_count 1");
 });
 
+test("a registration that changes nothing is heard of too, and none is heard of before the first", async (t) => {
+  const router = await startFeed(t);
+  const { counts } = router.feed;
+  assert.equal(counts.lastUpdateAtMs, null);
+  await router.register(shop);
+  router.clock.advance(20_000);
+  await router.register(shop);
+  assert.equal(counts.lastUpdateAtMs, router.clock.nowMs());
+  router.clock.advance(20_000);
+  await router.unregister({ ...shop, port: 1 });
+  assert.equal(counts.lastUpdateAtMs, router.clock.nowMs() - 20_000, "who was not there cannot leave");
+  await router.unregister(shop);
+  assert.equal(counts.lastUpdateAtMs, router.clock.nowMs());
+});
+
 test("components that senders make up share one counter after the first hundred", async (t) => {
   const router = await startFeed(t);
   for (let n = 0; n < 150; n++)

@@ -180,9 +180,10 @@ export function createClassicFeed(given: {
       if (outcome === "new") log.info(fields, "endpoint-registered");
       else log.debug(fields, "endpoint-registered");
       isNew ||= outcome === "new";
-      if (outcome !== "unchanged") counts.changed(clock.nowMs());
     }
-    if (isNew) counts.countLatency(endpoint.updatedAtNs, clock.nowMs());
+    const heardAtMs = clock.nowMs();
+    counts.heard(heardAtMs);
+    if (isNew) counts.countLatency(endpoint.updatedAtNs, heardAtMs);
   };
 
   /** The pool goes on as before when an endpoint asks for what we do not have. */
@@ -210,7 +211,7 @@ export function createClassicFeed(given: {
       const fields = registrationFields(uri, endpoint, message.routeServiceUrl || null);
       log.info(fields, wasRemoved ? "endpoint-unregistered" : "endpoint-not-unregistered");
       if (table.size < sizeBefore) log.info({ uri }, "route-unregistered");
-      if (wasRemoved) counts.changed(clock.nowMs());
+      if (wasRemoved) counts.heard(clock.nowMs());
     }
   };
 

@@ -14,7 +14,10 @@ export class FeedCounts {
   readonly unregistered = new Map<string, number>();
   /** Endpoints removed for their age. */
   pruned = 0;
-  /** When the table changed last, wall clock; null before the first change. */
+  /**
+   * When a feed was heard of last, wall clock; null before. A renewal counts: who looks at the age of this wants to know
+   * whether registrars are still heard, not whether anything is new.
+   */
   lastUpdateAtMs: number | null = null;
   /** Messages that have come and wait for their turn. */
   waitingMessages = 0;
@@ -50,8 +53,8 @@ export class FeedCounts {
     this.unregistered.set(label, (this.unregistered.get(label) ?? 0) + 1);
   }
 
-  /** The table is another than before. */
-  changed(nowMs: number): void {
+  /** An endpoint was registered, again or for the first time, or has left. */
+  heard(nowMs: number): void {
     this.lastUpdateAtMs = nowMs;
   }
 

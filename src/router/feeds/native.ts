@@ -92,7 +92,7 @@ export function createNativeFeed(given: {
 
   /** What moves to another segment leaves this router. */
   const apply = (event: TableEvent) => {
-    counts?.changed(clock.nowMs());
+    counts?.heard(clock.nowMs());
     if (event.kind === "route-upsert" && !isInShard(event.reservation.isolationSegment)) {
       table.apply({ kind: "route-delete", guid: event.reservation.guid });
     } else if (event.kind === "endpoint-upsert" && !isInShard(event.endpoint.isolationSegment)) {
@@ -136,7 +136,7 @@ export function createNativeFeed(given: {
             "native-feed-loaded",
           );
           gapAfter = null;
-          counts?.changed(clock.nowMs());
+          counts?.heard(clock.nowMs());
           advance(image.cursor);
           firstImage.resolve();
           const events = waiting;

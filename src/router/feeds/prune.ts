@@ -36,7 +36,7 @@ export function createPruner(given: {
   const tell = (pruned: readonly PrunedEndpoint[]) => {
     if (pruned.length === 0) return;
     counts.pruned += pruned.length;
-    counts.changed(clock.nowMs());
+    counts.heard(clock.nowMs());
     for (const [uri, endpoints] of Map.groupBy(pruned, ({ route }) => route)) {
       log.info(
         {

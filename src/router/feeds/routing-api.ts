@@ -145,7 +145,7 @@ export function createRoutingApiFeed(given: {
     const fields = registrationFields(route.route, endpoint, routeServiceUrl);
     if (outcome === "new") log.info(fields, "endpoint-registered");
     else log.debug(fields, "endpoint-registered");
-    if (outcome !== "unchanged") counts.changed(clock.nowMs());
+    counts.heard(clock.nowMs());
   };
 
   const unregister = (route: ApiRoute) => {
@@ -172,7 +172,7 @@ export function createRoutingApiFeed(given: {
       wasRemoved ? "endpoint-unregistered" : "endpoint-not-unregistered",
     );
     if (table.size < sizeBefore) log.info({ uri }, "route-unregistered");
-    if (wasRemoved) counts.changed(clock.nowMs());
+    if (wasRemoved) counts.heard(clock.nowMs());
   };
 
   /** @throws what keeps it from being had */
