@@ -140,7 +140,7 @@ test("routes are shown with the endpoint's fields, the empty ones left out", asy
         endpoint: { ...plainEndpoint, ...changes },
         options: {},
         routeServiceUrl: null,
-        staleAfterMs: 1,
+        staleAfterMs: 120_000,
         ...more,
       },
       0,
@@ -160,6 +160,8 @@ test("routes are shown with the endpoint's fields, the empty ones left out", asy
     },
     { options: { loadbalancing: "least-connection" }, routeServiceUrl: "https://rs.example.com" },
   );
+  const hashed = { loadbalancing: "hash", hash_header: "X-User", hash_balance: "1.5" };
+  register("c.example.com/", {}, { options: hashed, staleAfterMs: 60_000 });
   const answer = await get(status.ports.routes, "/routes", basic("router-status:se:cret"));
   assert.equal(answer.headers.get("content-type"), "application/json");
   assert.equal(answer.headers.get("connection"), "close");
@@ -187,6 +189,19 @@ test("routes are shown with the endpoint's fields, the empty ones left out", asy
         private_instance_id: "9a2f",
         server_cert_domain_san: "9a2f",
         load_balancing_algorithm: "least-connection",
+      },
+    ],
+    "c.example.com": [
+      {
+        address: "10.0.1.5:61001",
+        availability_zone: "",
+        protocol: "http1",
+        tls: false,
+        ttl: 60,
+        tags: {},
+        load_balancing_algorithm: "hash",
+        hash_header: "X-User",
+        hash_balance: 1.5,
       },
     ],
   });

@@ -223,17 +223,23 @@ const sha256 = (text: string) => createHash("sha256").update(text).digest();
 /**
  * One JSON object, route → endpoints.
  *
- * @param dropletStaleThresholdMs  Shown as the time to live of endpoints.
+ * @param dropletStaleThresholdMs  Time to live of endpoints that no registration brought.
  */
 export function createRoutesPage(table: Table, dropletStaleThresholdMs: number): () => AsyncIterable<string> {
-  return () => routesJson(table.snapshot().routes(), dropletStaleThresholdMs / 1_000);
+  return () =>
+    routesJson(table.snapshot().routes(), (registered) =>
+      Math.trunc((table.staleAfterMs(registered) ?? dropletStaleThresholdMs) / 1_000),
+    );
 }
 
-async function* routesJson(routes: Iterable<Route>, ttl: number): AsyncGenerator<string> {
+/** Seconds. */
+type TimeToLive = (registered: Parameters<Table["staleAfterMs"]>[0]) => number;
+
+async function* routesJson(routes: Iterable<Route>, ttlOf: TimeToLive): AsyncGenerator<string> {
   let chunk = "{";
   let count = 0;
   for (const route of routes) {
-    chunk += `${count === 0 ? "" : ","}${JSON.stringify(route.key)}:${JSON.stringify(endpointsOf(route, ttl))}`;
+    chunk += `${count === 0 ? "" : ","}${JSON.stringify(route.key)}:${JSON.stringify(endpointsOf(route, ttlOf))}`;
     if (++count % ROUTES_PER_CHUNK === 0) {
       yield chunk;
       chunk = "";
@@ -243,19 +249,21 @@ async function* routesJson(routes: Iterable<Route>, ttl: number): AsyncGenerator
   yield `${chunk}}\n`;
 }
 
-function endpointsOf(route: Route, ttl: number): object[] {
-  const algorithm = route.options["loadbalancing"];
+function endpointsOf(route: Route, ttlOf: TimeToLive): object[] {
+  const { loadbalancing: algorithm, hash_header: hashHeader, hash_balance: hashBalance } = route.options;
   return route.endpoints.map((endpoint: Endpoint) => ({
     address: endpointAddress(endpoint),
     availability_zone: endpoint.availabilityZone,
     protocol: endpoint.protocol,
     tls: endpoint.tls,
-    ttl,
+    ttl: ttlOf({ uri: route.key, endpoint }),
     ...(route.routeServiceUrl === null ? {} : { route_service_url: route.routeServiceUrl }),
     tags: endpoint.tags,
     ...(endpoint.isolationSegment === "" ? {} : { isolation_segment: endpoint.isolationSegment }),
     ...(endpoint.instanceId === "" ? {} : { private_instance_id: endpoint.instanceId }),
     ...(endpoint.serverCertDomainSan === "" ? {} : { server_cert_domain_san: endpoint.serverCertDomainSan }),
     ...(algorithm === undefined ? {} : { load_balancing_algorithm: algorithm }),
+    ...(hashHeader === undefined ? {} : { hash_header: hashHeader }),
+    ...(algorithm === "hash" ? { hash_balance: Number(hashBalance ?? 0) } : {}),
   }));
 }

@@ -391,6 +391,15 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     return NONE;
   }
 
+  staleAfterMs({ uri, endpoint }: Pick<Registration, "uri" | "endpoint">): number | null {
+    const pool = this.#findPool("http", parseRouteKey(uri));
+    if (pool === undefined) return null;
+    for (const member of membersOf(pool)) {
+      if (compareAddress(member.endpoint, endpoint) === 0) return member.staleAfterMs;
+    }
+    return null;
+  }
+
   renewAll(nowMs: number): void {
     this.#renewedAllAtMs = nowMs;
   }

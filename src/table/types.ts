@@ -246,6 +246,8 @@ export interface Table<A = unknown> extends Snapshot<A> {
    * The table may be written meanwhile: what is renewed before its turn stays.
    */
   pruneInSteps(nowMs: number, routesPerStep?: number): Generator<readonly PrunedEndpoint[], void>;
+  /** After what time a registration that is not renewed is pruned; null of what no registration put into the route. */
+  staleAfterMs(registered: Pick<Registration, "uri" | "endpoint">): number | null;
   /** Restarts every staleness clock: after the bus was away. */
   renewAll(nowMs: number): void;
 }
