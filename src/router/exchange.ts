@@ -705,12 +705,12 @@ export class Exchange implements ExchangeView, PickContext {
   #endAttempt(): void {
     if (this.#isCounted && this.candidate !== null) this.candidate.load.inFlight--;
     this.#isCounted = false;
+    if (this.upstream !== null) this.localAddress = this.upstream.localAddress;
     this.upstream = null;
   }
 
   #dropUpstream(): void {
     const { upstream } = this;
-    if (upstream !== null) this.localAddress = upstream.localAddress;
     this.#endAttempt();
     upstream?.close();
   }

@@ -202,6 +202,26 @@ script(
   },
 );
 
+script("the log tells our end of the connection that an answer came by, also of a reused one", async (t) => {
+  const endpoint = await startEndpoint(t);
+  const router = await startRouter(t, {
+    config: { accessLogOptions: { extraFields: ["dial_time", "local_address"] } },
+    routes: [{ uri: "shop.example.com", ports: [endpoint.port] }],
+  });
+  const client = await router.connect();
+  client.send(GET + GET);
+  const upstream = await endpoint.accept();
+  for (let n = 0; n < 2; n++) {
+    await upstream.message();
+    upstream.send("HTTP/1.1 204 No Content\r\n\r\n");
+    await client.message();
+  }
+  assert.equal(endpoint.connections.length, 1);
+  const [first, second] = router.accessLog();
+  assert.match(first ?? "", / dial_time:<s> local_address:"<address>" x_cf_routererror:"-"$/);
+  assert.match(second ?? "", / dial_time:"-" local_address:"<address>" x_cf_routererror:"-"$/);
+});
+
 /** A request that every instance breaks off; the pause has begun after the second of them, whichever they are. */
 async function startBrokenOffTwice(t: Parameters<typeof startEndpoint>[0]) {
   const endpoints = await Promise.all(Array.from({ length: 5 }, () => startEndpoint(t)));
