@@ -33,6 +33,9 @@ export function record(exchange: Exchange): void {
   if (exchange.method === "") return;
   const { accessLog, logStreams } = router;
   if (accessLog === null && logStreams === null) return;
+  // Nobody was asked, but the line is to reach the logs of the app whose clients send too much.
+  if (candidate === null && exchange.status === 431)
+    exchange.candidate = route?.attachment.candidates[0] ?? null;
   const line = router.formatAccessLog(exchange.logRecord);
   if (accessLog !== null) accessLog.add(line);
   if (logStreams !== null) for (const stream of logStreams) stream.add(line, exchange.logRecord);
@@ -83,18 +86,18 @@ export class ExchangeRecord implements ExplainedLogRecord {
     return this.#exchange.candidate?.address ?? "";
   }
   get forwardedFor() {
-    const { forwardedFor, candidate, client } = this.#exchange;
+    const { forwardedFor, attempts, client } = this.#exchange;
     if (forwardedFor !== undefined) return forwardedFor;
     const given = this.#exchange.requestHeader("x-forwarded-for") ?? "";
     // It did not get as far as an endpoint that had been picked: this is what it would have brought.
-    if (candidate === null) return given;
+    if (attempts === 0) return given;
     return given === "" ? client.address : `${given}, ${client.address}`;
   }
   get forwardedProto() {
-    const { forwardedProto, candidate } = this.#exchange;
+    const { forwardedProto, attempts } = this.#exchange;
     if (forwardedProto !== undefined) return forwardedProto;
     const given = this.#exchange.requestHeader("x-forwarded-proto") ?? "";
-    return candidate === null ? given : forwardedProtoOf(this.#exchange, given);
+    return attempts === 0 ? given : forwardedProtoOf(this.#exchange, given);
   }
   get requestId() {
     return this.#exchange.requestId;
