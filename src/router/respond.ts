@@ -41,8 +41,9 @@ export function respond(exchange: Exchange, error: ViaductError): void {
   const { client, router } = exchange;
   const { code, routerError } = error.definition;
   exchange.status = error.status;
-  exchange.routerError =
-    routerError ?? (error.source === "upstream" ? `endpoint_failure (${error.message})` : "");
+  exchange.routerError = headerText(
+    routerError ?? (error.source === "upstream" ? `endpoint_failure (${error.message})` : ""),
+  );
   exchange.hasResponded = true;
   count(exchange);
   if (!client.mayPersist) exchange.persists = false;
@@ -56,7 +57,7 @@ export function respond(exchange: Exchange, error: ViaductError): void {
   if (isTooLarge) exchange.persists = false;
   const text = isTooLarge ? "" : `${statusText(error)}\n`;
   const page = text === "" ? null : router.config.errorPage;
-  const body = page === null ? text : page(pageValues(exchange, error));
+  const body = page === null ? bytesOf(text) : page(pageValues(exchange, error));
   const isHttp11 = client.head.minorVersion === 1 || exchange.method === "";
   let head = `HTTP/1.${isHttp11 ? 1 : 0} ${error.status} ${REASONS[error.status] ?? "Error"}\r\n`;
   const cacheControl = CACHE_CONTROL[code];
@@ -67,7 +68,7 @@ export function respond(exchange: Exchange, error: ViaductError): void {
     const type = page === null ? "plain" : "html";
     head += `Content-Type: text/${type}; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n`;
   }
-  if (exchange.routerError !== "") head += `X-Cf-RouterError: ${headerText(exchange.routerError)}\r\n`;
+  if (exchange.routerError !== "") head += `X-Cf-RouterError: ${exchange.routerError}\r\n`;
   if (exchange.addedLines !== "") head += exchange.addedLines;
   head += `X-Vcap-Request-Id: ${exchange.requestId}\r\nDate: ${router.ticker.httpDate}\r\n`;
   head += `Content-Length: ${body.length}\r\n`;
@@ -122,16 +123,18 @@ function pageValues(exchange: Exchange, error: ViaductError): ErrorPageValues {
 export function respondHealth(exchange: Exchange): void {
   const { client, router } = exchange;
   const isHealthy = !router.isDraining && (router.health === null || router.health.state === "healthy");
+  const { head: asked } = client;
+  // Nothing is looked up; the log names the host all the same.
+  if (asked.hostLine !== -1) exchange.rawHost = asked.value(asked.hostLine);
   exchange.status = isHealthy ? 200 : 503;
   exchange.hasResponded = true;
   exchange.persists = false;
   const body = isHealthy ? "ok\n" : "";
   exchange.responseBodyBytes = body.length;
-  client.socket.write(
+  const head =
     `HTTP/1.1 ${isHealthy ? "200 OK" : "503 Service Unavailable"}\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\n` +
-      `Date: ${router.ticker.httpDate}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
-    "latin1",
-  );
+    `Date: ${router.ticker.httpDate}\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n`;
+  client.socket.write(rewriteHead(head, router.config) + body, "latin1");
 }
 
 /** `502 Bad Gateway: Registered endpoint failed to handle the request.`; for TLS failures only the first half. */
@@ -151,6 +154,10 @@ function count(exchange: Exchange): void {
   if (exchange.status === 502) counters.badGateways++;
   else if (exchange.status === 400 || exchange.status === 404) counters.rejectedRequests++;
 }
+
+/** In UTF-8, a character per byte: an operator's own options refuse in their own language. */
+const bytesOf = (text: string) =>
+  /[^\x00-\x7f]/.test(text) ? Buffer.from(text, "utf8").toString("latin1") : text;
 
 /** Texts from other processes end up here. */
 const headerText = (text: string) => text.replaceAll(/[^\x20-\x7e]/g, "?");

@@ -48,6 +48,8 @@ script("an option holds a request until it may go on, and refuses with an error 
   const refused = await third.message();
   assert.match(refused, /^HTTP\/1\.1 429 [^]*X-Cf-RouterError: too_many_turns\r\n/);
   assert.match(refused, /\r\nX-Turns: 1 inside, 1 waiting\r\n/);
+  const text = Buffer.from(refused.slice(refused.indexOf("\r\n\r\n") + 4), "latin1").toString("utf8");
+  assert.equal(text, "429 Too Many Requests: noch nicht dran: später wieder\n", "in UTF-8, as the head says");
   assert.equal(router.router.metrics.failures.get("own_too_many_turns"), 1);
   assert.equal(upstream.waiting, "");
 

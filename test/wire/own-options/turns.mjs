@@ -6,7 +6,7 @@ export default ({ defineOption, Type, defineError }) => {
     retry: "never",
     status: 429,
     routerError: "too_many_turns",
-    explain: () => "it is not your turn; come back later",
+    explain: () => "noch nicht dran: später wieder",
   });
   return defineOption({
     name: "turns",
