@@ -425,6 +425,14 @@ const refusals: { text: string; problem: string | RegExp }[] = [
     problem: /"a b" is not a header name/,
   },
   {
+    text: "http_rewrite: {responses: {remove_headers: [{name: content-length}]}}",
+    problem: /"content-length" frames messages, which is the router's; leave it out/,
+  },
+  {
+    text: "http_rewrite: {responses: {add_headers_if_not_present: [{name: Transfer-Encoding, value: x}]}}",
+    problem: /"Transfer-Encoding" frames messages/,
+  },
+  {
     text: 'http_rewrite: {responses: {add_headers_if_not_present: [{name: a, value: "b\\r\\nc: d"}]}}',
     problem: /is not a header value/,
   },

@@ -5,6 +5,7 @@ import type { ViaductError } from "../kernel/index.ts";
 import type { Admission } from "../options/index.ts";
 import type { ErrorPageValues } from "./error-page.ts";
 import type { Exchange } from "./exchange.ts";
+import { rewriteHead } from "./http-rewrite.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
   400: "Bad Request",
@@ -77,7 +78,8 @@ export function respond(exchange: Exchange, error: ViaductError): void {
 
   const withBody = exchange.method !== "HEAD";
   if (withBody) exchange.responseBodyBytes = body.length;
-  client.socket.write(withBody ? `${head}\r\n${body}` : `${head}\r\n`, "latin1");
+  head = rewriteHead(`${head}\r\n`, router.config);
+  client.socket.write(withBody ? head + body : head, "latin1");
   if (error.status !== 404)
     router.log.info({ status: error.status, body: text, code, error: error.message }, "status");
 }
@@ -101,20 +103,21 @@ export function respondInstead(
   else if (!isHttp11) head += "Connection: keep-alive\r\n";
   const withBody = exchange.method !== "HEAD";
   if (withBody) exchange.responseBodyBytes = bytes.length;
-  client.socket.write(`${head}\r\n${withBody ? bytes.toString("latin1") : ""}`, "latin1");
+  head = rewriteHead(`${head}\r\n`, router.config);
+  client.socket.write(withBody ? head + bytes.toString("latin1") : head, "latin1");
 }
 
 /** What the operator's page may show: nothing that the text would not. */
 function pageValues(exchange: Exchange, error: ViaductError): ErrorPageValues {
   const headers: Readonly<Record<string, string | undefined>> = {
     "cache-control": CACHE_CONTROL[error.definition.code],
-    "x-cf-routererror": headerText(exchange.routerError),
+    "x-cf-routererror": exchange.routerError,
     "x-vcap-request-id": exchange.requestId,
   };
   return {
     status: error.status,
     statusText: REASONS[error.status] ?? "Error",
-    message: clientMessage(error),
+    message: bytesOf(clientMessage(error)),
     header: (name) => (Object.hasOwn(headers, name) ? (headers[name] ?? "") : ""),
   };
 }
@@ -123,9 +126,6 @@ function pageValues(exchange: Exchange, error: ViaductError): ErrorPageValues {
 export function respondHealth(exchange: Exchange): void {
   const { client, router } = exchange;
   const isHealthy = !router.isDraining && (router.health === null || router.health.state === "healthy");
-  const { head: asked } = client;
-  // Nothing is looked up; the log names the host all the same.
-  if (asked.hostLine !== -1) exchange.rawHost = asked.value(asked.hostLine);
   exchange.status = isHealthy ? 200 : 503;
   exchange.hasResponded = true;
   exchange.persists = false;

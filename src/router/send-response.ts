@@ -2,6 +2,7 @@ import { CONTENT_LENGTH, type ResponseHead, TRAILER } from "../wire/http1/index.
 import type { Exchange } from "./exchange.ts";
 import { DATE, DROP, KEEP, LOOK, RESPONSE_ACTIONS, SET_COOKIE, X_VCAP_REQUEST_ID } from "./header-names.ts";
 import { hopByHopNames, NO_NAMES } from "./hop-by-hop.ts";
+import { rewriteHead } from "./http-rewrite.ts";
 import { sessionCookieLine } from "./sticky.ts";
 import { traceKeyLines } from "./trace-key.ts";
 import type { RewriteResponse } from "./route-rules.ts";
@@ -134,17 +135,12 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
   const { client, router } = exchange;
   const { config } = router;
   const { text } = head;
-  const { removeResponseHeaders, addResponseHeaders } = config;
   const rules = exchange.route?.attachment.rules ?? null;
   const rewrites = rules === null ? null : rules.rewriteResponse;
   const edits = rules === null ? null : rules.responseHeaders;
   let hidden = hopByHopNames(head, NEVER_HOP_BY_HOP, []);
   if (edits !== null) hidden = hidden === NO_NAMES ? edits.hides : hidden.union(edits.hides);
-  const mustName =
-    hidden !== NO_NAMES ||
-    rewrites !== null ||
-    removeResponseHeaders.length > 0 ||
-    addResponseHeaders.length > 0;
+  const mustName = hidden !== NO_NAMES || rewrites !== null;
   const isUpgrade = head.status === 101;
 
   let hasId = false;
@@ -171,7 +167,7 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
     let rewritten = "";
     if (mustName) {
       const name = head.name(i).toLowerCase();
-      if (removeResponseHeaders.includes(name) || hidden.has(name)) action = DROP;
+      if (hidden.has(name)) action = DROP;
       else if (rewrites !== null && action === KEEP) rewritten = rewrittenLine(exchange, head, i, rewrites);
     }
     if (action === KEEP && rewritten === "") continue;
@@ -184,11 +180,6 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
 
   if (edits !== null) out += edits.lines;
   if (exchange.addedLines !== "") out += exchange.addedLines;
-  if (mustName) {
-    for (const { name, value } of addResponseHeaders) {
-      if (head.get(name.toLowerCase()) === undefined) out += `${name}: ${value}\r\n`;
-    }
-  }
   if (mayStick) out += sessionCookieLine(exchange, head);
   if (!hasId) out += "X-Vcap-Request-Id: " + exchange.requestId + "\r\n";
   if (config.traceKey !== "") out += traceKeyLines(exchange);
@@ -200,7 +191,7 @@ function buildResponseHead(exchange: Exchange, head: ResponseHead, isBodyless: b
       if (client.head.minorVersion === 1) out += "Connection: close\r\n";
     } else if (client.head.minorVersion === 0) out += "Connection: keep-alive\r\n";
   }
-  return out + "\r\n";
+  return rewriteHead(out + "\r\n", config);
 }
 
 /** The whole line as options of the route have it; "" when it stays as it is. */

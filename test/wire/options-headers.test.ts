@@ -83,7 +83,7 @@ script("the operator's rules for answers come after the route's", async (t) => {
   upstream.send("HTTP/1.1 200 OK\r\nServer: x\r\nX-B: 1\r\nContent-Length: 0\r\n\r\n");
   assert.equal(
     withoutVariables(await client.message()),
-    `HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-A: 1\r\nX-Frame-Options: DENY\r\n${OWN_RESPONSE_LINES}\r\n`,
+    `HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-A: 1\r\n${OWN_RESPONSE_LINES}X-Frame-Options: DENY\r\n\r\n`,
   );
 });
 
