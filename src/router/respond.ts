@@ -126,6 +126,9 @@ function pageValues(exchange: Exchange, error: ViaductError): ErrorPageValues {
 export function respondHealth(exchange: Exchange): void {
   const { client, router } = exchange;
   const isHealthy = !router.isDraining && (router.health === null || router.health.state === "healthy");
+  const { head: asked } = client;
+  // Nothing is looked up; the log names the host all the same.
+  if (asked.hostLine !== -1) exchange.rawHost = asked.value(asked.hostLine);
   exchange.status = isHealthy ? 200 : 503;
   exchange.hasResponded = true;
   exchange.persists = false;

@@ -248,4 +248,5 @@ script("a load balancer that asks under its user agent is told the health, befor
     await client.rest(),
     "HTTP/1.1 200 OK\r\nCache-Control: private, max-age=0\r\nExpires: 0\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n",
   );
+  assert.match(router.accessLog()[0] ?? "", /^x - \[.*"GET \/ HTTP\/1\.1" 200 0 3 "-" "HTTP-Monitor\/1\.1"/);
 });
