@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createManualClock } from "./clock.ts";
+import { createManualClock, systemClock } from "./clock.ts";
 
 test("timers run in the order in which they are due, each at its own moment", () => {
   const clock = createManualClock(0);
@@ -29,4 +29,17 @@ test("a timer that a timer sets runs in the same step when it is due", () => {
   clock.setTimeout(() => clock.setTimeout(() => ran.push(clock.nowMs()), 5), 5);
   clock.advance(10);
   assert.deepEqual(ran, [10]);
+});
+
+test("a time that is longer than the platform's timers take does not come at once", (t) => {
+  const longest = 2 ** 31 - 1;
+  for (const name of ["setTimeout", "setInterval"] as const) {
+    const { mock } = t.mock.method(globalThis, name);
+    for (const ms of [longest + 1, Number.POSITIVE_INFINITY, longest, 5])
+      systemClock[name](() => {}, ms).clear();
+    assert.deepEqual(
+      mock.calls.map((call) => call.arguments[1]),
+      [longest, longest, longest, 5],
+    );
+  }
 });

@@ -15,20 +15,23 @@ export interface Clock {
   nowMs(): number;
   /** Never goes backwards; for durations only. Milliseconds. */
   monotonicMs(): number;
-  /** Timers never keep the process alive by themselves. */
+  /** Timers never keep the process alive by themselves. A time of more than 24 days counts as 24 days. */
   setTimeout(run: () => void, afterMs: number): Timer;
   setInterval(run: () => void, everyMs: number): Timer;
 }
+
+/** Node fires a timer of more milliseconds than these, 24.8 days, at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   setTimeout(run, afterMs) {
-    const timer = setTimeout(run, afterMs).unref();
+    const timer = setTimeout(run, Math.min(afterMs, LONGEST_TIMER_MS)).unref();
     return { clear: () => clearTimeout(timer) };
   },
   setInterval(run, everyMs) {
-    const timer = setInterval(run, everyMs).unref();
+    const timer = setInterval(run, Math.min(everyMs, LONGEST_TIMER_MS)).unref();
     return { clear: () => clearInterval(timer) };
   },
 };
