@@ -22,11 +22,11 @@ export const listenFailed = defineError<{
   host: string;
   port: number;
   reason: string;
-  setting: string;
+  remedy: string;
 }>({
   code: "listen_failed",
   source: "operator",
   retry: "never",
   status: 0,
-  explain: (d) => `${d.role} cannot listen on ${d.host}:${d.port}: ${d.reason}; change ${d.setting}`,
+  explain: (d) => `${d.role} cannot listen on ${d.host}:${d.port}: ${d.reason}; ${d.remedy}`,
 });
