@@ -6,6 +6,10 @@ import { addressData, encodeName, type ResourceRecord, soaData, TYPE } from "../
 const REFRESH_SECONDS = 3_600;
 const RETRY_SECONDS = 600;
 const EXPIRE_SECONDS = 86_400;
+const UNSPECIFIED = ["0.0.0.0", "::"];
+
+/** Bytes of any kind could stand in a DNS name; a domain of routes has these. */
+const DOMAIN = /^[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 
 export interface Zone {
   /** Lower-case, without the last dot. */
@@ -16,7 +20,7 @@ export interface Zone {
   readonly nameServerWire: Uint8Array;
   /** `hostmaster.<zone>` */
   readonly mailbox: Uint8Array;
-  /** Of the name server: this one. */
+  /** Of the name server: this one. Null when it listens on all of the machine's, of which none is the right one. */
   readonly address: { readonly type: number; readonly data: Uint8Array } | null;
 }
 
@@ -27,12 +31,13 @@ export interface Zone {
 export function createZones(names: readonly string[], host: string): readonly Zone[] {
   const problems: string[] = [];
   const zones: Zone[] = [];
+  const address = UNSPECIFIED.includes(host) ? null : addressData(host);
   for (const given of names) {
     const name = given.toLowerCase().replace(/\.$/, "");
     const wire = encodeName(name);
     const nameServerWire = encodeName(`ns.dns.${name}`);
     const mailbox = encodeName(`hostmaster.${name}`);
-    if (name === "" || wire === null || nameServerWire === null || mailbox === null) {
+    if (!DOMAIN.test(name) || wire === null || nameServerWire === null || mailbox === null) {
       problems.push(`dns.zones: ${JSON.stringify(given)} is no domain; write one like "apps.internal"`);
       continue;
     }
@@ -41,7 +46,7 @@ export function createZones(names: readonly string[], host: string): readonly Zo
       problems.push(`dns.zones: ${name} and ${other.name} overlap; keep the upper one`);
     }
     const nameServer = `ns.dns.${name}`;
-    zones.push({ name, wire, nameServer, nameServerWire, mailbox, address: addressData(host) });
+    zones.push({ name, wire, nameServer, nameServerWire, mailbox, address });
   }
   if (names.length === 0)
     problems.push('dns.zones: is empty; name at least one domain, like "apps.internal"');
