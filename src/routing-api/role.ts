@@ -1,7 +1,9 @@
 import { type HttpListener, listen } from "../http/index.ts";
+import { configInvalid } from "../kernel/errors/config.ts";
 import type { Part } from "../kernel/index.ts";
 import { buildRoutingApi, type RoutingApiDeps } from "./api.ts";
 import type { RoutingApiConfig } from "./config.ts";
+import { portListProblem } from "./port-list.ts";
 import { seedRouterGroups } from "./router-groups.ts";
 
 export interface RoutingApiOptions extends Omit<RoutingApiDeps, "maxTtlSeconds"> {
@@ -13,8 +15,18 @@ export interface RoutingApi extends Part {
   readonly port: number;
 }
 
-/** The role: starts and stops the HTTP side. The table is a part of its own and must run before. */
+/**
+ * The role: starts and stops the HTTP side. The table is a part of its own and must run before.
+ * @throws configInvalid
+ */
 export function createRoutingApi({ config, ...deps }: RoutingApiOptions): RoutingApi {
+  const problem = config.reservablePorts === "" ? null : portListProblem(config.reservablePorts);
+  if (problem !== null) {
+    const given = JSON.stringify(config.reservablePorts);
+    throw configInvalid({
+      problems: [`routing-api.reservable_ports: ${given}: ${problem}; write it like 1024-1123,2000`],
+    });
+  }
   let listener: HttpListener | null = null;
   return {
     name: "routing-api",

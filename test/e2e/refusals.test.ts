@@ -48,6 +48,16 @@ test("every mistake of a configuration is reported at once, with line and remedy
   assert.match(result.stderr, /dns\.port: 99999 is outside 0–65535\. \(.+line 5\)/);
 });
 
+test("ports of a router group that are none are refused before anything is stored", async (t) => {
+  const ports = "routing-api.reservable_ports=80-2000";
+  const result = await runCli(temporaryHome(t), ["up", "--set", "router.port=0", "--set", ports]);
+  assert.equal(result.code, 1);
+  assert.match(
+    result.stderr,
+    /routing-api\.reservable_ports: "80-2000": port must be between 1024 and 65535; write it like 1024-1123,2000/,
+  );
+});
+
 test("a configuration file that is not there is named", async (t) => {
   const result = await runCli(temporaryHome(t), ["up", "-c", "/nowhere/viaduct.yml"]);
   assert.equal(result.code, 1);
