@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -77,4 +77,23 @@ test("secrets that cannot be read are never replaced by new ones", (t) => {
   writeFileSync(join(path, "secrets.json"), "{");
   assert.throws(() => openDataDir(path), secretsUnreadable.is);
   assert.equal(readFileSync(join(path, "secrets.json"), "utf8"), "{");
+});
+
+test("a folder that this user may look into but not write is named, with the reason", (t) => {
+  const path = temporaryFolder(t);
+  // What stands in the way of a write for root, too.
+  mkdirSync(join(path, `lock.json.${process.pid}.tmp`));
+  assert.throws(
+    () => openDataDir(path),
+    (error) => dataDirUnusable.is(error) && error.message.includes(`${path} cannot be used: `),
+  );
+});
+
+test("what is wrong with the secrets is said", (t) => {
+  const path = temporaryFolder(t);
+  writeFileSync(join(path, "secrets.json"), "{}");
+  assert.throws(() => openDataDir(path), /secrets of this data folder \(there is no adminPassword\)/);
+  rmSync(join(path, "secrets.json"));
+  mkdirSync(join(path, "secrets.json"));
+  assert.throws(() => openDataDir(path), /secrets of this data folder \(illegal operation on a directory\)/);
 });

@@ -11,7 +11,7 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dataDirInUse, dataDirUnusable, secretsUnreadable } from "../kernel/errors/app.ts";
-import { systemReason } from "../kernel/index.ts";
+import { systemReason, ViaductError } from "../kernel/index.ts";
 
 export interface Secrets {
   readonly adminPassword: string;
@@ -39,19 +39,20 @@ const OWNER_ONLY = 0o600;
  */
 export function openDataDir(path: string): DataDir {
   const logFolder = join(path, "logs");
-  try {
-    mkdirSync(logFolder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw dataDirUnusable({ path, reason: systemReason(error) }, error);
-  }
   const lockFile = join(path, "lock.json");
-  takeLock(lockFile, path);
-
   const upFile = join(path, "up.json");
   const secretsFile = join(path, "secrets.json");
   const isNew = !existsSync(secretsFile);
-  const secrets = isNew ? newSecrets() : readSecrets(secretsFile);
-  if (isNew) writeAtomically(secretsFile, secrets);
+  let secrets: Secrets;
+  try {
+    mkdirSync(logFolder, { recursive: true, mode: 0o700 });
+    takeLock(lockFile, path);
+    secrets = isNew ? newSecrets() : readSecrets(secretsFile);
+    if (isNew) writeAtomically(secretsFile, secrets);
+  } catch (error) {
+    if (error instanceof ViaductError) throw error;
+    throw dataDirUnusable({ path, reason: systemReason(error) }, error);
+  }
 
   return {
     path,
@@ -80,9 +81,9 @@ function readSecrets(file: string): Secrets {
       if (typeof adminPassword === "string" && adminPassword !== "") return { adminPassword };
     }
   } catch (error) {
-    throw secretsUnreadable({ file }, error);
+    throw secretsUnreadable({ file, reason: systemReason(error) }, error);
   }
-  throw secretsUnreadable({ file });
+  throw secretsUnreadable({ file, reason: "there is no adminPassword" });
 }
 
 /** A reader sees the old file or the new one, never half of one. */

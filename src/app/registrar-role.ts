@@ -14,7 +14,7 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGQUIT"] as const;
  * @throws registrarConfigUnreadable, registrarConfigInvalid, busUnreachable
  */
 export async function runRegistrarRole({ configPath }: { readonly configPath: string }): Promise<number> {
-  const config = loadRegistrarConfig(readText(configPath), configPath);
+  const config = loadRegistrarConfig(readText(configPath, "name another one with -c FILE"), configPath);
   const log = createLogger({ level: "info" }).child({ role: "registrar" });
   log.info({}, "Initializing");
   const [server] = config.messageBusServers;
@@ -61,14 +61,19 @@ export async function runRegistrarRole({ configPath }: { readonly configPath: st
 function readTls({ natsTls }: RegistrarConfig) {
   if (natsTls === null) return undefined;
   const { caPath, certPath, keyPath } = natsTls;
-  return { ca: readText(caPath), cert: readText(certPath), key: readText(keyPath) };
+  const read = (path: string, key: string) => readText(path, `change nats_mtls_config.${key}`);
+  return {
+    ca: read(caPath, "ca_path"),
+    cert: read(certPath, "cert_path"),
+    key: read(keyPath, "key_path"),
+  };
 }
 
-function readText(path: string): string {
+function readText(path: string, remedy: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    throw registrarConfigUnreadable({ path, reason: systemReason(error) }, error);
+    throw registrarConfigUnreadable({ path, reason: systemReason(error), remedy }, error);
   }
 }
 

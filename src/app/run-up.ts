@@ -48,6 +48,10 @@ function banner(
   about: { readonly adminPassword: string; readonly dataPath: string; readonly isNew: boolean },
 ): string {
   const { port } = at.router;
+  const login =
+    at.username === undefined
+      ? `as a user of ${at.uaa}: ./viaduct login`
+      : `${at.username} / ${about.adminPassword}   (the viaduct command is logged in)`;
   const ready = `Viaduct is ready (${process.uptime().toFixed(1)} s).`;
   return `${ready}
 
@@ -55,7 +59,7 @@ function banner(
   API           ${at.api}   (cf api ${at.api})
   Dashboard     ${at.dashboard}
   Internal DNS  ${at.dns.host}:${at.dns.port}
-  Login         ${at.username} / ${about.adminPassword}   (the viaduct command is logged in)
+  Login         ${login}
   Data          ${about.dataPath}   (logs in ${about.dataPath}/logs)
 
 ${about.isNew ? "Next, in another terminal:" : "For instance, in another terminal:"}

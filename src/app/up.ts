@@ -79,9 +79,10 @@ export interface UpAddresses {
     readonly status: { readonly url: string; readonly username: string; readonly password: string };
   };
   readonly dns: { readonly host: string; readonly port: number };
-  readonly username: string;
+  /** The administrator's of the built-in UAA; left out with another one, which knows neither name nor password. */
+  readonly username?: string;
   /** Beside `up.json`. */
-  readonly passwordFile: string;
+  readonly passwordFile?: string;
   readonly pid: number;
 }
 
@@ -312,8 +313,7 @@ async function composeRoles(
     dashboard: `${externalUrl}${DASHBOARD_PREFIX}/`,
     router: { host: routerConfig.host, port: router.port, status: routerStatus.address() },
     dns: { host: config.get(dnsSection).host, port: dns.udpPort },
-    username: ccConfig.adminUser,
-    passwordFile: "secrets.json",
+    ...(hasOwnUaa && { username: ccConfig.adminUser, passwordFile: "secrets.json" }),
     pid: process.pid,
   });
   return { parts, addresses, router };

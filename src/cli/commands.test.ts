@@ -306,3 +306,12 @@ for (const url of ["", "/path", "a b", "x?y=1", "x:123456"]) {
   test(`«${url}» is no route`, () =>
     assert.throws(() => parseRouteUrl(url), /is no route; write HOST\.DOMAIN/));
 }
+
+test("a target that is not there is named, with those that are", async (t) => {
+  const { host, run } = await start(t);
+  assert.equal(await run("target -o nope"), 1);
+  assert.match(
+    host.readStderr(),
+    /^viaduct: there is no space «nope\/\*»; choose one of \S+\/\S+ with «viaduct target -o ORG -s SPACE»\n$/,
+  );
+});

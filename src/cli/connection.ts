@@ -2,17 +2,17 @@
  * Which API to talk to, and as whom. An API is named by --api, VIADUCT_API, the last `viaduct login`, or the
  * `up.json` of the Viaduct that runs here, in this order; for the latter the password is at hand and login is silent.
  */
-import {
-  apiRefused,
-  apiUnreachable,
-  loginRefused,
-  notLoggedIn,
-  nothingRunning,
-  usageInvalid,
-} from "../kernel/errors/cli.ts";
+import { apiRefused, apiUnreachable, loginRefused, notLoggedIn, usageInvalid } from "../kernel/errors/cli.ts";
 import { Answer, parseJson } from "./answer.ts";
 import { ApiClient } from "./client.ts";
-import { readSession, readUpFile, type Session, type UpFile, upFilePath, writeSession } from "./data-dir.ts";
+import {
+  nothingRunsHere,
+  readSession,
+  readUpFile,
+  type Session,
+  type UpFile,
+  writeSession,
+} from "./data-dir.ts";
 import { call } from "./http.ts";
 import type { Host, Output } from "./output.ts";
 
@@ -31,7 +31,7 @@ export async function connect(host: Host, out: Output, apiFlag: string | undefin
   const api = chooseApi(host, apiFlag, session, up);
   const renew = (old: Session) => renewSession(host, old, up);
   if (session?.api === api && session.accessToken !== "") return new ApiClient(host, out, session, renew);
-  if (up?.api !== api) throw notLoggedIn({ api });
+  if (up === null || !knowsLogin(up, api)) throw notLoggedIn({ api });
   const fresh = await logIn(host, blankSession(up.api, up.uaa, false), passwordOf(up));
   return new ApiClient(host, out, fresh, renew);
 }
@@ -47,7 +47,7 @@ export function chooseApi(
   if (named !== undefined) return parseApi(named);
   // A login to another machine's API stays in force while something runs here, until logout.
   const chosen = session?.isChosen === true ? session.api : up?.api;
-  if (chosen === undefined) throw nothingRunning({ path: upFilePath(host) });
+  if (chosen === undefined) throw nothingRunsHere(host, "API");
   return chosen;
 }
 
@@ -134,6 +134,9 @@ function grantForm(grant: Grant): Record<string, string> {
   }
 }
 
+/** Of the API that is meant, and with a password: with somebody else's UAA there is none, and ours is not for its ears. */
+const knowsLogin = (up: UpFile, api: string) => up.api === api && up.password !== "";
+
 const passwordOf = (up: UpFile): Grant => ({
   kind: "password",
   username: up.username,
@@ -149,6 +152,6 @@ async function renewSession(host: Host, old: Session, up: UpFile | null): Promis
       if (!loginRefused.is(error)) throw error;
     }
   }
-  if (up?.api !== old.api) throw notLoggedIn({ api: old.api });
+  if (up === null || !knowsLogin(up, old.api)) throw notLoggedIn({ api: old.api });
   return logIn(host, old, passwordOf(up));
 }

@@ -4,6 +4,9 @@
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
+import { getSystemErrorMessage } from "node:util";
+import { nothingRunning, sessionUnwritable } from "../kernel/errors/cli.ts";
+import type { ViaductError } from "../kernel/errors/define.ts";
 import { Answer } from "./answer.ts";
 import type { Host } from "./output.ts";
 
@@ -57,7 +60,7 @@ export function dataDirectory(host: Host): string {
     : resolve(host.cwd, VIADUCT_HOME);
 }
 
-export const upFilePath = (host: Host) => join(dataDirectory(host), "up.json");
+const upFilePath = (host: Host) => join(dataDirectory(host), "up.json");
 
 /** Null when nothing runs here: no file, or one that is being written. */
 export function readUpFile(host: Host): UpFile | null {
@@ -88,6 +91,19 @@ export function readUpFile(host: Host): UpFile | null {
   };
 }
 
+/** What to tell somebody who named none and whom {@link readUpFile} gave none. */
+export function nothingRunsHere(host: Host, what: "API" | "router"): ViaductError {
+  const path = upFilePath(host);
+  try {
+    readFileSync(path);
+    return nothingRunning({ what, path, reason: "does not say where one is" });
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    const reason = isMissing ? "does not exist" : `cannot be read (${reasonOf(error)})`;
+    return nothingRunning({ what, path, reason }, error);
+  }
+}
+
 export function readSession(host: Host): Session | null {
   const file = readJson(join(dataDirectory(host), "cli.json"));
   if (file === null || !file.has("api") || !file.has("uaa")) return null;
@@ -105,14 +121,25 @@ export function readSession(host: Host): Session | null {
   };
 }
 
-/** Replaces the file in one step, so that two commands at once leave one of both, never a mixture. */
+/**
+ * Replaces the file in one step, so that two commands at once leave one of both, never a mixture.
+ * @throws sessionUnwritable
+ */
 export function writeSession(host: Host, session: Session | null): void {
   const path = join(dataDirectory(host), "cli.json");
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, `${JSON.stringify(session ?? {}, null, 2)}\n`, { mode: OWNER_ONLY });
-  renameSync(temporary, path);
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(temporary, `${JSON.stringify(session ?? {}, null, 2)}\n`, { mode: OWNER_ONLY });
+    renameSync(temporary, path);
+  } catch (error) {
+    throw sessionUnwritable({ path, reason: reasonOf(error) }, error);
+  }
 }
+
+/** What a file system call says, as the kernel's `systemReason`; this file is read by every command, and that door is wide. */
+const reasonOf = (error: unknown) =>
+  getSystemErrorMessage(Number((error as NodeJS.ErrnoException).errno ?? 0));
 
 function readJson(path: string): Answer | null {
   try {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -95,6 +95,10 @@ const wrong: readonly { argv: readonly string[]; says: string }[] = [
     says: "--instances needs a value (N); see «viaduct scale --help»",
   },
   { argv: ["scale", "a", "-i", "two"], says: "--instances «two» is no count; write --instances 2" },
+  {
+    argv: ["run", "-n", "a", "-m", "1G", "--", "b"],
+    says: "--memory «1G» is no count; write --memory 256",
+  },
   { argv: ["start", "a", "--timeout", "5"], says: "--timeout «5» is no duration; write one like 30s" },
   { argv: ["map-route", "a", "b.c", "-o", "x"], says: "--option «x» is no pair; write --option KEY=VALUE" },
   { argv: ["run", "--", "true"], says: "«viaduct run» needs a name for the app; add --name NAME" },
@@ -132,6 +136,43 @@ test("without anything running, a command says what to start, and fails with 1",
   assert.match(
     host.readStderr(),
     /^viaduct: no API to talk to: .*up\.json does not exist; start Viaduct with «viaduct up»/,
+  );
+});
+
+test("without anything running, a question to the router says how to name one", async (t) => {
+  const host = createTestHost(t, null);
+  assert.equal(await main(["explain"], host), 1);
+  assert.match(
+    host.readStderr(),
+    /^viaduct: no router to talk to: .*up\.json does not exist; .* or name one with --router URL/,
+  );
+  writeFileSync(join(host.home, "up.json"), "{}");
+  assert.equal(await main(["explain"], host), 1);
+  assert.match(host.readStderr(), /up\.json does not say where one is;/);
+  rmSync(join(host.home, "up.json"));
+  mkdirSync(join(host.home, "up.json"));
+  assert.equal(await main(["apps"], host), 1);
+  assert.match(host.readStderr(), /up\.json cannot be read \(illegal operation on a directory\);/);
+});
+
+test("the password of the Viaduct that runs here goes to its own UAA only", async (t) => {
+  const host = createTestHost(t, null);
+  const up = { api: "http://localhost:1", uaa: "http://localhost:1/another", pid: 1 };
+  writeFileSync(join(host.home, "up.json"), JSON.stringify(up));
+  assert.equal(await main(["apps"], host), 1);
+  assert.equal(
+    host.readStderr(),
+    "viaduct: not logged in to http://localhost:1; run «viaduct login --api http://localhost:1»\n",
+  );
+});
+
+test("a login that cannot be kept says where and why", async (t) => {
+  const host = createTestHost(t, await startFakeApi(t));
+  mkdirSync(join(host.home, `cli.json.${process.pid}`));
+  assert.equal(await main(["apps"], host), 1);
+  assert.match(
+    host.readStderr(),
+    /^viaduct: .*cli\.json, which keeps the login, cannot be written: illegal operation on a directory; let this user/,
   );
 });
 

@@ -31,9 +31,10 @@ export async function readManifestFile(
   changes: App,
 ): Promise<ManifestFile> {
   const path = file ?? resolve(folder, "manifest.yml");
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+  const text = await readFile(path, "utf8").catch(async (error: NodeJS.ErrnoException) => {
     if (file === null && error.code === "ENOENT") return null;
-    throw manifestUnreadable({ path, reason: error.code ?? error.message }, error);
+    const { systemReason } = await import("../kernel/index.ts");
+    throw manifestUnreadable({ path, reason: systemReason(error) }, error);
   });
   if (text === null) {
     const app = { name: name ?? basename(folder), "default-route": true, ...changes };

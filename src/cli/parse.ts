@@ -99,10 +99,13 @@ export function parsePairs(flag: string, pairs: readonly string[]): Readonly<Rec
   return map;
 }
 
-/** @throws usageInvalid */
-export function parseCount(flag: string, text: string): number {
+/** @throws usageInvalid, with the example */
+export function parseCount(flag: string, text: string, example = 2): number {
   if (!/^\d{1,6}$/.test(text)) {
-    throw usageInvalid({ problem: `${flag} «${text}» is no count`, remedy: `write ${flag} 2` });
+    throw usageInvalid({
+      problem: `${flag} «${text}» is no count`,
+      remedy: `write ${flag} ${example}`,
+    });
   }
   return Number(text);
 }

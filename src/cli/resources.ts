@@ -52,7 +52,10 @@ export async function targetOf(client: ApiClient): Promise<Target> {
   const choices = await listTargets(client);
   const [only, ...others] = choices;
   if (only === undefined || others.length > 0) {
-    throw nothingTargeted({ spaces: choices.map((c) => `${c.organization.name}/${c.space.name}`) });
+    throw nothingTargeted({
+      wanted: null,
+      spaces: choices.map((c) => `${c.organization.name}/${c.space.name}`),
+    });
   }
   writeSession(client.host, { ...client.session, ...only });
   return only;

@@ -2,15 +2,9 @@
  * The status listener of a running router, which answers what an API cannot know: what this router did and would do.
  * It is named by --router, VIADUCT_ROUTER, or the `up.json` of the Viaduct that runs here.
  */
-import {
-  apiUnreachable,
-  nothingRunning,
-  routerRefused,
-  routerUnreachable,
-  usageInvalid,
-} from "../kernel/errors/cli.ts";
+import { apiUnreachable, routerRefused, routerUnreachable, usageInvalid } from "../kernel/errors/cli.ts";
 import { Answer, parseJson } from "./answer.ts";
-import { readUpFile, type RouterAccess, upFilePath } from "./data-dir.ts";
+import { nothingRunsHere, readUpFile, type RouterAccess } from "./data-dir.ts";
 import { call, type HttpAnswer } from "./http.ts";
 import type { Host } from "./output.ts";
 
@@ -47,7 +41,7 @@ function routerAccess(host: Host, flag: string | undefined): RouterAccess {
   const named = flag ?? (host.environment["VIADUCT_ROUTER"] || undefined);
   if (named === undefined) {
     const up = readUpFile(host);
-    if (up === null || up.routerStatus === null) throw nothingRunning({ path: upFilePath(host) });
+    if (up === null || up.routerStatus === null) throw nothingRunsHere(host, "router");
     return up.routerStatus;
   }
   const url = URL.parse(named.includes("://") ? named : `http://${named}`);

@@ -132,7 +132,7 @@ for (const { name, files, want } of BAD) {
 test("a folder that is not there is named with its setting", async () => {
   await assert.rejects(loadOptionFolder("/nowhere/options", options), {
     code: "option_folder_unreadable",
-    message: /^options\.folder \/nowhere\/options cannot be read: ENOENT/,
+    message: /^options\.folder \/nowhere\/options cannot be read: no such file or directory; name a folder/,
   });
 });
 

@@ -11,7 +11,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Type } from "typebox";
 import { optionFileInvalid, optionFolderUnreadable } from "../kernel/errors/options.ts";
-import { defineError, nearestName } from "../kernel/index.ts";
+import { defineError, nearestName, systemReason } from "../kernel/index.ts";
 import { type AnyOption, defineOption } from "./define.ts";
 
 /** What an option file is given. */
@@ -92,7 +92,7 @@ function filesOf(folder: string): readonly string[] {
       .toSorted()
       .map((name) => resolve(folder, name));
   } catch (error) {
-    throw optionFolderUnreadable({ folder, reason: (error as Error).message }, error);
+    throw optionFolderUnreadable({ folder, reason: systemReason(error) }, error);
   }
 }
 
@@ -107,7 +107,7 @@ async function loadFile(file: string): Promise<AnyOption> {
     }
     option = (module.default as (kit: OptionKit) => unknown)(KIT);
   } catch (error) {
-    throw optionFileInvalid({ file, reason: (error as Error).message }, error);
+    throw optionFileInvalid({ file, reason: systemReason(error) }, error);
   }
   const problem = problemOf(option);
   if (problem !== null) throw optionFileInvalid({ file, reason: problem });

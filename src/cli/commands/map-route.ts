@@ -28,7 +28,8 @@ export default defineCommand({
   },
   async run({ flags, args: [name = "", url = ""], out, client }) {
     const options = parsePairs("--option", flags.option ?? []);
-    const appPort = flags["app-port"] === undefined ? undefined : parseCount("--app-port", flags["app-port"]);
+    const appPort =
+      flags["app-port"] === undefined ? undefined : parseCount("--app-port", flags["app-port"], 8080);
     const api = await client();
     const { space } = await targetOf(api);
     const app = await findApp(api, name);

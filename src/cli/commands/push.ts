@@ -125,11 +125,10 @@ async function pack({ name, folder }: PushedApp, out: Output): Promise<Buffer> {
   const { readIgnores } = await import("../ignored-files.ts");
   const { zipFolder } = await import("../zip-folder.ts");
   const ignored = await readFile(join(folder, ".cfignore"), "utf8").catch(() => "");
-  const { archive, files } = await zipFolder(folder, readIgnores(ignored)).catch(
-    (error: NodeJS.ErrnoException) => {
-      throw nothingToPush({ path: folder, reason: error.code ?? error.message }, error);
-    },
-  );
+  const { archive, files } = await zipFolder(folder, readIgnores(ignored)).catch(async (error: unknown) => {
+    const { systemReason } = await import("../../kernel/index.ts");
+    throw nothingToPush({ path: folder, reason: systemReason(error) }, error);
+  });
   if (files === 0) throw nothingToPush({ path: folder, reason: "there is no file" });
   out.note(`${name}: ${files} files of ${folder}, ${Math.ceil(archive.length / 1024)} KiB to upload`);
   return archive;

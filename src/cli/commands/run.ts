@@ -133,7 +133,7 @@ function readWanted(flags: FlagValues<typeof runFlags>, args: readonly string[])
     name,
     command: shellLine(args),
     instances: flags.instances === undefined ? null : parseCount("--instances", flags.instances),
-    memoryMb: flags.memory === undefined ? null : parseCount("--memory", flags.memory),
+    memoryMb: flags.memory === undefined ? null : parseCount("--memory", flags.memory, 256),
     environment: parsePairs("--env", flags.env ?? []),
     routeOptions: parsePairs("--option", option),
     healthCheck,

@@ -30,7 +30,11 @@ export default defineCommand({
       );
       target = fitting[0];
       if (target === undefined) {
-        throw nothingTargeted({ spaces: all.map((t) => `${t.organization.name}/${t.space.name}`) });
+        const wanted = `${inOrganization ?? "*"}/${flags.space ?? "*"}`;
+        throw nothingTargeted({
+          wanted,
+          spaces: all.map((t) => `${t.organization.name}/${t.space.name}`),
+        });
       }
       if (fitting.length > 1) {
         throw usageInvalid({

@@ -18,13 +18,13 @@ export const dataDirInUse = defineError<{ path: string; pid: number }>({
     `the data folder ${d.path} is in use by process ${d.pid}; stop that process, or choose another folder with VIADUCT_HOME`,
 });
 
-export const secretsUnreadable = defineError<{ file: string }>({
+export const secretsUnreadable = defineError<{ file: string; reason: string }>({
   code: "secrets_unreadable",
   source: "operator",
   retry: "never",
   status: 0,
   explain: (d) =>
-    `${d.file} does not hold the secrets of this data folder; restore it from a backup, or move it away to get a new admin password`,
+    `${d.file} does not hold the secrets of this data folder (${d.reason}); restore it from a backup, or move it away to get a new admin password`,
 });
 
 export const configFileUnreadable = defineError<{ path: string; reason: string }>({

@@ -9,13 +9,13 @@ export const usageInvalid = defineError<{ problem: string; remedy: string }>({
   explain: (d) => `${d.problem}; ${d.remedy}`,
 });
 
-export const nothingRunning = defineError<{ path: string }>({
+export const nothingRunning = defineError<{ what: "API" | "router"; path: string; reason: string }>({
   code: "nothing_running",
   source: "operator",
   retry: "never",
   status: 0,
   explain: (d) =>
-    `no API to talk to: ${d.path} does not exist; start Viaduct with «viaduct up», or name an API with --api URL`,
+    `no ${d.what} to talk to: ${d.path} ${d.reason}; start Viaduct with «viaduct up», or name one with --${d.what.toLowerCase()} URL`,
 });
 
 export const apiUnreachable = defineError<{ url: string; reason: string }>({
@@ -44,12 +44,21 @@ export const routerRefused = defineError<{ url: string; reason: string }>({
   explain: (d) => `the router at ${d.url} does not say: ${d.reason}`,
 });
 
+export const sessionUnwritable = defineError<{ path: string; reason: string }>({
+  code: "session_unwritable",
+  source: "operator",
+  retry: "never",
+  status: 0,
+  explain: (d) =>
+    `${d.path}, which keeps the login, cannot be written: ${d.reason}; let this user write there, or choose another folder with VIADUCT_HOME`,
+});
+
 export const notLoggedIn = defineError<{ api: string }>({
   code: "not_logged_in",
   source: "operator",
   retry: "never",
   status: 0,
-  explain: (d) => `not logged in to ${d.api}; run «viaduct login»`,
+  explain: (d) => `not logged in to ${d.api}; run «viaduct login --api ${d.api}»`,
 });
 
 export const loginRefused = defineError<{ username: string; uaa: string; reason: string }>({
@@ -91,7 +100,8 @@ export const apiAnswerUnexpected = defineError<{ where: string; key: string; wan
     `the answer to ${d.where} has no ${d.wanted} at «${d.key}»; check that --api names a Cloud Foundry API`,
 });
 
-export const nothingTargeted = defineError<{ spaces: readonly string[] }>({
+/** `wanted` is null when nobody said which. */
+export const nothingTargeted = defineError<{ wanted: string | null; spaces: readonly string[] }>({
   code: "nothing_targeted",
   source: "operator",
   retry: "never",
@@ -99,7 +109,7 @@ export const nothingTargeted = defineError<{ spaces: readonly string[] }>({
   explain: (d) =>
     d.spaces.length === 0
       ? "no space is visible to this user; create one, or ask its manager for a role"
-      : `no space is targeted; choose one of ${d.spaces.join(", ")} with «viaduct target -o ORG -s SPACE»`,
+      : `${d.wanted === null ? "no space is targeted" : `there is no space «${d.wanted}»`}; choose one of ${d.spaces.join(", ")} with «viaduct target -o ORG -s SPACE»`,
 });
 
 export const nameUnknown = defineError<{ kind: string; name: string; near: string | null; list: string }>({

@@ -84,7 +84,8 @@ export const optionFolderUnreadable = defineError<{ folder: string; reason: stri
   source: "operator",
   retry: "never",
   status: 0,
-  explain: (d) => `options.folder ${d.folder} cannot be read: ${d.reason}`,
+  explain: (d) =>
+    `options.folder ${d.folder} cannot be read: ${d.reason}; name a folder with option files, or leave it empty`,
 });
 export const optionFileInvalid = defineError<{ file: string; reason: string }>({
   code: "option_file_invalid",

@@ -9,10 +9,10 @@ export const registrarConfigInvalid = defineError<{ path: string; tree: string }
   explain: (d) => d.tree,
 });
 
-export const registrarConfigUnreadable = defineError<{ path: string; reason: string }>({
+export const registrarConfigUnreadable = defineError<{ path: string; reason: string; remedy: string }>({
   code: "registrar_config_unreadable",
   source: "operator",
   retry: "never",
   status: 0,
-  explain: (d) => `the registrar's configuration ${d.path} cannot be read: ${d.reason}`,
+  explain: (d) => `the registrar's configuration ${d.path} cannot be read: ${d.reason}; ${d.remedy}`,
 });
