@@ -66,8 +66,12 @@ export const SQE_CQE_SKIP_SUCCESS = 1 << 6;
 export const SQE_BUFFER_SELECT = 1 << 5;
 /** No attempt before there is something. */
 export const RECV_POLL_FIRST = 1 << 0;
+/** It goes on until it has brought so many bytes as its entry says (Linux 6.17), or fails. */
+export const RECV_MULTISHOT = 1 << 1;
 export const CQE_BUFFER_SHIFT = 16;
 export const CQE_HAS_BUFFER = 1 << 0;
+/** The same entry will have more completions. */
+export const CQE_MORE = 1 << 1;
 
 // === elsewhere in the system ===
 export const MSG_DONTWAIT = 0x40;
@@ -82,5 +86,6 @@ export const O_CLOEXEC = 0o2000000;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EBUSY = 16;
+export const EINVAL = 22;
 export const ENOBUFS = 105;
 export const ECANCELED = 125;

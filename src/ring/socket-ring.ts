@@ -13,9 +13,11 @@
 import {
   CQE_BUFFER_SHIFT,
   CQE_HAS_BUFFER,
+  CQE_MORE,
   EAGAIN,
   ECANCELED,
   EINTR,
+  EINVAL,
   ENOBUFS,
   MSG_DONTWAIT,
   MSG_NOSIGNAL,
@@ -23,6 +25,7 @@ import {
   OP_ASYNC_CANCEL,
   OP_RECV,
   OP_SEND,
+  RECV_MULTISHOT,
   RECV_POLL_FIRST,
   SQE_BUFFER_SELECT,
   SQE_CQE_SKIP_SUCCESS,
@@ -31,7 +34,7 @@ import { IoUring, type MappedMemory, mapMemory } from "./io-uring.ts";
 import type { System } from "./system.ts";
 import { Wakeup } from "./wakeup.ts";
 
-/** The most that one receive brings. */
+/** The most that one receive brings; all at once, it is the last of it. */
 export const RECEIVE_BYTES = 16 * 1024;
 /** So many sockets can have received something that nobody has looked at yet; the others' turn is the next one. */
 const RECEIVE_BUFFERS = 128;
@@ -52,9 +55,9 @@ const SEND = 1;
 const CANCEL = 2;
 
 export interface RingListener {
-  /** The answer to {@link RingSocket.receive}. @param bytes  are written over when the call is over */
+  /** Of a {@link RingSocket.receive}, which may bring several. @param bytes  are written over when the call is over */
   received(bytes: Buffer, size: number): void;
-  /** The same: the other end says no more. */
+  /** The other end says no more. */
   ended(): void;
   /**
    * The end of a {@link RingSocket.send}, when not all was taken at once or when it was asked for.
@@ -100,7 +103,10 @@ export class RingSocket {
     return this.#sendRound === this.#ring.round ? this.#sendBytes : 0;
   }
 
-  /** Asks for bytes, once. */
+  /**
+   * Asks for bytes. Where the kernel can, what comes after the first ones is brought as well, wanted or not, until all together
+   * are {@link RECEIVE_BYTES}; asking again meanwhile costs nothing.
+   */
   receive(): void {
     if (this.#isReceiving || this.#isClosed) return;
     const ring = this.#ring;
@@ -115,6 +121,7 @@ export class RingSocket {
     uring.sqe8[word * 4 + 1] = SQE_BUFFER_SELECT;
     uring.sqe16[word * 2 + 1] = RECV_POLL_FIRST;
     uring.sqe16[word * 2 + 20] = BUFFER_GROUP;
+    if (ring.repeatsReceives) repeatReceive(uring, word);
   }
 
   /**
@@ -182,10 +189,13 @@ export class RingSocket {
 
   // === for the ring ===
 
-  receiveCompleted(result: number, bytes: Buffer | null): void {
-    this.#isReceiving = false;
-    if (this.#isClosed) this.#leave();
-    else if (result > 0 && bytes !== null) this.#listener.received(bytes, result);
+  receiveCompleted(result: number, flags: number, bytes: Buffer | null): void {
+    this.#isReceiving = (flags & CQE_MORE) !== 0;
+    if (this.#isClosed) {
+      // There may have been no room to say so before.
+      if (this.#isReceiving) this.#ring.cancelReceive(this.#place);
+      this.#leave();
+    } else if (result > 0 && bytes !== null) this.#listener.received(bytes, result);
     else if (result >= 0) this.#listener.ended();
     else if (result === -ENOBUFS || result === -EINTR) this.#ring.receiveLater(this);
     else if (result !== -ECANCELED) this.#listener.failed("read", -result);
@@ -219,6 +229,7 @@ export class RingSocket {
 
 export class SocketRing {
   readonly uring: IoUring;
+  readonly repeatsReceives: boolean;
   readonly sendAddressLow: number;
   readonly sendAddressHigh: number;
   /** Counts submits: the one that is to come next. */
@@ -249,6 +260,7 @@ export class SocketRing {
   constructor(system: System) {
     this.#system = system;
     this.uring = new IoUring(system);
+    this.repeatsReceives = canRepeatReceives(this.uring);
     const send = mapMemory(system, SEND_MEMORY_BYTES);
     this.#sendMemory = send.bytes;
     this.sendAddressLow = Number(send.address & 0xffff_ffffn);
@@ -419,10 +431,10 @@ export class SocketRing {
       const result = ring32[word + 2] as number;
       const socket = this.#sockets[ring32[word] as number] ?? null;
       if ((flags & CQE_HAS_BUFFER) === 0) {
-        socket?.receiveCompleted(result, null);
+        socket?.receiveCompleted(result, flags, null);
       } else {
         const buffer = flags >>> CQE_BUFFER_SHIFT;
-        socket?.receiveCompleted(result, this.#receiveBuffers[buffer] ?? null);
+        socket?.receiveCompleted(result, flags, this.#receiveBuffers[buffer] ?? null);
         this.#giveBuffer(buffer);
       }
     }
@@ -459,4 +471,21 @@ export class SocketRing {
   #tellBuffers(): void {
     Atomics.store(this.#bufferRing16, 7, this.#bufferRingTail & 0xffff);
   }
+}
+
+/** Of a receive: it brings what comes until it is {@link RECEIVE_BYTES}, all told. */
+function repeatReceive({ sqe16, sqe32 }: IoUring, word: number): void {
+  sqe16[word * 2 + 1] = RECV_POLL_FIRST | RECV_MULTISHOT;
+  sqe32[word + 11] = RECEIVE_BYTES;
+}
+
+/** A receive on no descriptor, which a kernel that does not know such receives refuses for another reason. */
+function canRepeatReceives(uring: IoUring): boolean {
+  const word = uring.nextEntry(OP_RECV, -1, 0, RECEIVE) ?? 0;
+  uring.sqe8[word * 4 + 1] = SQE_BUFFER_SELECT;
+  repeatReceive(uring, word);
+  uring.submit();
+  const refusal = uring.completionWord(uring.firstCompletion);
+  uring.seen(uring.endOfCompletions);
+  return uring.ring32[refusal + 2] !== -EINVAL;
 }

@@ -147,6 +147,26 @@ test("while it is paused nothing is told, and everything after it, the end too",
   assert.deepEqual([it.text, it.heard], ["onetwo", ["3", "3", "ended"]]);
 });
 
+test("pieces that come during a pause are told after it as they came, and what comes meanwhile behind them", async (t) => {
+  const it = await carried(t);
+  if (it === null) return;
+  const { carrier, peer } = it;
+  peer.write("zero");
+  await it.until(() => it.text === "zero");
+  carrier.pause();
+  for (const word of [" one", " two", " three"]) {
+    await new Promise<void>((resolve) => peer.write(word, () => resolve()));
+    for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(it.heard, ["4"]);
+  carrier.resume();
+  carrier.pause();
+  carrier.resume();
+  peer.end(" four");
+  await it.until(() => it.heard.includes("ended"));
+  assert.equal(it.text, "zero one two three four");
+});
+
 test("a large body is read in long pieces, and what comes behind it in short ones again", async (t) => {
   const it = await carried(t);
   if (it === null) return;
