@@ -40,8 +40,8 @@ export interface Bus {
   /**
    * Takes no more messages until the returned function has been called; what others send waits at the server. For
    * moments only: answers and `flush` wait too, and a server has senders wait when 16 MB or so wait there. What has been
-   * read already, up to 200 kB, still comes. When messages have been waiting for seconds a pause ends with the turn of
-   * the event loop, or has no effect: rather memory here than a server that gives up on us.
+   * read already, up to 200 kB, still comes. When messages have been waiting for a second a pause ends with the turn of
+   * the event loop: rather memory here than a server that gives up on us.
    */
   pause(): () => void;
   /** Called on each change; a reconnect is `disconnected` then `connected`. Returns how to stop. */

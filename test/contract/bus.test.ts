@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import { type Bus, type BusMessage, connectNats, createMemoryBus } from "../../src/bus/index.ts";
-import { createLogger, type Logger, systemClock } from "../../src/kernel/index.ts";
+import { type Clock, createLogger, type Logger, systemClock } from "../../src/kernel/index.ts";
 import { selfSigned } from "../support/certificate.ts";
 import { startNats } from "../support/nats.ts";
 
@@ -379,10 +379,14 @@ for (const { name, start } of implementations) {
   });
 }
 
-test("NATS: while it is paused messages wait at the server, but for what has been read", async (t) => {
+/** 8 MB: above some 16 a server has the sender wait as well. */
+const [WAITING_MESSAGES, WAITING_BYTES] = [256, 32_768];
+
+/** A client that hears of `WAITING_MESSAGES`, and what sends them and resolves when the server has handed them out. */
+async function startBacklog(t: TestContext, given: { readonly clock: Clock }) {
   const server = await startNats(t);
-  if (server === null) return;
-  const connect = async () => {
+  if (server === null) return null;
+  const connect = async (clock: Clock) => {
     const bus = await connectNats({
       servers: [`127.0.0.1:${server.port}`],
       user: "",
@@ -390,30 +394,73 @@ test("NATS: while it is paused messages wait at the server, but for what has bee
       name: "contract",
       pingIntervalMs: 20_000,
       log: noteLog().log,
-      clock: systemClock,
+      clock,
     });
     t.after(() => bus.close());
     return bus;
   };
-  const [paused, reading, sender] = [await connect(), await connect(), await connect()];
+  const [bus, reading, sender] = [
+    await connect(given.clock),
+    await connect(systemClock),
+    await connect(systemClock),
+  ];
+  const kept = inbox(reading, "big");
+  await reading.flush();
+  const send = async () => {
+    for (let n = 0; n < WAITING_MESSAGES; n++) sender.publish("big", new Uint8Array(WAITING_BYTES));
+    await kept.atLeast(WAITING_MESSAGES);
+  };
+  return { bus, send };
+}
+
+test("NATS: while it is paused messages wait at the server, but for what has been read", async (t) => {
+  const backlog = await startBacklog(t, { clock: systemClock });
+  if (backlog === null) return;
+  const { bus, send } = backlog;
   let seenBytes = 0;
   const resumes: (() => void)[] = [];
-  paused.subscribe("big", ({ data }) => {
-    if (seenBytes === 0) resumes.push(paused.pause());
+  bus.subscribe("big", ({ data }) => {
+    if (seenBytes === 0) resumes.push(bus.pause());
     seenBytes += data.length;
   });
-  const kept = inbox(reading, "big");
-  const last = inbox(paused, "big");
-  await paused.flush();
-  await reading.flush();
-  // Not more, because above some 16 MB the server has the sender wait as well.
-  const [count, bytes] = [256, 32_768];
-  for (let n = 0; n < count; n++) sender.publish("big", new Uint8Array(bytes));
-  await kept.atLeast(count);
-  assert.ok(seenBytes > 0 && seenBytes < 20 * bytes, `${seenBytes} bytes came`);
+  const last = inbox(bus, "big");
+  await bus.flush();
+  await send();
+  assert.ok(seenBytes > 0 && seenBytes < 20 * WAITING_BYTES, `${seenBytes} bytes came`);
   resumes[0]?.();
-  await last.atLeast(count);
-  assert.equal(seenBytes, count * bytes);
+  await last.atLeast(WAITING_MESSAGES);
+  assert.equal(seenBytes, WAITING_MESSAGES * WAITING_BYTES);
+});
+
+test("NATS: what has waited for long comes while it is paused, and still a little in each turn", async (t) => {
+  let nowMs = 0;
+  // Whenever it is asked how old it is, everything has become older by hours.
+  const clock = { ...systemClock, monotonicMs: () => (nowMs += 10_000_000) };
+  const backlog = await startBacklog(t, { clock });
+  if (backlog === null) return;
+  const { bus, send } = backlog;
+  let ofTurnBytes = 0;
+  let mostBytes = 0;
+  let resume = () => {};
+  bus.subscribe("big", ({ data }) => {
+    if (ofTurnBytes === 0) {
+      setImmediate(() => {
+        ofTurnBytes = 0;
+      });
+      resume();
+      resume = bus.pause();
+    }
+    ofTurnBytes += data.length;
+    mostBytes = Math.max(mostBytes, ofTurnBytes);
+  });
+  const all = inbox(bus, "big");
+  await bus.flush();
+  await send();
+  // The first pause asked the server, which answers behind all that waits; from now on nobody ends one.
+  resume();
+  await all.atLeast(WAITING_MESSAGES);
+  assert.ok(mostBytes < 20 * WAITING_BYTES, `${mostBytes} bytes in one turn`);
+  resume();
 });
 
 test("NATS: without a server it fails after three tries, naming the address and the setting", async () => {

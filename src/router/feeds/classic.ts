@@ -65,8 +65,8 @@ export interface ClassicFeed extends Part {
 /** As many messages as gorouter lets wait, of so many bytes on average; those that come then are lost. */
 const MAX_WAITING_MESSAGES = 131_072;
 const WAITING_BYTES_PER_MESSAGE = 1_024;
-/** More than still comes after a pause; some three milliseconds. */
-const BYTES_BETWEEN_PAUSES = 256 * 1_024;
+/** More than still comes after a pause; with that, some two milliseconds. */
+const BYTES_BETWEEN_PAUSES = 128 * 1_024;
 /** Longest piece of a bad message in the log. */
 const LOGGED_PAYLOAD_BYTES = 4_096;
 /** Option problems are logged once per route, until this many are remembered. */
@@ -105,7 +105,7 @@ export function createClassicFeed(given: {
   // What does not fit in a slice waits, in order, so that traffic has its turn in between. Meanwhile the bus is to let
   // more wait where it comes from: a socket hands over up to two megabytes in one turn, and 100,000 routes are fifty.
   let waitingBytes = 0;
-  /** A bus that may not wait any longer pauses for the rest of a turn only, and is asked again after so much more. */
+  /** A bus that may not wait for long pauses for the rest of a turn only, and is asked again after so much more. */
   let pauseAtBytes = 0;
   let resume = () => {};
   const goOn = () => {
