@@ -1,9 +1,21 @@
 /** `viaduct registrar -c FILE`: the registrar alone, over NATS, from route-registrar's own configuration file. */
 import { readFileSync } from "node:fs";
-import { connectNats } from "../bus/index.ts";
+import { type Bus, connectNats, createMemoryBus } from "../bus/index.ts";
 import { registrarConfigUnreadable } from "../kernel/errors/registrar.ts";
-import { createLifecycle, createLogger, keepAliveWhile, systemClock, systemReason } from "../kernel/index.ts";
-import { createRegistrar, loadRegistrarConfig, type RegistrarConfig } from "../registrar/index.ts";
+import {
+  createLifecycle,
+  createLogger,
+  keepAliveWhile,
+  type Logger,
+  systemClock,
+  systemReason,
+} from "../kernel/index.ts";
+import {
+  createRegistrar,
+  loadRegistrarConfig,
+  type MessageBusServer,
+  type RegistrarConfig,
+} from "../registrar/index.ts";
 
 /** Upstream's. */
 const PING_INTERVAL_MS = 20_000;
@@ -18,22 +30,8 @@ export async function runRegistrarRole({ configPath }: { readonly configPath: st
   const log = createLogger({ level: "info" }).child({ role: "registrar" });
   log.info({}, "Initializing");
   const [server] = config.messageBusServers;
-  const bus = await connectNats({
-    servers: config.messageBusServers.map(({ host }) => host),
-    // One client, one account: upstream's file repeats the same credentials for every server.
-    user: server?.user ?? "",
-    pass: server?.password ?? "",
-    tls: readTls(config),
-    name: "route-registrar",
-    pingIntervalMs: PING_INTERVAL_MS,
-    log,
-    clock: systemClock,
-    settings: {
-      servers: "message_bus_servers",
-      credentials: "user and password in message_bus_servers",
-      tls: "nats_mtls_config",
-    },
-  });
+  // A file without routes names no server, and there is nothing to say to one.
+  const bus = server === undefined ? createMemoryBus({ log }) : await connectToNats(config, server, log);
   const { routes, host, availabilityZone, unregistrationMessageLimit, dynamicConfigGlobs } = config;
   const registrar = createRegistrar({
     routes,
@@ -56,6 +54,24 @@ export async function runRegistrarRole({ configPath }: { readonly configPath: st
     await bus.close();
   }
   return 0;
+}
+
+function connectToNats(config: RegistrarConfig, server: MessageBusServer, log: Logger): Promise<Bus> {
+  return connectNats({
+    servers: config.messageBusServers.map(({ host }) => host),
+    user: server.user,
+    pass: server.password,
+    tls: readTls(config),
+    name: "route-registrar",
+    pingIntervalMs: PING_INTERVAL_MS,
+    log,
+    clock: systemClock,
+    settings: {
+      servers: "message_bus_servers",
+      credentials: "user and password in message_bus_servers",
+      tls: "nats_mtls_config",
+    },
+  });
 }
 
 function readTls({ natsTls }: RegistrarConfig) {

@@ -112,6 +112,52 @@ test("all problems come at once, as a tree", () => {
   );
 });
 
+for (const { changes, want } of [
+  { changes: { routes: {} }, want: "routes is not a list" },
+  { changes: { host: 5 }, want: "host is not text" },
+  { changes: { availability_zone: [] }, want: "availability_zone is not text" },
+  { changes: { dynamic_config_globs: "/var/*.yml" }, want: "dynamic_config_globs is not a list of texts" },
+  { changes: { message_bus_servers: {} }, want: "message_bus_servers is not a list" },
+  { changes: { message_bus_servers: ["nats:4222"] }, want: "message_bus_servers[0] has no host" },
+  {
+    changes: { message_bus_servers: [{ host: "a:4222", user: 1 }] },
+    want: "message_bus_servers[0]: user is not text",
+  },
+  {
+    changes: {
+      message_bus_servers: [
+        { host: "a:4222", user: "a" },
+        { host: "b:4222", user: "b" },
+      ],
+    },
+    want: "message_bus_servers must all have the same user and password: one client logs in to each of them",
+  },
+  {
+    changes: { nats_mtls_config: { enabled: "yes" } },
+    want: "nats_mtls_config: enabled is not true or false",
+  },
+  {
+    changes: { nats_mtls_config: { enabled: true, cert_path: "c", key_path: "k" } },
+    want: "nats_mtls_config must have a ca_path",
+  },
+  {
+    changes: { routes: [], dynamic_config_globs: ["*.yml"], message_bus_servers: [] },
+    want: "message_bus_servers must have at least one entry",
+  },
+]) {
+  test(`a file with ${JSON.stringify(changes)} is refused: ${want}`, () => {
+    assert.ok(
+      problemsOf({ ...CONFIG, ...changes })
+        .split("\n")
+        .some((line) => line.trim() === `* ${want}`),
+    );
+  });
+}
+
+test("a file without routes needs no server", () => {
+  assert.deepEqual(load({}).messageBusServers, []);
+});
+
 const cases: readonly { name: string; changes: object; want: readonly string[] }[] = [
   { name: "an empty URI", changes: { uris: ["a", ""] }, want: ["empty URIs"] },
   { name: "URIs that are no texts", changes: { uris: [1] }, want: ["uris is not a list of texts"] },

@@ -3,6 +3,7 @@
  * decoder, it takes no notice of keys it does not know.
  */
 import { registrarConfigInvalid } from "../kernel/errors/registrar.ts";
+import { Fields, isObject, type Json } from "./fields.ts";
 import { Problems } from "./problems.ts";
 import { readRoute } from "./route-schema.ts";
 import type { RegistrarRoute } from "./types.ts";
@@ -36,9 +37,12 @@ export function loadRegistrarConfig(text: string, path: string): RegistrarConfig
   const problems = new Problems("config");
   const json = parseJson(text, path);
 
-  const host = textIn(json, "host");
-  const listed = Array.isArray(json["routes"]) ? json["routes"] : [];
-  const routes = listed.flatMap((item: unknown, index) => {
+  const fields = new Fields(json);
+  const complain = (problem: string) => problems.add(problem);
+
+  const host = fields.text("host");
+  const listed = fields.list("routes");
+  const routes = listed.flatMap((item, index) => {
     const read = readRoute(item, index, host);
     problems.add(read.problems);
     return read.route === null ? [] : [read.route];
@@ -46,38 +50,59 @@ export function loadRegistrarConfig(text: string, path: string): RegistrarConfig
 
   const limit = json["unregistration_message_limit"] ?? UNREGISTRATION_MESSAGE_LIMIT;
   const isLimit = typeof limit === "number" && Number.isInteger(limit) && limit > 0;
-  if (!isLimit) problems.add("unregistration_message_limit must be a positive integer");
+  if (!isLimit) complain("unregistration_message_limit must be a positive integer");
 
-  const messageBusServers = objectsIn(json, "message_bus_servers").map((server) => ({
-    host: textIn(server, "host"),
-    user: textIn(server, "user"),
-    password: textIn(server, "password"),
-  }));
-  if (messageBusServers.length === 0 && listed.length > 0) {
-    problems.add("message_bus_servers must have at least one entry");
+  const dynamicConfigGlobs = fields.texts("dynamic_config_globs") ?? [];
+  const messageBusServers = readServers(fields.list("message_bus_servers"), complain);
+  if (messageBusServers.length === 0 && listed.length + dynamicConfigGlobs.length > 0) {
+    complain("message_bus_servers must have at least one entry");
   }
+  const natsTls = readNatsTls(new Fields(fields.object("nats_mtls_config")), complain);
+  const availabilityZone = fields.text("availability_zone");
+  fields.reportTypes(complain);
   if (problems.count > 0) throw registrarConfigInvalid({ path, tree: problems.toString() });
 
-  const mtls = objectIn(json, "nats_mtls_config");
   return Object.freeze({
     messageBusServers,
-    natsTls:
-      mtls["enabled"] === true
-        ? {
-            certPath: textIn(mtls, "cert_path"),
-            keyPath: textIn(mtls, "key_path"),
-            caPath: textIn(mtls, "ca_path"),
-          }
-        : null,
+    natsTls,
     host,
-    availabilityZone: textIn(json, "availability_zone"),
+    availabilityZone,
     unregistrationMessageLimit: Number(limit),
-    dynamicConfigGlobs: textsIn(json, "dynamic_config_globs"),
+    dynamicConfigGlobs,
     routes,
   });
 }
 
-type Json = Readonly<Record<string, unknown>>;
+type Complain = (problem: string) => void;
+
+function readServers(listed: readonly unknown[], complain: Complain): readonly MessageBusServer[] {
+  const servers = listed.map((item, index) => {
+    const fields = new Fields(isObject(item) ? item : {});
+    const [host, user, password] = [fields.text("host"), fields.text("user"), fields.text("password")];
+    fields.reportTypes(complain, `message_bus_servers[${index}]: `);
+    if (host === "") complain(`message_bus_servers[${index}] has no host`);
+    return { host, user, password };
+  });
+  const [first] = servers;
+  if (servers.some(({ user, password }) => user !== first?.user || password !== first.password)) {
+    complain(
+      "message_bus_servers must all have the same user and password: one client logs in to each of them",
+    );
+  }
+  return servers;
+}
+
+function readNatsTls(fields: Fields, complain: Complain): RegistrarConfig["natsTls"] {
+  const isEnabled = fields.flag("enabled");
+  const path = (key: string) => {
+    const value = fields.text(key);
+    if (isEnabled && value === "") complain(`nats_mtls_config must have a ${key}`);
+    return value;
+  };
+  const paths = { certPath: path("cert_path"), keyPath: path("key_path"), caPath: path("ca_path") };
+  fields.reportTypes(complain, "nats_mtls_config: ");
+  return isEnabled ? paths : null;
+}
 
 function parseJson(text: string, path: string): Json {
   const refuse = (problem: string): never => {
@@ -89,26 +114,5 @@ function parseJson(text: string, path: string): Json {
   } catch (error) {
     return refuse(`not JSON: ${(error as Error).message}`);
   }
-  if (typeof json !== "object" || json === null || Array.isArray(json)) return refuse("not a JSON object");
-  return json as Json;
-}
-
-function objectIn(json: Json, key: string): Json {
-  const value = json[key];
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
-}
-
-function objectsIn(json: Json, key: string): readonly Json[] {
-  const value = json[key];
-  return Array.isArray(value) ? value.filter((item) => typeof item === "object" && item !== null) : [];
-}
-
-function textIn(json: Json, key: string): string {
-  const value = json[key];
-  return typeof value === "string" ? value : "";
-}
-
-function textsIn(json: Json, key: string): readonly string[] {
-  const value = json[key];
-  return Array.isArray(value) ? value.filter((item) => typeof item === "string") : [];
+  return isObject(json) ? json : refuse("not a JSON object");
 }

@@ -157,9 +157,11 @@ class Announcement {
 
   #register(): void {
     this.#unregistrations = 0;
-    if (this.#isRegistered !== true) this.#log.info({}, "Registering route");
+    const isNews = this.#isRegistered !== true;
+    if (isNews) this.#log.info({}, "Registering route");
     this.#isRegistered = true;
     this.#publish(SUBJECTS.routerRegister);
+    if (isNews) this.#log.info({}, "Registered routes successfully");
   }
 
   #unregister(reason: string): void {

@@ -1,12 +1,12 @@
 /**
  * One element of `routes`, in the JSON file and in dynamic YAML files: checked completely, in upstream's words.
  */
+import { Fields, isObject, type Json } from "./fields.ts";
 import { parseGoDuration, printGoDuration } from "./go-duration.ts";
 import { Problems } from "./problems.ts";
 import type { HealthCheck, RegistrarRoute } from "./types.ts";
 
 const LOADBALANCING = ["round-robin", "least-connection"];
-const MAX_PORT = 65_535;
 
 export interface ReadRoute {
   /** Null when there are problems. */
@@ -19,8 +19,7 @@ export interface ReadRoute {
  * @param globalHost  The host of routes without their own.
  */
 export function readRoute(item: unknown, index: number, globalHost: string): ReadRoute {
-  const isObject = typeof item === "object" && item !== null && !Array.isArray(item);
-  const fields = new Fields(isObject ? (item as Json) : {});
+  const fields = new Fields(isObject(item) ? item : {});
   const name = fields.text("name");
   const problems = new Problems(`route ${name === "" ? index : JSON.stringify(name)}`);
   const complain = (problem: string) => problems.add(problem);
@@ -133,68 +132,4 @@ function readOptions(
     );
   }
   return { loadbalancing };
-}
-
-type Json = Readonly<Record<string, unknown>>;
-
-/** Reads fields and remembers those of a wrong type. */
-class Fields {
-  readonly #json: Json;
-  readonly #wrong: string[] = [];
-
-  constructor(json: Json) {
-    this.#json = json;
-  }
-
-  has(name: string): boolean {
-    return this.#json[name] !== undefined && this.#json[name] !== null;
-  }
-
-  reportTypes(complain: (problem: string) => void): void {
-    for (const problem of this.#wrong) complain(problem);
-  }
-
-  text(name: string): string {
-    const value = this.#json[name] ?? "";
-    if (typeof value === "string") return value;
-    this.#isWrong(name, "text");
-    return "";
-  }
-
-  /** Null when it is something else. */
-  texts(name: string): readonly string[] | null {
-    const value = this.#json[name] ?? [];
-    if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
-    this.#isWrong(name, "a list of texts");
-    return null;
-  }
-
-  textMap(name: string): Readonly<Record<string, string>> {
-    const value = this.object(name);
-    if (Object.values(value).every((item) => typeof item === "string")) {
-      return value as Readonly<Record<string, string>>;
-    }
-    this.#isWrong(name, "a map of texts");
-    return {};
-  }
-
-  object(name: string): Json {
-    const value = this.#json[name] ?? {};
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
-    this.#isWrong(name, "an object");
-    return {};
-  }
-
-  port(name: string, complain: (problem: string) => void): number | null {
-    if (!this.has(name)) return null;
-    const value = this.#json[name];
-    if (typeof value === "number" && Number.isInteger(value) && value > 0 && value <= MAX_PORT) return value;
-    complain(`invalid ${name}: ${JSON.stringify(value)}`);
-    return null;
-  }
-
-  #isWrong(name: string, want: string): void {
-    const problem = `${name} is not ${want}`;
-    if (!this.#wrong.includes(problem)) this.#wrong.push(problem);
-  }
 }
