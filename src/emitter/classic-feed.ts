@@ -12,6 +12,7 @@ import {
   decodeServiceDiscoveryStart,
   SUBJECTS,
 } from "../bus/index.ts";
+import type { ActualLrp } from "../contracts/index.ts";
 import type { Clock, Logger, Timer } from "../kernel/index.ts";
 import type { ClassicEntry } from "./join.ts";
 
@@ -53,7 +54,11 @@ const LISTENERS: readonly Listener[] = [
 export class ClassicFeed {
   readonly #options: ClassicFeedOptions;
   readonly #entries = new Map<string, { readonly lrp: string; readonly entry: ClassicEntry }>();
-  readonly #byLrp = new Map<string, ReadonlySet<string>>();
+  /** What each LRP wanted last: its entries and its instances, also those that no route leads to. */
+  readonly #byLrp = new Map<
+    string,
+    { readonly keys: ReadonlySet<string>; readonly instances: ReadonlySet<string> }
+  >();
   readonly #unregistered = new Map<string, { readonly entry: ClassicEntry; left: number }>();
   readonly #rhythms: readonly Rhythm[];
   #stopListening: (() => void) | null = null;
@@ -82,10 +87,15 @@ export class ClassicFeed {
     for (const rhythm of this.#rhythms) rhythm.stop();
   }
 
-  /** These are all entries of one LRP now. */
-  want(lrp: string, entries: readonly ClassicEntry[]): void {
+  /** These are all entries of one LRP now, and all instances that may be routed to. */
+  want(
+    lrp: string,
+    entries: readonly ClassicEntry[],
+    routable: readonly Pick<ActualLrp, "instanceGuid">[],
+  ): void {
+    const before = this.#byLrp.get(lrp) ?? { keys: new Set(), instances: new Set() };
     const keys = new Set(entries.map((entry) => entry.key));
-    for (const key of this.#byLrp.get(lrp) ?? []) {
+    for (const key of before.keys) {
       const held = this.#entries.get(key);
       if (keys.has(key) || held?.lrp !== lrp) continue;
       this.#entries.delete(key);
@@ -98,9 +108,13 @@ export class ClassicFeed {
       const held = this.#entries.get(entry.key);
       this.#entries.set(entry.key, { lrp, entry });
       this.#unregistered.delete(entry.key);
-      if (held?.entry.body !== entry.body) this.#publish(entry.registerSubject, entry.firstBody);
+      if (held?.entry.body === entry.body) continue;
+      // A new route of an old instance is no late news of that instance: its time would spoil the latency metric.
+      const isNewInstance = !before.instances.has(entry.instanceGuid);
+      this.#publish(entry.registerSubject, isNewInstance ? entry.firstBody : entry.body);
     }
-    if (keys.size > 0) this.#byLrp.set(lrp, keys);
+    const instances = new Set(routable.map(({ instanceGuid }) => instanceGuid));
+    if (keys.size + instances.size > 0) this.#byLrp.set(lrp, { keys, instances });
     else this.#byLrp.delete(lrp);
   }
 

@@ -453,6 +453,30 @@ test("everything is registered again at each interval, without the time of the c
   assert.ok(again.every((line) => line.includes(".register ") && !line.includes("endpoint_updated_at_ns")));
 });
 
+test("only news of an instance says since when; a new route of an old one does not", async (t) => {
+  const { ear, bbs, actual } = await startClassic(t);
+  await ear.news();
+  const before = desiredLrp(VERSION_1, { routes: ROUTES });
+  const withRoute = desiredLrp(VERSION_1, {
+    routes: { "cf-router": [{ hostnames: ["new.example.com"], port: 8080 }] },
+  });
+  const without = desiredLrp(VERSION_1, { routes: {} });
+  bbs.send({ kind: "desired-changed", before, after: without });
+  await ear.news();
+  bbs.send({ kind: "desired-changed", before: without, after: withRoute });
+  const [mapped = "", ...others] = await ear.news();
+  assert.deepEqual(others, []);
+  assert.match(mapped, /^router\.register .+new\.example\.com/);
+  assert.doesNotMatch(mapped, /endpoint_updated_at_ns/);
+
+  const unroutable = { ...actual, routable: false, sinceNs: "2000" };
+  bbs.send({ kind: "actual-changed", before: actual, after: unroutable });
+  await ear.news();
+  bbs.send({ kind: "actual-changed", before: unroutable, after: { ...actual, sinceNs: "3000" } });
+  const [back = ""] = await ear.news();
+  assert.match(back, /"endpoint_updated_at_ns":3000/);
+});
+
 test("an unregister is sent at once and repeated for routers, until the route is back", async (t) => {
   const { ear, clock, bbs, actual } = await startClassic(t);
   await ear.news();

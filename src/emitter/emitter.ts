@@ -47,7 +47,7 @@ export function createEmitter({ random = Math.random, ...options }: EmitterOptio
     const desired = lrps.desired(guid);
     const instances = lrps.routable(guid);
     native.want(guid, desired === null ? [] : endpointsOf(desired, instances));
-    classic?.want(guid, desired === null ? [] : classicEntriesOf(desired, instances));
+    classic?.want(guid, desired === null ? [] : classicEntriesOf(desired, instances), instances);
   };
 
   const sync = async () => {

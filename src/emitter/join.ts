@@ -17,8 +17,9 @@ export interface ClassicEntry {
   readonly unregisterSubject: string;
   /** Sent at every interval. */
   readonly body: string;
-  /** Sent once, when the entry is new: says also since when, for the latency metric. */
+  /** Sent once, when the instance is new: says also since when, for the latency metric. */
   readonly firstBody: string;
+  readonly instanceGuid: string;
 }
 
 /** The GUID that stays the same over restarts and deployments. */
@@ -67,7 +68,7 @@ export function classicEntriesOf(
       http
         .filter((route) => route.containerPort === containerPort)
         .map((route) =>
-          entry("router", route.uri, endpointAddress({ host: actual.address, port }), actual.sinceNs, {
+          entry("router", route.uri, endpointAddress({ host: actual.address, port }), actual, {
             host: actual.address,
             ...(tls ? { tlsPort: port, serverCertDomainSan: actual.instanceGuid } : { port }),
             protocol: route.protocol,
@@ -84,7 +85,7 @@ export function classicEntriesOf(
         ),
     ),
     ...(actual.instanceAddress === "" ? [] : internal).map((name) =>
-      entry("service-discovery", name, `${actual.index} ${actual.instanceAddress}`, actual.sinceNs, {
+      entry("service-discovery", name, `${actual.index} ${actual.instanceAddress}`, actual, {
         host: actual.instanceAddress,
         uris: [name, `${actual.index}.${name}`],
         app: desired.logGuid,
@@ -98,7 +99,7 @@ function entry(
   kind: "router" | "service-discovery",
   name: string,
   place: string,
-  sinceNs: string,
+  { sinceNs, instanceGuid }: ActualLrp,
   fields: RegisterFields,
 ): ClassicEntry {
   const isRouter = kind === "router";
@@ -109,6 +110,7 @@ function entry(
     unregisterSubject: isRouter ? SUBJECTS.routerUnregister : SUBJECTS.serviceDiscoveryUnregister,
     body: encode(fields),
     firstBody: encode({ ...fields, endpointUpdatedAtNs: sinceNs }),
+    instanceGuid,
   };
 }
 
