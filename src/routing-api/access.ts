@@ -14,8 +14,7 @@ export const SCOPES = {
 } as const;
 
 const ROUTE_SCOPE = /^routing\.route\.([0-9A-Za-z_-]{1,64})\.read$/;
-/** Both exact: the cf CLI matches them. */
-const EXPIRED = "Token is expired";
+/** Exact, as is that of an expired token: the cf CLI matches them. */
 const NOT_AUTHORIZED = "You are not authorized to perform the requested action";
 
 /** Of a verified token: what it may, and until when (seconds since the epoch). */
@@ -43,7 +42,7 @@ export async function authorize(
   } catch (error) {
     // Keys that cannot be fetched are not the token's fault.
     if (!(error instanceof ViaductError) || error.status !== 401) throw error;
-    throw routingUnauthorized({ reason: isExpiry(error) ? EXPIRED : error.message }, error);
+    throw routingUnauthorized({ reason: upstreamReason(token, error) ?? error.message }, error);
   }
   if (anyOf.length > 0 && !hasScope(verified, ...anyOf)) {
     throw routingUnauthorized({ reason: NOT_AUTHORIZED });
@@ -62,6 +61,12 @@ export function visibleTo(token: VerifiedToken): Visible {
   return new Set(guids);
 }
 
-function isExpiry(error: Error): boolean {
-  return (error.cause as { code?: unknown } | undefined)?.code === "ERR_JWT_EXPIRED";
+/** What upstream says of such a token; null where it has no sentence of its own. */
+function upstreamReason(token: string, { cause }: Error): string | null {
+  const { code, claim } = (cause ?? {}) as { readonly code?: unknown; readonly claim?: unknown };
+  if (code === "ERR_JWT_EXPIRED") return "Token is expired";
+  if (code === "ERR_JOSE_ALG_NOT_ALLOWED") return "invalid signing method";
+  if (code === "ERR_JWT_CLAIM_VALIDATION_FAILED" && claim === "nbf") return "Token is not valid yet";
+  if (code === "ERR_JWT_CLAIM_VALIDATION_FAILED" && claim === "iss") return "invalid issuer";
+  return token.split(".").length === 3 ? null : "token contains an invalid number of segments";
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { JOSEAlgNotAllowed, JWSInvalid, JWTClaimValidationFailed, JWTExpired } from "jose/errors";
 import { endpoint, reservation, startRouteTable } from "../../test/support/route-table.ts";
 import type { HttpApi } from "../http/index.ts";
 import { tokenInvalid, tokenKeysUnavailable } from "../kernel/errors/auth.ts";
@@ -21,10 +22,9 @@ async function startApi(t: TestContext) {
     log: silentLogger,
     maxTtlSeconds: 120,
     verifyToken: async (token) => {
-      if (token === "expired") {
-        throw tokenInvalid({ reason: "old" }, Object.assign(new Error(), { code: "ERR_JWT_EXPIRED" }));
-      }
-      if (token === "forged") throw tokenInvalid({ reason: "signature verification failed" });
+      const cause = TOKEN_PROBLEMS.get(token);
+      if (cause !== undefined) throw tokenInvalid({ reason: "the library's words" }, cause);
+      if (token === "a.forged.one") throw tokenInvalid({ reason: "signature verification failed" });
       if (token === "no-keys") throw tokenKeysUnavailable({ url: "https://uaa", reason: "refused" });
       return { scope: token.split(","), exp: clock.nowMs() / 1_000 + 600 };
     },
@@ -38,6 +38,14 @@ async function startApi(t: TestContext) {
     ask: (line: string, body?: unknown, extra?: Extra) => ask(api, line, body, extra),
   };
 }
+
+const TOKEN_PROBLEMS: ReadonlyMap<string, Error> = new Map([
+  ["an.expired.one", new JWTExpired("old", {})],
+  ["an.early.one", new JWTClaimValidationFailed("young", {}, "nbf", "check_failed")],
+  ["a.foreign.one", new JWTClaimValidationFailed("whose?", {}, "iss", "check_failed")],
+  ["a.symmetric.one", new JOSEAlgNotAllowed("HS256")],
+  ["piece", new JWSInvalid("Invalid Compact JWS")],
+]);
 
 interface Extra {
   readonly scopes?: string;
@@ -89,11 +97,40 @@ for (const { name, authorization, status, message } of [
   { name: "another scheme", authorization: "Basic x", status: 401, message: "Invalid token type: Basic" },
   {
     name: "a forged token",
-    authorization: "bearer forged",
+    authorization: "bearer a.forged.one",
     status: 401,
     message: /signature verification failed/,
   },
-  { name: "an expired token", authorization: "bearer expired", status: 401, message: "Token is expired" },
+  {
+    name: "an expired token",
+    authorization: "bearer an.expired.one",
+    status: 401,
+    message: "Token is expired",
+  },
+  {
+    name: "a token of tomorrow",
+    authorization: "bearer an.early.one",
+    status: 401,
+    message: "Token is not valid yet",
+  },
+  {
+    name: "somebody else's token",
+    authorization: "bearer a.foreign.one",
+    status: 401,
+    message: "invalid issuer",
+  },
+  {
+    name: "a token with another algorithm",
+    authorization: "bearer a.symmetric.one",
+    status: 401,
+    message: "invalid signing method",
+  },
+  {
+    name: "a piece of a token",
+    authorization: "bearer piece",
+    status: 401,
+    message: "token contains an invalid number of segments",
+  },
   {
     name: "a token without the scope",
     authorization: "bearer other.scope",
