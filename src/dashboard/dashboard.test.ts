@@ -346,6 +346,34 @@ test("changes within 50 ms become one event; what comes and goes in between is n
   assert.ok(!seen.join().includes("a.localhost"));
 });
 
+test("an image longer than what a page may leave unread arrives whole, and what changed meanwhile behind it", async (t) => {
+  const clock = createManualClock();
+  const { reader, url } = await start(t, { clock });
+  const options = { note: "x".repeat(4_000) };
+  reader.load({
+    reservations: Array.from({ length: 4_500 }, (_, n) => reservation(`r${n}.example.com`, { options })),
+  });
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const outgoing = request(new URL("events", url), (response) => {
+    const pieces: string[] = [];
+    let end = "";
+    response.setEncoding("utf8").on("data", (piece: string) => {
+      if (pieces.push(piece) === 1) {
+        reader.apply(upsert("late.example.com"));
+        clock.advance(50);
+      }
+      end = (end + piece).slice(-10_000);
+      if (end.includes("late.example.com")) resolve(pieces.join(""));
+    });
+  });
+  t.after(() => outgoing.destroy());
+  outgoing.end();
+  const text = await promise;
+  assert.ok(text.length > 16 * 1024 * 1024, String(text.length));
+  assert.equal(text.split('"id":"http ').length - 1, 4_501);
+  assert.ok(text.indexOf("event: ready") < text.indexOf("late.example.com"));
+});
+
 test("with a login nothing is shown to browsers without the right one, which is checked once", async (t) => {
   const clock = createManualClock();
   const checks: string[] = [];

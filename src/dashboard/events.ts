@@ -4,8 +4,9 @@
  *   connect ──► hello ──► change … change ──► ready ──► change | traffic | feed …
  *               (forget everything)           (show it)
  *
- * `change` carries `{upserts, deletes}`, `traffic` requests per second, `feed` whether the table is fed. A client
- * that does not read is dropped; its browser connects again and takes a new image.
+ * `change` carries `{upserts, deletes}`, `traffic` requests per second, `feed` whether the table is fed. The image goes
+ * out as fast as the client reads, what happens meanwhile behind it. A client that does not read is dropped; its browser
+ * connects again and takes a new image.
  */
 import type { ServerResponse } from "node:http";
 import type { Clock, Timer } from "../kernel/index.ts";
@@ -19,7 +20,7 @@ const TRAFFIC_EVERY_MS = 1_000;
 const RETRY_MS = 1_000;
 /** Routes per event: some 100 KiB, parsed by a browser without a noticeable pause. */
 const ROUTES_PER_EVENT = 500;
-/** Twice the image of 10,000 routes. */
+/** Of what came after the image: every one of 20,000 routes anew. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 
 /** Totals since the start of the router. */
@@ -45,17 +46,13 @@ export interface Events {
 }
 
 export function createEvents({ routes, clock, stats }: EventsOptions): Events {
-  const clients = new Set<ServerResponse>();
+  const clients = new Set<Client>();
   let feed: FeedStatus = "live";
   let timers: readonly Timer[] = [];
   let before: { readonly atMs: number; readonly stats: TrafficStats } | null = null;
 
-  const send = (client: ServerResponse, text: string) => {
-    client.write(text);
-    if (client.writableLength > MAX_UNREAD_BYTES) client.destroy();
-  };
   const broadcast = (text: string) => {
-    for (const client of clients) send(client, text);
+    for (const client of clients) client.send(text);
   };
   const look = () => {
     const change = routes.look();
@@ -91,13 +88,11 @@ export function createEvents({ routes, clock, stats }: EventsOptions): Events {
   return {
     connect(response, hello) {
       look();
-      send(response, encodeRetry(RETRY_MS) + encodeEvent({ event: "hello", data: JSON.stringify(hello) }));
-      for (const text of encodeChange({ upserts: routes.all(), deletes: [] })) send(response, text);
-      send(response, encodeFeed(feed) + encodeEvent({ event: "ready", data: "{}" }));
-      clients.add(response);
+      const client = new Client(response, encodeImage(hello, routes.all(), feed));
+      clients.add(client);
       if (clients.size === 1) startTimers();
       response.once("close", () => {
-        clients.delete(response);
+        clients.delete(client);
         if (clients.size === 0) stopTimers();
       });
     },
@@ -111,6 +106,52 @@ export function createEvents({ routes, clock, stats }: EventsOptions): Events {
       for (const client of clients) client.end();
     },
   };
+}
+
+/** One page: the rest of its image, then what happens. */
+class Client {
+  readonly #response: ServerResponse;
+  /** Null when all of it is on its way. */
+  #image: Iterator<string> | null;
+  /** What happened since the image was taken. */
+  #later = "";
+
+  constructor(response: ServerResponse, image: Iterator<string>) {
+    this.#response = response;
+    this.#image = image;
+    response.on("drain", () => this.#sendImage());
+    this.#sendImage();
+  }
+
+  send(text: string): void {
+    if (this.#image === null) this.#response.write(text);
+    else this.#later += text;
+    if (this.#response.writableLength + this.#later.length > MAX_UNREAD_BYTES) this.#response.destroy();
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  /** As much as the connection takes now; its `drain` asks for more. */
+  #sendImage(): void {
+    while (this.#image !== null) {
+      const { done, value } = this.#image.next();
+      if (done !== true) {
+        if (!this.#response.write(value)) return;
+        continue;
+      }
+      this.#image = null;
+      this.#response.write(this.#later);
+      this.#later = "";
+    }
+  }
+}
+
+function* encodeImage(hello: object, routes: readonly string[], feed: FeedStatus): IterableIterator<string> {
+  yield encodeRetry(RETRY_MS) + encodeEvent({ event: "hello", data: JSON.stringify(hello) });
+  yield* encodeChange({ upserts: routes, deletes: [] });
+  yield encodeFeed(feed) + encodeEvent({ event: "ready", data: "{}" });
 }
 
 const encodeFeed = (status: FeedStatus) => encodeEvent({ event: "feed", data: JSON.stringify({ status }) });
