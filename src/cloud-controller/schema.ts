@@ -17,6 +17,9 @@ interface Wording {
   readonly refusals?: Readonly<Record<string, string>>;
 }
 
+/** The largest that a column of whole numbers holds in both databases. */
+export const MAX_INTEGER = 2_147_483_647;
+
 /** An object that knows no other keys. */
 export function message<P extends TProperties>(properties: P, wording: Wording = {}): TObject<P> {
   return Type.Object(properties, { additionalProperties: false, ...wording });

@@ -7,6 +7,7 @@ import { messageParseError, unprocessable, wrongContentType } from "../../kernel
 import { metadataProblems } from "../metadata.ts";
 import type { Payload } from "../endpoint.ts";
 import { variableProblems } from "../resources/apps.ts";
+import { MAX_INTEGER } from "../schema.ts";
 import { parseMegabytes, SIZE_PROBLEM } from "./sizes.ts";
 
 export interface Manifest {
@@ -67,7 +68,6 @@ const ROUTE = /^(?:[a-z][a-z\d+.-]*:\/\/)?((?:\*|[\w-]+)(?:\.[\w-]+)+)(?::(\d{1,
 const PROTOCOLS = ["http1", "http2", "tcp"] as const;
 const CHECK_TYPES = ["port", "process", "http"] as const;
 const MAX_COMMAND = 4096;
-const MAX_INTEGER = 2_147_483_647;
 
 /** Keys of a process, which an application may have itself: they are its web process's then. */
 export const PROCESS_KEYS = [

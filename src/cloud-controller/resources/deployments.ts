@@ -16,7 +16,7 @@ import { metadataEndpoint } from "../metadata-endpoint.ts";
 import type { News } from "../news.ts";
 import { head, link, shownTime, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
-import { message, nullable, toOne } from "../schema.ts";
+import { MAX_INTEGER, message, nullable, toOne } from "../schema.ts";
 import {
   Guid,
   linksTo,
@@ -43,7 +43,11 @@ const CreateDeployment = message({
   options: Type.Optional(
     message({
       max_in_flight: Type.Optional(
-        Type.Integer({ minimum: 1, sentence: "Max in flight must be a positive integer greater than 0" }),
+        Type.Integer({
+          minimum: 1,
+          maximum: MAX_INTEGER,
+          sentence: "Max in flight must be a positive integer greater than 0",
+        }),
       ),
     }),
   ),

@@ -30,7 +30,7 @@ import { Metadata, writeMetadata } from "../metadata.ts";
 import { lrpGuid } from "../news.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
-import { message, nullable } from "../schema.ts";
+import { MAX_INTEGER, message, nullable } from "../schema.ts";
 import {
   Guid,
   linksTo,
@@ -50,7 +50,6 @@ import { appListing, demandApp } from "./apps.ts";
 
 // --- messages ---
 
-const MAX_INTEGER = 2_147_483_647;
 const Count = Type.Integer({ minimum: 0, maximum: MAX_INTEGER });
 const Size = Type.Integer({ exclusiveMinimum: 0, maximum: MAX_INTEGER });
 const HEALTH_CHECK_TYPES = ["port", "process", "http"] as const;

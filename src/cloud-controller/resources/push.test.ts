@@ -317,6 +317,16 @@ test("a rolling deployment takes an instance away only when another serves in it
   assert.equal((await api.get(`/v3/apps/${app}/droplets/current`)).body.guid, second);
 });
 
+test("a deployment is refused that would change no instance at a time, or more than can be kept", async (t) => {
+  if (needs(t, "zip") === null) return;
+  const { second, deploy } = await runningApp(t);
+  for (const maxInFlight of [0, 1.5, "2", 2_147_483_648, 1e300]) {
+    const answer = await deploy(second, { max_in_flight: maxInFlight });
+    assert.equal(answer.status, 422, String(maxInFlight));
+    assert.deepEqual(answer.details, ["Max in flight must be a positive integer greater than 0"]);
+  }
+});
+
 test("a deployment that is cancelled goes back to the version and droplet before", async (t) => {
   if (needs(t, "zip") === null) return;
   const { api, app, first, second, old, sizes, run, deploy } = await runningApp(t);

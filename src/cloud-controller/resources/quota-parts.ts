@@ -10,11 +10,10 @@ import { organizationVisible, spaceVisible } from "../permissions.ts";
 import { groupBy, head } from "../present.ts";
 import { UNLIMITED } from "../quotas.ts";
 import { unlessTaken } from "../refuse.ts";
-import { message, nullable } from "../schema.ts";
+import { MAX_INTEGER, message, nullable } from "../schema.ts";
 import { linksTo, orNull, part, Quantity, resource, ToMany, ToOne } from "../shape.ts";
 
-const MAX_LIMIT = 2_147_483_647;
-const Limit = Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: MAX_LIMIT })));
+const Limit = Type.Optional(nullable(Type.Integer({ minimum: 0, maximum: MAX_INTEGER })));
 
 export const QuotaName = Type.String({ minLength: 1, maxLength: 250 });
 
