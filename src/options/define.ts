@@ -25,9 +25,11 @@ export interface ExchangeView {
   readonly clientAddress: string;
   /** As the app is told by `X-Forwarded-Proto`: by the connection, or by who is trusted to say it. */
   readonly isHttps: boolean;
+  /** Bytes of body that the request says it has; -1 when it does not say, as one in chunks. */
+  readonly contentLength: number;
   /** Monotonic and precise, for what is counted over time. */
   clockMs(): number;
-  /** First value of a request header; the name in lower case. Undefined when absent. */
+  /** All values of a request header, with `, ` between several lines; the name in lower case. Undefined when absent. */
   requestHeader(name: string): string | undefined;
   /**
    * A header of the answer, whoever gives it: the endpoint, the router with an error, an option. Name and value go out
@@ -268,8 +270,8 @@ export function defineOption<S extends TSchema, O extends OperatorSettings = Rec
   return Object.freeze({
     aliases: [],
     bond: null,
-    // The schemas of options allow only what a map can hold.
     namesValue: true,
+    // The schemas of options allow only what a map can hold.
     stored: (value: Static<S>) => value as OptionValue,
     operator: {} as O,
     check: () => true as const,

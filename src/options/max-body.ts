@@ -54,8 +54,7 @@ export default defineOption({
     const limitBytes = bytesOf(text);
     return {
       admit(exchange) {
-        const length = exchange.requestHeader("content-length");
-        if (length !== undefined && Number(length) > limitBytes) throw requestBodyTooLarge({ limitBytes });
+        if (exchange.contentLength > limitBytes) throw requestBodyTooLarge({ limitBytes });
         return null;
       },
       maxChunkedBodyBytes: limitBytes,

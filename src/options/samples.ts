@@ -21,6 +21,7 @@ export function exchangeView(given: Partial<ExchangeView> = {}): ExchangeView {
     contextPath: "",
     clientAddress: "192.0.2.1",
     isHttps: false,
+    contentLength: -1,
     clockMs: () => 0,
     requestHeader: () => undefined,
     addResponseHeader() {},

@@ -188,6 +188,9 @@ export class Exchange implements ExchangeView, PickContext {
   get authority(): string {
     return this.rawHost;
   }
+  get contentLength(): number {
+    return this.client.head.contentLength;
+  }
   clockMs(): number {
     return this.router.ticker.monotonicMs();
   }

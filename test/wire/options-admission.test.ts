@@ -304,6 +304,14 @@ script("a body that says it is too long is refused before the app hears of it", 
   assert.equal(refusedBy(router, "max-body"), "1");
 });
 
+script("a body that says twice how long it is does not get past the limit", async (t) => {
+  const { endpoint, client } = await start(t, { "max-body": "10B" });
+  const length = "Content-Length: 11\r\n";
+  client.send(`POST / HTTP/1.1\r\n${HOST}${length}${length}\r\nhello world`);
+  assert.match(await client.message(), /^HTTP\/1\.1 413 /);
+  assert.equal(endpoint.connections.length, 0);
+});
+
 script("who waits for a yes before a long body gets the no instead", async (t) => {
   const { client } = await start(t, { "max-body": "10B" });
   client.send(`PUT / HTTP/1.1\r\n${HOST}Expect: 100-continue\r\nContent-Length: 1000000\r\n\r\n`);
