@@ -74,6 +74,15 @@ test("a limit that is raised lets in several at the next change, one that is low
   assert.equal(ask("e1"), "refused");
 });
 
+test("a limit that is raised lets in whoever waits when the next one asks, although nobody inside leaves", () => {
+  const { ask, said, gate } = start(1, 2);
+  for (const name of ["a1", "b1", "c1"]) ask(name);
+  gate.limits = { inside: 4, waiting: 2 };
+  assert.equal(ask("d1"), "inside");
+  assert.deepEqual(said, ["b1 called", "c1 called"]);
+  assert.equal(ask("e1"), "waiting");
+});
+
 test("ten thousand that are over as soon as they are called need no deeper stack", () => {
   const gate = new Gate({ inside: 1, waiting: 10_000 });
   const first = gate.ask("a");

@@ -48,6 +48,8 @@ export class Gate {
 
   /** @returns a place that is inside or waits, to be given back once; null when there is none */
   ask(client: string): Place | null {
+    // The limit may have been raised since the others began to wait, and who is inside may stay for hours.
+    this.#call();
     const place: Place = { client, state: "waiting", onCalled() {}, onDisplaced() {} };
     if (this.#inside < this.limits.inside && this.#waiting === 0) {
       place.state = "inside";
