@@ -1,7 +1,7 @@
 /**
  * How roles reach the routing API's route table: the cloud controller reserves, the emitter reports endpoints,
  * routers and DNS servers read. In one process the routing API itself implements both interfaces; between
- * machines `http.ts` does, over `/routing/v1`.
+ * machines its client does, over `/routing/v1`.
  */
 import type { Cursor, Endpoint, Reservation, TableEvent, TableImage } from "../table/index.ts";
 
