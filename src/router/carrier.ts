@@ -16,6 +16,11 @@ export interface Carrier {
   write(bytes: Buffer): boolean;
   /** A character per byte. */
   write(text: string, encoding: "latin1"): boolean;
+  /**
+   * The same with `memory[from, to)`, which is written over as soon as this returns. Only where a copy of it leaves together with
+   * what was written before; elsewhere the two are better made one text.
+   */
+  writeCopy?(memory: Buffer, from: number, to: number): boolean;
   cork(): void;
   uncork(): void;
   pause(): unknown;

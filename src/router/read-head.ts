@@ -11,7 +11,7 @@ export const MAX_HEADER_LINES = 10_000;
  */
 const LIMITS = { maxHeadBytes: 1024 * 1024, maxHeaders: MAX_HEADER_LINES };
 /** So much of a read is made a string at first: heads are short, and bodies need not become strings. */
-const WINDOW_BYTES = 8 * 1024;
+const WINDOW_BYTES = 4 * 1024;
 
 /**
  * Phase readHead: takes a request head out of the bytes. When more are needed, `client.head` holds what came of it.

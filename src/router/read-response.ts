@@ -15,8 +15,8 @@ import type { Upstream } from "./upstream.ts";
 const MAX_INTERIM_ANSWERS = 32;
 /** Longest of them: they are meant to be hints, and what the client does not take waits in our memory. */
 const MAX_INTERIM_HEAD_BYTES = 16 * 1024;
-/** So much of a read is made a string at first; a small answer fits with its body. */
-const WINDOW_BYTES = 16 * 1024;
+/** So much of a read is made a string at first: heads are short, and bodies need not become strings. */
+const WINDOW_BYTES = 2 * 1024;
 
 /**
  * Phase readResponse: bytes from the endpoint; `size` 0 after its connection ended the body.

@@ -116,16 +116,16 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     return !this.#needsDrain;
   }
 
-  /** The same with bytes of memory that is written over as soon as this returns. */
-  writeCopy(memory: Buffer, size: number): boolean {
+  writeCopy(memory: Buffer, from: number, to: number): boolean {
+    const data = memory.subarray(from, to);
     const ring = this.#ring;
     let taken = 0;
     if (this.#queuedBytes === 0 && (ring.sendBytes > 0 || this.#mayUseRing)) {
-      if (size <= MAX_SEND_BYTES && ring.send(memory.subarray(0, size))) return true;
-      if (ring.sendBytes === 0) taken = ring.sendNow(memory, size);
+      if (data.length <= MAX_SEND_BYTES && ring.send(data)) return true;
+      if (ring.sendBytes === 0) taken = ring.sendNow(data, data.length);
     }
-    if (taken === size) return true;
-    if (taken >= 0) return this.write(Buffer.copyBytesFrom(memory, taken, size - taken));
+    if (taken === data.length) return true;
+    if (taken >= 0) return this.write(Buffer.copyBytesFrom(data, taken));
     this.failed("write", -taken);
     return false;
   }

@@ -88,7 +88,11 @@ export function sendRequest(exchange: Exchange): void {
   ) {
     const size = body.remaining;
     body.step(held, 0, size);
-    upstream.socket.write(head + held.toString("latin1", 0, size), "latin1");
+    const { socket } = upstream;
+    if (size > SMALL_PIECE_BYTES && socket.writeCopy !== undefined) {
+      socket.write(head, "latin1");
+      socket.writeCopy(held, 0, size);
+    } else socket.write(head + held.toString("latin1", 0, size), "latin1");
     client.held = held.length > size ? held.subarray(size) : null;
     exchange.requestBodyBytes += size;
     exchange.hasSentBody = true;

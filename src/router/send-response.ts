@@ -8,9 +8,9 @@ import { traceKeyLines } from "./trace-key.ts";
 import type { RewriteResponse } from "./route-rules.ts";
 import type { Upstream } from "./upstream.ts";
 
-/** Up to here a piece of body is copied as text into the same write as what is before it. */
+/** Up to here a piece of body is copied into the same write as what is before it. */
 const SMALL_BYTES = 16 * 1024;
-/** The same in a longer read, which may be all pieces of a few bytes. */
+/** The same, as text, in a longer read, which may be all pieces of a few bytes. */
 const SMALL_PIECE_BYTES = 1024;
 /** They frame the message, whatever the endpoint says of them. */
 const NEVER_HOP_BY_HOP = new Set(["content-length", "transfer-encoding"]);
@@ -64,7 +64,12 @@ export function sendResponseBody(
     if (length === 0) continue;
     exchange.responseBodyBytes += length;
     if (sendsChunks) out += `${length.toString(16)}\r\n`;
-    if (isSmall || length <= SMALL_PIECE_BYTES) {
+    // Not of chunks: a write cannot be taken back when the next one is malformed.
+    if (isSmall && length > SMALL_PIECE_BYTES && !body.isChunked && socket.writeCopy !== undefined) {
+      if (out !== "") socket.write(out, "latin1");
+      mayWrite = socket.writeCopy(bytes, dataStart, dataEnd);
+      out = "";
+    } else if (isSmall || length <= SMALL_PIECE_BYTES) {
       out +=
         text !== "" && at === dataEnd && dataEnd + shift <= text.length
           ? text.slice(dataStart + shift, dataEnd + shift)

@@ -240,7 +240,7 @@ export class TlsCarrier implements SocketCarrier {
     for (;;) {
       const size = this.#session.takeOutput();
       if (size === 0) return;
-      if (!this.destroyed) this.#raw?.writeCopy(this.#session.output, size);
+      if (!this.destroyed) this.#raw?.writeCopy(this.#session.output, 0, size);
       if (size < this.#session.output.length) return;
     }
   }
