@@ -57,7 +57,9 @@ export const REGISTER_PBUF_RING = 22;
 // === entries ===
 export const SQE_BYTES = 64;
 export const CQE_BYTES = 16;
+export const OP_ACCEPT = 13;
 export const OP_ASYNC_CANCEL = 14;
+export const OP_CLOSE = 19;
 export const OP_SEND = 26;
 export const OP_RECV = 27;
 /** No completion unless it fails. */
@@ -68,6 +70,8 @@ export const SQE_BUFFER_SELECT = 1 << 5;
 export const RECV_POLL_FIRST = 1 << 0;
 /** It goes on until it has brought so many bytes as its entry says (Linux 6.17), or fails. */
 export const RECV_MULTISHOT = 1 << 1;
+/** It goes on until it fails. */
+export const ACCEPT_MULTISHOT = 1 << 0;
 export const CQE_BUFFER_SHIFT = 16;
 export const CQE_HAS_BUFFER = 1 << 0;
 /** The same entry will have more completions. */
@@ -83,9 +87,21 @@ export const MAP_SHARED = 1;
 export const MAP_PRIVATE_ANONYMOUS = 0x22;
 export const EFD_NONBLOCK = 0o4000;
 export const O_CLOEXEC = 0o2000000;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+export const SHUT_WR = 1;
+export const SOL_SOCKET = 1;
+export const SO_LINGER = 13;
+/** Of `struct linger`: on, and for no time, so that closing resets. */
+export const RESETTING_LINGER: readonly number[] = [1, 0];
+export const IPPROTO_TCP = 6;
+export const TCP_NODELAY = 1;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EBUSY = 16;
 export const EINVAL = 22;
+export const ECONNABORTED = 103;
 export const ENOBUFS = 105;
 export const ECANCELED = 125;

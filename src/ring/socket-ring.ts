@@ -23,6 +23,7 @@ import {
   MSG_NOSIGNAL,
   MSG_WAITALL,
   OP_ASYNC_CANCEL,
+  OP_CLOSE,
   OP_RECV,
   OP_SEND,
   RECV_MULTISHOT,
@@ -30,6 +31,9 @@ import {
   SQE_BUFFER_SELECT,
   SQE_CQE_SKIP_SUCCESS,
 } from "./abi.ts";
+import { Acceptor, type AcceptListener } from "./acceptor.ts";
+import { ACCEPT, CANCEL, CLOSE, RECEIVE, SEND } from "./completion-kinds.ts";
+import { endWriting, listen, nameOf, peerOf, resetOnClose, type SocketAddress } from "./descriptors.ts";
 import { IoUring, type MappedMemory, mapMemory } from "./io-uring.ts";
 import type { System } from "./system.ts";
 import { Wakeup } from "./wakeup.ts";
@@ -49,11 +53,6 @@ const MAX_ROUNDS = 4;
  */
 const MANY_COMPLETIONS = 4;
 
-/** What a completion is of: the upper half of its `user_data`. The lower half is the socket's place. */
-const RECEIVE = 0;
-const SEND = 1;
-const CANCEL = 2;
-
 export interface RingListener {
   /** Of a {@link RingSocket.receive}, which may bring several. @param bytes  are written over when the call is over */
   received(bytes: Buffer, size: number): void;
@@ -68,10 +67,10 @@ export interface RingListener {
   failed(call: "read" | "write", errno: number): void;
 }
 
-/** A connected socket. Its descriptor is its owner's, who calls {@link close} before closing it. */
+/** A connected socket. Its descriptor is its owner's, who calls {@link close} before closing it, or {@link destroy}. */
 export class RingSocket {
+  readonly fd: number;
   readonly #ring: SocketRing;
-  readonly #fd: number;
   readonly #listener: RingListener;
   /** In the table of the ring. */
   readonly #place: number;
@@ -89,7 +88,7 @@ export class RingSocket {
 
   constructor(ring: SocketRing, fd: number, listener: RingListener, place: number) {
     this.#ring = ring;
-    this.#fd = fd;
+    this.fd = fd;
     this.#listener = listener;
     this.#place = place;
   }
@@ -110,7 +109,7 @@ export class RingSocket {
   receive(): void {
     if (this.#isReceiving || this.#isClosed) return;
     const ring = this.#ring;
-    const word = ring.nextEntry(OP_RECV, this.#fd, this.#place, RECEIVE);
+    const word = ring.nextEntry(OP_RECV, this.fd, this.#place, RECEIVE);
     if (word === null) {
       ring.receiveLater(this);
       return;
@@ -133,7 +132,7 @@ export class RingSocket {
     if (this.sendBytes > 0) return this.#append(data);
     const from = ring.takeSendMemory(data);
     if (from === -1) return false;
-    const word = ring.nextEntry(OP_SEND, this.#fd, this.#place, SEND);
+    const word = ring.nextEntry(OP_SEND, this.fd, this.#place, SEND);
     if (word === null) return false;
     this.#submitNumber = ring.submitNumber;
     this.#sendFrom = from;
@@ -155,7 +154,7 @@ export class RingSocket {
    * @returns how much was taken; a negative errno when it failed
    */
   sendNow(data: Buffer, size: number): number {
-    return this.#isClosed ? 0 : this.#ring.sendNow(this.#fd, data, size);
+    return this.#isClosed ? 0 : this.#ring.sendNow(this.fd, data, size);
   }
 
   /** Two writes of one turn are one, if they can be. */
@@ -166,6 +165,21 @@ export class RingSocket {
     this.#sendBytes += data.length;
     ring.uring.sqe32[this.#sendWord + 6] = this.#sendBytes;
     return true;
+  }
+
+  /** What we say of it; undefined when it has gone. */
+  get localAddress(): string | undefined {
+    return (this.#isClosed ? "" : this.#ring.nameOf(this.fd).address) || undefined;
+  }
+
+  /** To the other end: no more comes. At once, so what is being sent has gone before. */
+  endWriting(): void {
+    if (!this.#isClosed) endWriting(this.#ring.system, this.fd);
+  }
+
+  /** {@link destroy} will be seen as a reset. */
+  resetOnClose(): void {
+    if (!this.#isClosed) resetOnClose(this.#ring.system, this.fd);
   }
 
   /** The listener hears `sent` when what is on its way has gone. */
@@ -183,7 +197,17 @@ export class RingSocket {
     // After this the descriptor's number may be another socket's.
     if (this.#submitNumber === ring.submitNumber) ring.submit();
     // The kernel keeps the connection open while somebody waits for it.
-    if (this.#isReceiving) ring.cancelReceive(this.#place);
+    if (this.#isReceiving) ring.cancel(this.#place, RECEIVE);
+    this.#leave();
+  }
+
+  /** The same, and the descriptor is closed in the next round. */
+  destroy(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const ring = this.#ring;
+    if (this.#isReceiving) ring.cancel(this.#place, RECEIVE);
+    ring.closeDescriptor(this.fd);
     this.#leave();
   }
 
@@ -193,7 +217,7 @@ export class RingSocket {
     this.#isReceiving = (flags & CQE_MORE) !== 0;
     if (this.#isClosed) {
       // There may have been no room to say so before.
-      if (this.#isReceiving) this.#ring.cancelReceive(this.#place);
+      if (this.#isReceiving) this.#ring.cancel(this.#place, RECEIVE);
       this.#leave();
     } else if (result > 0 && bytes !== null) this.#listener.received(bytes, result);
     else if (result >= 0) this.#listener.ended();
@@ -236,11 +260,13 @@ export class SocketRing {
   submitNumber = 1;
   /** Counts rounds: sends that bear another number are over. */
   round = 1;
-  readonly #system: System;
+  readonly system: System;
   readonly #wakeup: Wakeup;
   readonly #sockets: (RingSocket | null)[] = [];
   readonly #freePlaces: number[] = [];
-  #socketCount = 0;
+  readonly #acceptors: (Acceptor | null)[] = [];
+  /** Sockets and acceptors. */
+  #inUse = 0;
   /** Memory that sends are copied into, from the beginning again when all of them are over. */
   readonly #sendMemory: Buffer;
   #sendMemoryUsed = 0;
@@ -251,6 +277,8 @@ export class SocketRing {
   #bufferRingTail = 0;
   /** They ask again when buffers, or entries, are free. */
   #waiting: RingSocket[] = [];
+  /** Descriptors there was no entry for. */
+  #unclosed: number[] = [];
   /** They want to know when their sends are over. */
   #sending: RingSocket[] = [];
   #isRunning = false;
@@ -258,7 +286,7 @@ export class SocketRing {
 
   /** @throws Error when the kernel has no such thing, or lets us have none */
   constructor(system: System) {
-    this.#system = system;
+    this.system = system;
     this.uring = new IoUring(system);
     this.repeatsReceives = canRepeatReceives(this.uring);
     const send = mapMemory(system, SEND_MEMORY_BYTES);
@@ -286,17 +314,56 @@ export class SocketRing {
     const place = this.#freePlaces.pop() ?? this.#sockets.length;
     const socket = new RingSocket(this, fd, listener, place);
     this.#sockets[place] = socket;
-    if (this.#socketCount++ === 0) this.#wakeup.keepsAlive(true);
+    this.#count(1);
     return socket;
   }
 
+  /**
+   * Lets a socket listen, and accepts its connections.
+   * @param fd  Bound, and does not block.
+   * @param backlog  Connections that the system completes before they are accepted.
+   * @throws Error with the `code` of the system
+   */
+  listen(fd: number, backlog: number, listener: AcceptListener): Acceptor {
+    listen(this.system, fd, backlog);
+    const free = this.#acceptors.indexOf(null);
+    const place = free === -1 ? this.#acceptors.length : free;
+    const acceptor = new Acceptor(this, fd, listener, place);
+    this.#acceptors[place] = acceptor;
+    this.#count(1);
+    acceptor.acceptAgain();
+    return acceptor;
+  }
+
+  /** The other end of a connection. */
+  peerOf(fd: number): SocketAddress {
+    return peerOf(this.system, fd);
+  }
+
+  /** Our end of one, or where a socket listens. */
+  nameOf(fd: number): SocketAddress {
+    return nameOf(this.system, fd);
+  }
+
   // === for its sockets ===
+
+  forgetAcceptor(place: number): void {
+    this.#acceptors[place] = null;
+    this.#count(-1);
+  }
 
   forget(place: number, socket: RingSocket): void {
     if (this.#sockets[place] !== socket) return;
     this.#sockets[place] = null;
     this.#freePlaces.push(place);
-    if (--this.#socketCount === 0) this.#wakeup.keepsAlive(false);
+    this.#count(-1);
+  }
+
+  /** The process lives on for any of them. */
+  #count(change: 1 | -1): void {
+    const before = this.#inUse;
+    this.#inUse += change;
+    if (before === 0 || this.#inUse === 0) this.#wakeup.keepsAlive(before === 0);
   }
 
   /** Where an entry stands that has everything but what is special to the operation; null when there is no room. */
@@ -318,10 +385,22 @@ export class SocketRing {
     return this.uring.submit();
   }
 
-  cancelReceive(place: number): void {
+  cancel(place: number, kind: number): void {
     const word = this.nextEntry(OP_ASYNC_CANCEL, -1, place, CANCEL);
-    // Without room it stays open until the other end says something.
-    if (word !== null) this.uring.sqe32[word + 4] = place; // `addr`: the user_data of what is cancelled; RECEIVE is 0
+    // Without room a receive stays until the other end says something.
+    if (word === null) return;
+    const { uring } = this;
+    uring.sqe8[word * 4 + 1] = SQE_CQE_SKIP_SUCCESS;
+    // `addr`: the user_data of what is cancelled.
+    uring.sqe32[word + 4] = place;
+    uring.sqe32[word + 5] = kind;
+  }
+
+  /** Behind all entries that name it. */
+  closeDescriptor(fd: number): void {
+    const word = this.nextEntry(OP_CLOSE, fd, 0, CLOSE);
+    if (word === null) this.#unclosed.push(fd);
+    else this.uring.sqe8[word * 4 + 1] = SQE_CQE_SKIP_SUCCESS;
   }
 
   receiveLater(socket: RingSocket): void {
@@ -345,7 +424,7 @@ export class SocketRing {
   }
 
   sendNow(fd: number, data: Buffer, size: number): number {
-    const { calls, errno } = this.#system;
+    const { calls, errno } = this.system;
     const taken = calls.send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (taken >= 0) return taken;
     const reason = errno();
@@ -382,6 +461,7 @@ export class SocketRing {
         this.#endSends(first, end, hasAll);
         this.#receive(first, end);
         this.#receiveAgain();
+        if (this.#unclosed.length > 0) this.#closeAgain();
         mayBeMore = end - first >= MANY_COMPLETIONS || this.#sendMemoryUsed > 0 || this.#mustAskAgain;
       }
     } finally {
@@ -426,9 +506,13 @@ export class SocketRing {
     const { ring32 } = uring;
     for (let index = first; index !== end; index = (index + 1) | 0) {
       const word = uring.completionWord(index);
-      if (ring32[word + 1] !== RECEIVE) continue;
+      const kind = ring32[word + 1] as number;
       const flags = ring32[word + 3] as number;
       const result = ring32[word + 2] as number;
+      if (kind !== RECEIVE) {
+        if (kind === ACCEPT) this.#acceptors[ring32[word] as number]?.completed(result, flags);
+        continue;
+      }
       const socket = this.#sockets[ring32[word] as number] ?? null;
       if ((flags & CQE_HAS_BUFFER) === 0) {
         socket?.receiveCompleted(result, flags, null);
@@ -447,6 +531,12 @@ export class SocketRing {
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const socket of waiting) socket.receive();
+  }
+
+  #closeAgain(): void {
+    const unclosed = this.#unclosed;
+    this.#unclosed = [];
+    for (const fd of unclosed) this.closeDescriptor(fd);
   }
 
   #receiveBuffer({ address, bytes }: MappedMemory, index: number): Buffer {

@@ -11,6 +11,14 @@ const SIGNATURES = {
   eventfd: { arguments: ["u32", "i32"], return: "i32" },
   close: { arguments: ["i32"], return: "i32" },
   send: { arguments: ["i32", "pointer", "u32", "i32"], return: "i32" },
+  listen: { arguments: ["i32", "i32"], return: "i32" },
+  accept4: { arguments: ["i32", "pointer", "pointer", "i32"], return: "i32" },
+  getpeername: { arguments: ["i32", "pointer", "pointer"], return: "i32" },
+  getsockname: { arguments: ["i32", "pointer", "pointer"], return: "i32" },
+  setsockopt: { arguments: ["i32", "i32", "i32", "pointer", "u32"], return: "i32" },
+  inet_ntop: { arguments: ["i32", "pointer", "pointer", "u32"], return: "pointer" },
+  if_indextoname: { arguments: ["u32", "pointer"], return: "pointer" },
+  shutdown: { arguments: ["i32", "i32"], return: "i32" },
   __errno_location: { arguments: [], return: "pointer" },
 } as const;
 /** `syscall` again, with arguments that cost no `bigint`: it is what is called all the time. */

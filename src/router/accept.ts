@@ -1,5 +1,6 @@
-import type { Socket } from "node:net";
-import { plainTransport } from "./client-transport.ts";
+import { Socket } from "node:net";
+import type { SocketRing } from "../ring/index.ts";
+import { plainTransport, ringTransport } from "./client-transport.ts";
 import type { RouterContext } from "./context.ts";
 import { openHttp1, Opening } from "./opening.ts";
 
@@ -15,3 +16,17 @@ export function acceptTls(router: RouterContext, socket: Socket): void {
   if (router.isDraining) socket.destroy();
   else router.openings.add(new Opening(router, socket, true));
 }
+
+/** The same of a connection that the ring has accepted. */
+export function acceptDescriptor(router: RouterContext, ring: SocketRing, fd: number): void {
+  if (router.isDraining) ring.closeDescriptor(fd);
+  else if (router.config.acceptsProxyHeader) accept(router, socketOf(fd));
+  else openHttp1(router, ringTransport(ring, fd));
+}
+
+export function acceptTlsDescriptor(router: RouterContext, ring: SocketRing, fd: number): void {
+  if (router.isDraining) ring.closeDescriptor(fd);
+  else acceptTls(router, socketOf(fd));
+}
+
+const socketOf = (fd: number): Socket => new Socket({ fd, allowHalfOpen: true });

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import type { Carrier, CarrierListener } from "./carrier.ts";
 import type { RouterContext } from "./context.ts";
-import { carryAccepted } from "./ring-carrier.ts";
+import type { SocketRing } from "../ring/index.ts";
+import { carryAccepted, RingCarrier } from "./ring-carrier.ts";
 import type { ClientTls } from "./tls/tls-handshakes.ts";
 
 /** A client's connection when everything that comes before HTTP has come. */
@@ -28,6 +29,18 @@ export function plainTransport(
     tls: null,
     isHttp2: false,
     open: (listener) => carryAccepted(ring, accepted, listener),
+  };
+}
+
+/** The same of a connection that the ring has accepted. */
+export function ringTransport(ring: SocketRing, fd: number): ClientTransport {
+  const { address, port } = ring.peerOf(fd);
+  return {
+    address,
+    port,
+    tls: null,
+    isHttp2: false,
+    open: (listener) => RingCarrier.ofDescriptor(ring, fd, listener),
   };
 }
 

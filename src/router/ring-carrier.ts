@@ -40,10 +40,13 @@ export class RingedSocket extends Socket {
 }
 
 export class RingCarrier implements Carrier, RingListener, OtherReader {
-  readonly #socket: RingedSocket;
   readonly #ring: RingSocket;
   readonly #receive: OnBytes;
   readonly #drained: () => void;
+  /** Null as long as an accepted connection does without: then the descriptor is closed here. */
+  #socket: RingedSocket | null = null;
+  /** Who hears of the end of a connection without a socket. */
+  readonly #owner: CarrierListener | null;
   #isPaused = false;
   /** The socket reads. */
   #readsLong = false;
@@ -59,43 +62,88 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
   #needsDrain = false;
   /** When all that is written has gone. */
   #then: "end" | "destroy" | null = null;
+  /** Without a socket: what has been said, what has been heard, and that it is over. */
+  #hasEnded = false;
+  #hasHeardEnd = false;
+  #isOver = false;
+
+  private constructor(
+    ring: SocketRing,
+    fd: number,
+    { received, drained }: Pick<CarrierListener, "received" | "drained">,
+    owner: CarrierListener | null,
+  ) {
+    this.#receive = received;
+    this.#drained = drained;
+    this.#owner = owner;
+    this.#ring = ring.add(fd, this);
+  }
 
   /**
-   * @param socket   Connected; it stops reading.
-   * @param memory   What it reads into when it does.
-   * @param receive  What `memory` was made with.
+   * @param socket  Connected; it stops reading, and its other events are the caller's affair.
+   * @param memory  What it reads into when it does, made with `listener.received`.
    */
-  constructor(
+  static of(
     ring: SocketRing,
     socket: RingedSocket,
     memory: SocketMemory,
-    receive: OnBytes,
-    drained: () => void,
-  ) {
+    listener: Pick<CarrierListener, "received" | "drained">,
+  ): RingCarrier {
+    const carrier = new RingCarrier(ring, socket.descriptor, listener, null);
+    carrier.#share(socket, memory);
+    socket.pause();
+    carrier.#ring.receive();
+    return carrier;
+  }
+
+  /** @param fd  An accepted connection's, and the carrier's from here on. */
+  static ofDescriptor(ring: SocketRing, fd: number, listener: CarrierListener): RingCarrier {
+    const carrier = new RingCarrier(ring, fd, listener, listener);
+    carrier.#ring.receive();
+    return carrier;
+  }
+
+  #share(socket: RingedSocket, memory: SocketMemory): void {
     this.#socket = socket;
-    this.#receive = receive;
-    this.#drained = drained;
-    this.#ring = ring.add(socket.descriptor, this);
     socket.ring = this.#ring;
     memory.share(this);
-    socket.pause();
-    this.#ring.receive();
+  }
+
+  /** The one there is, or a new one that takes over the descriptor. */
+  #takeSocket(): RingedSocket | null {
+    if (this.#socket !== null || this.#isOver || this.#owner === null) return this.#socket;
+    const memory = new SocketMemory(this.#receive);
+    const options = {
+      fd: this.#ring.fd,
+      allowHalfOpen: true,
+      manualStart: true,
+      onread: memory.onread,
+      readable: !this.#hasHeardEnd,
+      writable: !this.#hasEnded,
+    };
+    const socket = memory.of(new RingedSocket(options as SocketConstructorOpts));
+    this.#share(socket, memory);
+    attach(socket, { ...this.#owner, drained: this.drainedLong });
+    for (let corks = 0; corks < this.#corks; corks++) socket.cork();
+    return socket;
   }
 
   get localAddress(): string | undefined {
-    return this.#socket.localAddress;
+    return this.#socket === null ? this.#ring.localAddress : this.#socket.localAddress;
   }
 
   get destroyed(): boolean {
-    return this.#socket.destroyed;
+    return this.#socket === null ? this.#isOver : this.#socket.destroyed;
   }
 
   get writableNeedDrain(): boolean {
-    return this.#needsDrain || (this.#writesLong && this.#socket.writableNeedDrain);
+    return this.#needsDrain || (this.#writesLong && this.#socket?.writableNeedDrain === true);
   }
 
   get writableLength(): number {
-    return this.#ring.sendBytes + this.#queuedBytes + (this.#writesLong ? this.#socket.writableLength : 0);
+    return (
+      this.#ring.sendBytes + this.#queuedBytes + (this.#writesLong ? (this.#socket?.writableLength ?? 0) : 0)
+    );
   }
 
   // === writing ===
@@ -132,16 +180,18 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
 
   /** Nothing waits in the socket that would be overtaken. */
   get #mayUseRing(): boolean {
-    if (this.#writesLong) {
+    if (this.#writesLong && this.#socket !== null) {
       if (this.#corks > 0 || this.#socket.writableLength > 0 || !this.#socket.writable) return false;
       this.#writesLong = false;
     }
-    return !this.#ring.isClosed;
+    return !this.#ring.isClosed && !this.#hasEnded;
   }
 
   #writeLong(data: string | Buffer): boolean {
+    const socket = this.#takeSocket();
+    if (socket === null) return true;
     this.#writesLong = true;
-    return typeof data === "string" ? this.#socket.write(data, "latin1") : this.#socket.write(data);
+    return typeof data === "string" ? socket.write(data, "latin1") : socket.write(data);
   }
 
   sent(rest: Buffer | null): void {
@@ -149,17 +199,17 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
       const queue = this.#queue ?? [];
       this.#queue = null;
       this.#queuedBytes = 0;
-      this.#writesLong = true;
-      this.#socket.cork();
-      if (rest !== null) this.#socket.write(rest);
+      const socket = this.#takeSocket();
+      socket?.cork();
+      if (rest !== null) this.#writeLong(rest);
       for (const data of queue) this.#writeLong(data);
-      this.#socket.uncork();
+      socket?.uncork();
     }
     const then = this.#then;
     this.#then = null;
-    if (then === "end") this.#socket.end();
+    if (then === "end") this.end();
     else if (then === "destroy") this.destroySoon();
-    if (this.#needsDrain && !this.#socket.writableNeedDrain) this.drainedLong();
+    if (this.#needsDrain && this.#socket?.writableNeedDrain !== true) this.drainedLong();
   }
 
   /** For the socket's `drain`. */
@@ -168,24 +218,34 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     this.#drained();
   };
 
+  /** Without a socket nothing is to do: what is written in one turn is one send. */
   cork(): void {
-    this.#writesLong = true;
     this.#corks++;
+    if (this.#socket === null) return;
+    this.#writesLong = true;
     this.#socket.cork();
   }
 
   uncork(): void {
     this.#corks--;
-    this.#socket.uncork();
+    this.#socket?.uncork();
   }
 
   end(): void {
-    this.#writesLong = true;
-    if (!this.#waitsForSend("end")) this.#socket.end();
+    if (this.#socket !== null) this.#writesLong = true;
+    if (this.#waitsForSend("end")) return;
+    if (this.#socket !== null) this.#socket.end();
+    else if (!this.#hasEnded && !this.#isOver) {
+      this.#hasEnded = true;
+      this.#ring.endWriting();
+      if (this.#hasHeardEnd) this.destroy();
+    }
   }
 
   destroySoon(): void {
-    if (!this.#waitsForSend("destroy")) this.#socket.destroySoon();
+    if (this.#waitsForSend("destroy")) return;
+    if (this.#socket === null) this.destroy();
+    else this.#socket.destroySoon();
   }
 
   #waitsForSend(then: "end" | "destroy"): boolean {
@@ -196,24 +256,34 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    if (this.#socket !== null) this.#socket.destroy();
+    else if (!this.#isOver) {
+      this.#isOver = true;
+      this.#ring.destroy();
+      // Never at once, as with sockets: this may have been called amid what closing ends.
+      if (this.#owner !== null) queueMicrotask(this.#owner.closed);
+    }
   }
 
   resetAndDestroy(): void {
-    this.#socket.resetAndDestroy();
+    if (this.#socket !== null) this.#socket.resetAndDestroy();
+    else if (!this.#isOver) {
+      this.#ring.resetOnClose();
+      this.destroy();
+    }
   }
 
   // === reading ===
 
   pause(): void {
     this.#isPaused = true;
-    if (this.#readsLong) this.#socket.pause();
+    if (this.#readsLong) this.#socket?.pause();
   }
 
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (this.#readsLong) this.#socket.resume();
+    if (this.#readsLong) this.#socket?.resume();
     else if (this.#early === null && !this.#hasEndedEarly) this.#ring.receive();
     else queueMicrotask(() => this.#receiveEarly());
   }
@@ -238,8 +308,9 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     const isInside = this.#receive(bytes, size, FOREIGN_MEMORY);
     if (this.#ring.isClosed) return;
     if (isInside && size === RECEIVE_BYTES) {
+      const socket = this.#takeSocket();
       this.#readsLong = true;
-      if (!this.#isPaused) this.#socket.resume();
+      if (!this.#isPaused) socket?.resume();
     } else if (!this.#isPaused && !this.#hasEndedEarly) this.#ring.receive();
   }
 
@@ -257,12 +328,22 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
   }
 
   #end(): void {
-    // As Node does when it has read the end itself.
-    this.#socket.push(null);
-    this.#socket.read(0);
+    if (this.#socket !== null) {
+      // As Node does when it has read the end itself.
+      this.#socket.push(null);
+      this.#socket.read(0);
+      return;
+    }
+    this.#hasHeardEnd = true;
+    this.#owner?.ended();
+    if (this.#hasEnded) this.destroy();
   }
 
   failed(call: "read" | "write", errno: number): void {
+    if (this.#socket === null) {
+      this.destroy();
+      return;
+    }
     const code = getSystemErrorName(-errno);
     this.#socket.destroy(Object.assign(new Error(`${call} ${code}`), { code, errno: -errno, syscall: call }));
   }
@@ -291,7 +372,7 @@ export function carryThroughRing(
     onread: memory.onread,
   };
   const socket = memory.of(new RingedSocket(options as SocketConstructorOpts));
-  const carrier = new RingCarrier(ring, socket, memory, received, drained);
+  const carrier = RingCarrier.of(ring, socket, memory, { received, drained });
   attach(socket, { ...listener, drained: carrier.drainedLong });
   return carrier;
 }

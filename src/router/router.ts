@@ -1,6 +1,5 @@
 /** The HTTP router as a part: opens the port, ticks, drains, stops. */
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import type { Socket } from "node:net";
 import type { SecureContext } from "node:tls";
 import { accessLogUnwritable } from "../kernel/errors/router.ts";
 import {
@@ -14,7 +13,7 @@ import {
 import { openOpenSsl } from "../openssl/index.ts";
 import { openSocketRing, type SocketRing } from "../ring/index.ts";
 import type { Table } from "../table/index.ts";
-import { accept, acceptTls } from "./accept.ts";
+import { accept, acceptDescriptor, acceptTls, acceptTlsDescriptor } from "./accept.ts";
 import { createFormatter } from "./access-log-format.ts";
 import type { AccessLogStream } from "./access-log-stream.ts";
 import { createSyslogStream } from "./access-log-syslog.ts";
@@ -29,6 +28,7 @@ import { explain, type Explanation, type Question } from "./explain.ts";
 import type { Health } from "./health.ts";
 import type { RouteProgram } from "./program.ts";
 import { createRouteServices } from "./route-services/route-services.ts";
+import { type Listener, listenByNode, listenThroughRing } from "./listen.ts";
 import { alpnProtocolsOf } from "./opening.ts";
 import { Ticker } from "./ticker.ts";
 import { createTracing } from "./tracing.ts";
@@ -39,8 +39,6 @@ import { createOpenSslHandshakes } from "./tls/openssl-handshakes.ts";
 import type { OnRefused, TlsHandshakes } from "./tls/tls-handshakes.ts";
 import { type VerdictEntry, VerdictRing } from "./verdict-ring.ts";
 
-/** Connections that the system completes before we accept them. */
-const BACKLOG = 4_096;
 const VERDICTS_KEPT = 1_024;
 
 export interface HttpRouterParts {
@@ -114,8 +112,8 @@ class RouterPart implements HttpRouter {
   readonly metrics: ExchangeMetrics;
   readonly #parts: HttpRouterParts;
   readonly #router: RouterContext;
-  readonly #server: Server;
-  readonly #tlsServer: Server;
+  #listener: Listener | null = null;
+  #tlsListener: Listener | null = null;
   readonly #ring: SocketRing | null;
   #port = 0;
   #tlsPort = 0;
@@ -158,9 +156,6 @@ class RouterPart implements HttpRouter {
       isDraining: false,
       health: parts.health ?? null,
     };
-    const options = { allowHalfOpen: true, noDelay: true };
-    this.#server = createServer(options, (socket) => accept(this.#router, socket));
-    this.#tlsServer = createServer(options, (socket) => acceptTls(this.#router, socket));
   }
 
   get port(): number {
@@ -201,9 +196,14 @@ class RouterPart implements HttpRouter {
     this.#router.logStreams = this.#openLogStreams();
     const { listensPlain, tls } = config;
     const bound = this.#parts.boundSockets;
-    if (listensPlain) this.#port = await this.#listen(this.#server, config, bound?.plain);
+    if (listensPlain) {
+      this.#listener = await this.#listen(config, bound?.plain, accept, acceptDescriptor);
+      this.#port = this.#listener.port;
+    }
     if (tls !== null) {
-      this.#tlsPort = await this.#listen(this.#tlsServer, { ...tls, host: config.host }, bound?.tls);
+      const at = { ...tls, host: config.host };
+      this.#tlsListener = await this.#listen(at, bound?.tls, acceptTls, acceptTlsDescriptor);
+      this.#tlsPort = this.#tlsListener.port;
     }
     this.#router.ticker.start(() => this.#tick());
     const { log } = this.#router;
@@ -220,7 +220,10 @@ class RouterPart implements HttpRouter {
   }
 
   stopListening(): void {
-    for (const server of [this.#server, this.#tlsServer]) if (server.listening) server.close();
+    this.#listener?.close();
+    this.#tlsListener?.close();
+    this.#listener = null;
+    this.#tlsListener = null;
   }
 
   async whenQuiet(deadlineMs: number): Promise<void> {
@@ -293,24 +296,27 @@ class RouterPart implements HttpRouter {
   }
 
   async #listen(
-    server: Server,
-    {
-      host,
-      port,
-      portSetting,
-    }: { readonly host: string; readonly port: number; readonly portSetting: string },
+    at: { readonly host: string; readonly port: number; readonly portSetting: string },
     fd: number | null = null,
-  ): Promise<number> {
-    try {
-      if (fd === null) server.listen({ host, port, backlog: BACKLOG });
-      else server.listen({ fd }, BACKLOG);
-      await once(server, "listening");
-    } catch (error) {
-      throw listenError({ role: this.name, host, port, setting: portSetting }, error);
-    }
+    byNode: (router: RouterContext, socket: Socket) => void,
+    throughRing: (router: RouterContext, ring: SocketRing, fd: number) => void,
+  ): Promise<Listener> {
+    const { host, port } = at;
+    const router = this.#router;
+    const { ring, log } = router;
     // Accepting may fail later (no file descriptors left): those clients wait in the backlog.
-    server.on("error", (error) => this.#router.log.error({ err: error }, "accept failed"));
-    return (server.address() as AddressInfo).port;
+    const failed = (error: Error) => log.error({ err: error }, "accept failed");
+    try {
+      return ring === null
+        ? await listenByNode({ host, port, fd }, { accepted: (socket) => byNode(router, socket), failed })
+        : await listenThroughRing(
+            ring,
+            { host, port, fd },
+            { accepted: (fd) => throughRing(router, ring, fd), failed },
+          );
+    } catch (error) {
+      throw listenError({ role: this.name, host, port, setting: at.portSetting }, error);
+    }
   }
 
   #createHandshakes(config: TlsListenerConfig, ticketKeys?: Buffer): TlsHandshakes {
@@ -373,6 +379,8 @@ class RouterPart implements HttpRouter {
   #tick(): void {
     const { ticker, openings, clients, upstreams, accessLog, logStreams } = this.#router;
     const { nowMs } = ticker;
+    this.#listener?.check();
+    this.#tlsListener?.check();
     for (const opening of openings) opening.check(nowMs);
     for (const client of clients) client.check(nowMs);
     for (const upstream of upstreams) upstream.check(nowMs);

@@ -154,7 +154,10 @@ export class UpstreamConnection implements Upstream {
     const { ring } = this.#router;
     const { socket, memory } = this.#dialed;
     if (ring !== null && socket instanceof RingedSocket) {
-      const carrier = new RingCarrier(ring, socket, memory, this.#receive, this.#onDrain);
+      const carrier = RingCarrier.of(ring, socket, memory, {
+        received: this.#receive,
+        drained: this.#onDrain,
+      });
       socket.off("drain", this.#onDrain).on("drain", carrier.drainedLong);
       this.socket = carrier;
     }
