@@ -10,7 +10,7 @@ const malformed = (code: string, explain: string, status = 400) =>
 
 export const requestLineInvalid = malformed(
   "request_line_invalid",
-  'the request line is not "method SP target SP version"',
+  "the request line is not 'method SP target SP version'",
 );
 export const methodInvalid = malformed("method_invalid", "the method is not a token");
 export const connectUnsupported = malformed(
@@ -28,7 +28,7 @@ export const versionUnsupported = malformed(
 );
 export const statusLineInvalid = malformed(
   "status_line_invalid",
-  'the status line is not "version SP three digits SP reason"',
+  "the status line is not 'version SP three digits SP reason'",
 );
 export const bareLineFeed = malformed("bare_line_feed", "a line ends without CRLF");
 export const headerNameInvalid = malformed(
@@ -44,7 +44,7 @@ export const headerFolded = malformed(
   "a header line is folded onto the next; write it on one line",
 );
 export const hostRepeated = malformed("host_repeated", "there is more than one Host header");
-export const hostInvalid = malformed("host_invalid", 'the Host header is not "host" or "host:port"');
+export const hostInvalid = malformed("host_invalid", "the Host header is not 'host' or 'host:port'");
 export const contentLengthEmpty = malformed("content_length_empty", "Content-Length has no value");
 export const contentLengthInvalid = malformed(
   "content_length_invalid",
