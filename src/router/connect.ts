@@ -1,7 +1,7 @@
 import type { Exchange } from "./exchange.ts";
 import { joinSession } from "./http2/endpoint-sessions.ts";
 import type { RoutedCandidate } from "./program.ts";
-import { createTurnQueue } from "./turn-queue.ts";
+import { createTurnQueue, TurnCount } from "./turn-queue.ts";
 import { takeIdle, UpstreamConnection } from "./upstream-connection.ts";
 
 /**
@@ -9,7 +9,7 @@ import { takeIdle, UpstreamConnection } from "./upstream-connection.ts";
  * others wait for theirs.
  */
 export const DIALS_PER_TURN = 8;
-let dials = 0;
+const dials = new TurnCount();
 const waitForDial = createTurnQueue(DIALS_PER_TURN);
 
 /** WebSockets are asked for in HTTP/1.1, whatever the endpoint was registered with. */
@@ -24,7 +24,7 @@ export function speaksHttp2({ router, isUpgrade }: Exchange, { endpoint }: Route
 export function connect(exchange: Exchange, candidate: RoutedCandidate): void {
   if (speaksHttp2(exchange, candidate)) joinSession(exchange, candidate);
   else if (!useIdle(exchange, candidate)) {
-    if (dials < DIALS_PER_TURN) dial(exchange, candidate);
+    if (dials.count < DIALS_PER_TURN) dial(exchange, candidate);
     else dialLater(exchange, candidate);
   }
 }
@@ -41,13 +41,9 @@ function useIdle(exchange: Exchange, candidate: RoutedCandidate): boolean {
 }
 
 function dial(exchange: Exchange, candidate: RoutedCandidate): void {
-  if (dials++ === 0) setImmediate(endTurn);
+  dials.add(1);
   exchange.upstream = new UpstreamConnection(exchange.router, candidate);
   exchange.upstream.exchange = exchange;
-}
-
-function endTurn(): void {
-  dials = 0;
 }
 
 /** Unless the attempt is over by then: its object may carry another one. */

@@ -8,7 +8,7 @@
  *                                            └───┘ kept: the next read goes elsewhere
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
-import { createTurnQueue, type Waiting } from "./turn-queue.ts";
+import { createTurnQueue, TurnCount, type Waiting } from "./turn-queue.ts";
 
 const SHARED: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
 /** Fewer reads per body; measured with bodies of 1 MiB. */
@@ -25,7 +25,7 @@ let owners = 0;
  * would hold up everybody. One is read often before the next one, because its memory is warm then.
  */
 const TURN_BYTES = 384 * 1024;
-let turnBytes = 0;
+const turnBytes = new TurnCount();
 /** In the middle of a large body, and not resting. */
 const active = new Set<SocketMemory>();
 const waitForTurn = createTurnQueue(1);
@@ -113,9 +113,7 @@ export class SocketMemory implements ReadMemory, Waiting {
       this.#isActive = true;
       active.add(this);
     }
-    if (turnBytes === 0) setImmediate(beginTurn);
-    turnBytes += size;
-    if (turnBytes < TURN_BYTES) return true;
+    if (turnBytes.add(size) < TURN_BYTES) return true;
     for (const memory of active) memory.#rest();
     return false;
   }
@@ -214,8 +212,4 @@ function stopReading(socket: Socket | null): void {
 interface ReadingHandle {
   reading: boolean;
   readStop(): void;
-}
-
-function beginTurn(): void {
-  turnBytes = 0;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { PIECES_PER_TURN, waitForTurn } from "./turn-queue.ts";
+import { PIECES_PER_TURN, TurnCount, waitForTurn } from "./turn-queue.ts";
 
 test("so much work is done in a turn, in the order it came, whoever has more of it", async () => {
   const done: string[] = [];
@@ -39,4 +39,14 @@ test("who waits already keeps its place, and gets one turn", async () => {
   assert.deepEqual(done, ["one", "other"]);
   await nextTurn();
   assert.deepEqual(done, ["one", "other"]);
+});
+
+test("what is counted in a turn begins anew with the next one", async () => {
+  const count = new TurnCount();
+  assert.equal(count.add(3), 3);
+  assert.equal(count.add(4), 7);
+  assert.equal(count.count, 7);
+  await nextTurn();
+  assert.equal(count.count, 0);
+  assert.equal(count.add(1), 1);
 });

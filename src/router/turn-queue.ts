@@ -35,3 +35,22 @@ export function createTurnQueue(piecesPerTurn: number): (waiting: Waiting) => vo
 }
 
 export const waitForTurn: (waiting: Waiting) => void = createTurnQueue(PIECES_PER_TURN);
+
+/** How much of one kind was done in the present turn, by whomever: bytes, or pieces of work. */
+export class TurnCount {
+  #count = 0;
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** @returns what it is with these */
+  add(amount: number): number {
+    if (this.#count === 0) setImmediate(this.#endTurn);
+    return (this.#count += amount);
+  }
+
+  readonly #endTurn = () => {
+    this.#count = 0;
+  };
+}
