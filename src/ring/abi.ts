@@ -96,6 +96,7 @@ export const SO_LINGER = 13;
 export const RESETTING_LINGER: readonly number[] = [1, 0];
 export const IPPROTO_TCP = 6;
 export const TCP_NODELAY = 1;
+export const TCP_NOTSENT_LOWAT = 25;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const EINTR = 4;

@@ -11,6 +11,7 @@ import {
   SOCK_NONBLOCK,
   SOL_SOCKET,
   TCP_NODELAY,
+  TCP_NOTSENT_LOWAT,
 } from "./abi.ts";
 import type { System } from "./system.ts";
 
@@ -21,6 +22,12 @@ export interface SocketAddress {
   readonly port: number;
 }
 
+/**
+ * Of what a client does not take, in the kernel and beyond what is on its way. Whoever asks for much and reads little
+ * would otherwise have 4 MiB of it filled at once, at the cost of all others and of memory that nobody sees here. An
+ * eighth of this made 1 MiB on TLS a third more expensive, because answers no longer went out in one piece.
+ */
+const MAX_UNSENT_BYTES = 1024 * 1024;
 const UNKNOWN: SocketAddress = Object.freeze({ address: "", port: 0 });
 /** `struct sockaddr_in6`, the longer one. */
 const ADDRESS_BYTES = 28;
@@ -34,12 +41,15 @@ const ADDRESS = Buffer.alloc(ADDRESS_BYTES);
 const LENGTH = Buffer.alloc(4);
 
 /**
- * Lets a bound socket listen; its connections send what they are given at once (TCP_NODELAY, which they inherit).
+ * Lets a bound socket listen; its connections send what they are given at once, and let no more than so much wait for
+ * it (TCP_NODELAY and TCP_NOTSENT_LOWAT, which they inherit).
  * @throws Error with the `code` of the system, as Node's servers do
  */
 export function listen(system: System, fd: number, backlog: number): void {
   INT.writeInt32LE(1);
   check(system, "setsockopt", system.calls.setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, INT, INT.length));
+  INT.writeInt32LE(MAX_UNSENT_BYTES);
+  check(system, "setsockopt", system.calls.setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, INT, INT.length));
   check(system, "listen", system.calls.listen(fd, backlog));
 }
 

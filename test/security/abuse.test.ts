@@ -5,10 +5,12 @@
 import assert from "node:assert/strict";
 import { fork } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { type AddressInfo, connect, type Socket } from "node:net";
 import { join } from "node:path";
 import test, { type TestContext } from "node:test";
+import { openSocketRing } from "../../src/ring/index.ts";
 import { Peer } from "../wire/support.ts";
 import { readAnswer } from "./answers.ts";
 import type { Report } from "./router-child.ts";
@@ -83,6 +85,34 @@ test("clients that ask for much and read nothing do not fill the memory", limite
 });
 
 test(
+  "clients that ask for much and read nothing do not fill the kernel's memory either",
+  limited,
+  async (t) => {
+    const opened = openSocketRing();
+    if (opened.ring === null) {
+      t.skip(opened.reason);
+      return;
+    }
+    const router = await start(t);
+    const slow = await Promise.all(
+      Array.from({ length: 10 }, () => router.open(`GET /big HTTP/1.1\r\n${HOST}\r\n`)),
+    );
+    for (const socket of slow) socket.pause();
+    // Until nothing moves any more.
+    let waiting = -1;
+    for (let still = 0; still < 8; still++) {
+      const { port } = await router.report();
+      const now = waitingToBeSent(port);
+      if (now !== waiting) still = 0;
+      waiting = now;
+    }
+    // What is on its way besides is the other end's; without a limit it is 2.5 MiB and more for each.
+    assert.ok(waiting > 0);
+    assert.ok(waiting < 15 * MIB, `${waiting} bytes`);
+  },
+);
+
+test(
   "header bombs are refused or forgotten, and the connections keep nothing of them",
   limited,
   async (t) => {
@@ -139,6 +169,17 @@ test("a body of chunks of one byte, and trailers of one letter, hold up nobody",
   const after = await router.report();
   assert.ok(after.heldBytes - before.heldBytes < 32 * MIB, grown(before, after));
 });
+
+/** In the kernel, by all connections that were made to the port. @see proc_net_tcp in the kernel's documentation */
+function waitingToBeSent(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, "0")}`;
+  let bytes = 0;
+  for (const line of readFileSync("/proc/net/tcp", "latin1").split("\n")) {
+    const [, address, , , queues] = line.trim().split(/\s+/);
+    if (address?.endsWith(local) === true) bytes += Number.parseInt(queues ?? "0", 16);
+  }
+  return bytes;
+}
 
 interface AbusedRouter {
   /** A connection that has sent `bytes`; what it receives is thrown away. */
