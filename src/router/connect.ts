@@ -8,7 +8,7 @@ import { takeIdle, UpstreamConnection } from "./upstream-connection.ts";
  * A new connection takes 0.1 ms, and many requests that want one may come at the same moment: so many begin in a turn, the
  * others wait for theirs.
  */
-export const DIALS_PER_TURN = 8;
+export const DIALS_PER_TURN = 4;
 const dials = new TurnCount();
 const waitForDial = createTurnQueue(DIALS_PER_TURN);
 

@@ -162,6 +162,7 @@ export class Exchange implements ExchangeView, PickContext {
   /** The candidate counts this exchange as in flight. */
   #isCounted = false;
   #sentContinue = false;
+  #waitsForClient = false;
   #endedUp = false;
   #endedDown = false;
   #deadlines: ReadonlyMap<string, Timer> = NO_DEADLINES;
@@ -321,7 +322,7 @@ export class Exchange implements ExchangeView, PickContext {
       this.responseBodyBytes += size;
       this.client.touch();
       const { socket } = this.client;
-      if (!socket.write(upstream.memory.keep(bytes, 0, size))) upstream.socket.pause();
+      if (!socket.write(upstream.memory.keep(bytes, 0, size))) this.waitForClient(upstream);
       else if (socket.writableLength === 0) upstream.memory.reuse();
       return;
     }
@@ -388,9 +389,16 @@ export class Exchange implements ExchangeView, PickContext {
     }
   }
 
+  /** The client does not take what it has: nothing more is read from the endpoint until it does. */
+  waitForClient(upstream: Upstream): void {
+    this.#waitsForClient = true;
+    upstream.socket.pause();
+  }
+
   clientDrained(): void {
     const { upstream } = this;
-    if (upstream === null) return;
+    if (upstream === null || !this.#waitsForClient) return;
+    this.#waitsForClient = false;
     // Each goes on with much, and many clients may have taken what they had at the same moment.
     waitForTurn({
       takeTurn: () => {
@@ -833,6 +841,7 @@ export class Exchange implements ExchangeView, PickContext {
     this.tunnelEndedBy = null;
     this.interimAnswers = 0;
     this.#sentContinue = false;
+    this.#waitsForClient = false;
     this.#endedUp = false;
     this.#endedDown = false;
   }

@@ -104,11 +104,16 @@ function largeBody({ isPaused = false } = {}) {
     asked.push("resume");
     return socket;
   };
+  socket.pause = () => {
+    asked.push("pause");
+    return socket;
+  };
   const memory = new SocketMemory(() => isInside);
   memory.of(socket);
   memory.onread.buffer();
   return {
     asked,
+    memory,
     read: () => memory.onread.callback(LONG),
     end() {
       isInside = false;
@@ -153,6 +158,36 @@ test("when much of all large bodies was read in a turn all of them rest, and go 
   await nextTurn();
   assert.equal(late.asked.at(-1), "resume");
   for (const body of [...bodies, late]) body.close();
+});
+
+test("who begins when a turn's share is spent waits for its turn, unless somebody paused it meanwhile", async () => {
+  await nobodyRests();
+  const [first, late, paused] = [largeBody(), largeBody(), largeBody()];
+  first.memory.takeOver(8 * LONG);
+  assert.deepEqual(first.asked, [], "what somebody else has read of it counts");
+  late.memory.resume();
+  paused.memory.resume();
+  paused.memory.pause();
+  assert.deepEqual(late.asked, []);
+  await nextTurn();
+  assert.deepEqual(first.asked, ["resume"]);
+  await nextTurn();
+  assert.deepEqual(late.asked, ["resume"]);
+  await nextTurn();
+  assert.deepEqual(paused.asked, ["pause"]);
+  for (const body of [first, late, paused]) body.close();
+});
+
+test("who has begun and not read yet rests with the others when the turn's share is spent", async () => {
+  await nobodyRests();
+  const [one, other] = [largeBody(), largeBody()];
+  other.memory.resume();
+  for (let i = 0; i < 7; i++) one.read();
+  assert.deepEqual(other.asked, ["resume", "stop"]);
+  await nextTurn();
+  await nextTurn();
+  assert.deepEqual(other.asked, ["resume", "stop", "resume"]);
+  for (const body of [one, other]) body.close();
 });
 
 test("a socket whose body ended while it rested is not read on for it", async () => {

@@ -20,13 +20,14 @@ const STILL_LONG_BYTES = 16 * 1024;
 const MAX_OWNERS = 256;
 let owners = 0;
 /**
- * So much of all large bodies together is read in one turn. Then those that were read rest, and go on one after the other,
- * each for as much as that: as long as there are bytes a socket is read up to 32 times at once, and a few fast endpoints
- * would hold up everybody. One is read often before the next one, because its memory is warm then.
+ * So much of all large bodies together is read in one turn. Then all that read them rest, and go on one after the other,
+ * each for as much as that, and whoever wants to begin waits behind them: as long as there are bytes a socket is read up to
+ * 32 times at once, and a few fast endpoints would hold up everybody. One is read often before the next one, because its
+ * memory is warm then.
  */
 const TURN_BYTES = 384 * 1024;
 const turnBytes = new TurnCount();
-/** In the middle of a large body, and not resting. */
+/** In the middle of a large body, and not resting: they read, or may at any moment of this turn. */
 const active = new Set<SocketMemory>();
 const waitForTurn = createTurnQueue(1);
 /** Own memory that nobody has at the moment, the last one warm in the processor's caches. */
@@ -76,6 +77,10 @@ export class SocketMemory implements ReadMemory, Waiting {
   #isLong = false;
   #isClosed = false;
   #isActive = false;
+  /** Resumed, and to begin when its turn comes. */
+  #isDue = false;
+  /** Stopped until its turn comes. */
+  #isResting = false;
   /** Who else reads the socket; null when nobody does. */
   #other: OtherReader | null = null;
 
@@ -88,6 +93,7 @@ export class SocketMemory implements ReadMemory, Waiting {
     buffer: () => this.#next() as Buffer<ArrayBuffer>,
     callback: (size: number) => {
       const present = this.#present ?? SHARED;
+      this.#isResting = false;
       const isInside = this.#receive(present, size, this);
       // The read may have been what closed it; what went back must not be asked for again.
       this.#isLong =
@@ -107,12 +113,36 @@ export class SocketMemory implements ReadMemory, Waiting {
     return socket;
   }
 
+  /** In the middle of a large body, of which the other reader has brought `size` bytes: the socket reads on. */
+  takeOver(size: number): void {
+    turnBytes.add(size);
+    this.resume();
+  }
+
+  pause(): void {
+    this.#isDue = false;
+    this.#socket?.pause();
+  }
+
+  /** At once, as long as there is something left of this turn. */
+  resume(): void {
+    if (turnBytes.count < TURN_BYTES) this.#begin();
+    else {
+      this.#isDue = true;
+      waitForTurn(this);
+    }
+  }
+
+  #begin(): void {
+    this.#isDue = false;
+    this.#isResting = false;
+    this.#enter();
+    this.#socket?.resume();
+  }
+
   /** @returns false when the socket is to rest until its turn comes. */
   #mayGoOn(size: number): boolean {
-    if (!this.#isActive) {
-      this.#isActive = true;
-      active.add(this);
-    }
+    this.#enter();
     if (turnBytes.add(size) < TURN_BYTES) return true;
     for (const memory of active) memory.#rest();
     return false;
@@ -121,8 +151,15 @@ export class SocketMemory implements ReadMemory, Waiting {
   /** Whoever paused it meanwhile resumes it, and whoever resumes it before its turn may. */
   #rest(): void {
     this.#leave();
+    this.#isResting = true;
     stopReading(this.#socket);
     waitForTurn(this);
+  }
+
+  #enter(): void {
+    if (this.#isActive) return;
+    this.#isActive = true;
+    active.add(this);
   }
 
   #leave(): void {
@@ -131,8 +168,8 @@ export class SocketMemory implements ReadMemory, Waiting {
   }
 
   takeTurn(): void {
-    // What it rested in the middle of may be over.
-    if (this.#isLong && this.#socket?.destroyed === false && !this.#socket.isPaused()) this.#socket.resume();
+    if (this.#socket === null || this.#socket.destroyed) return;
+    if (this.#isDue || (this.#isResting && !this.#socket.isPaused())) this.#begin();
   }
 
   keep(bytes: Buffer, from: number, to: number): Buffer {
@@ -148,6 +185,8 @@ export class SocketMemory implements ReadMemory, Waiting {
   close(): void {
     this.#isClosed = true;
     this.#isLong = false;
+    this.#isDue = false;
+    this.#isResting = false;
     if (this.#isActive) this.#leave();
     this.#next();
   }

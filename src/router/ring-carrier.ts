@@ -45,6 +45,8 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
   readonly #drained: () => void;
   /** Null as long as an accepted connection does without: then the descriptor is closed here. */
   #socket: RingedSocket | null = null;
+  /** Of that socket. */
+  #memory: SocketMemory | null = null;
   /** Who hears of the end of a connection without a socket. */
   readonly #owner: CarrierListener | null;
   #isPaused = false;
@@ -105,6 +107,7 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
 
   #share(socket: RingedSocket, memory: SocketMemory): void {
     this.#socket = socket;
+    this.#memory = memory;
     socket.ring = this.#ring;
     memory.share(this);
   }
@@ -137,7 +140,13 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
   }
 
   get writableNeedDrain(): boolean {
-    return this.#needsDrain || (this.#writesLong && this.#socket?.writableNeedDrain === true);
+    return this.#needsDrain || (this.#writesLong && this.#socketWaits);
+  }
+
+  /** The socket calls what is long too much even when the system has taken all of it. */
+  get #socketWaits(): boolean {
+    const socket = this.#socket;
+    return socket !== null && socket.writableNeedDrain && socket.writableLength > 0;
   }
 
   get writableLength(): number {
@@ -191,7 +200,8 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     const socket = this.#takeSocket();
     if (socket === null) return true;
     this.#writesLong = true;
-    return typeof data === "string" ? socket.write(data, "latin1") : socket.write(data);
+    const isShort = typeof data === "string" ? socket.write(data, "latin1") : socket.write(data);
+    return isShort || !this.#socketWaits;
   }
 
   sent(rest: Buffer | null): void {
@@ -277,13 +287,13 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
 
   pause(): void {
     this.#isPaused = true;
-    if (this.#readsLong) this.#socket?.pause();
+    if (this.#readsLong) this.#memory?.pause();
   }
 
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (this.#readsLong) this.#socket?.resume();
+    if (this.#readsLong) this.#memory?.resume();
     else if (this.#early === null && !this.#hasEndedEarly) this.#ring.receive();
     else queueMicrotask(() => this.#receiveEarly());
   }
@@ -308,9 +318,9 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     const isInside = this.#receive(bytes, size, FOREIGN_MEMORY);
     if (this.#ring.isClosed) return;
     if (isInside && size === RECEIVE_BYTES) {
-      const socket = this.#takeSocket();
+      this.#takeSocket();
       this.#readsLong = true;
-      if (!this.#isPaused) socket?.resume();
+      if (!this.#isPaused) this.#memory?.takeOver(size);
     } else if (!this.#isPaused && !this.#hasEndedEarly) this.#ring.receive();
   }
 

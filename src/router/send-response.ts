@@ -43,7 +43,7 @@ export function sendResponseBody(
   from: number,
   size: number,
 ): void {
-  const { body, socket: upstreamSocket } = upstream;
+  const { body } = upstream;
   const { socket } = exchange.client;
   const { sendsChunks } = exchange;
   let out = before;
@@ -91,7 +91,7 @@ export function sendResponseBody(
     if (at < size) upstream.isReusable = false;
     exchange.answeredAtMs = exchange.router.ticker.monotonicMs();
     exchange.answered();
-  } else if (!mayWrite) upstreamSocket.pause();
+  } else if (!mayWrite) exchange.waitForClient(upstream);
 }
 
 /**

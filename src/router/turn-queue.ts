@@ -5,7 +5,7 @@
  * Pieces are counted, not timed: a clock would be asked for each, and how much is done at once would depend on how busy
  * the machine is.
  */
-export const PIECES_PER_TURN = 4;
+export const PIECES_PER_TURN = 2;
 
 export interface Waiting {
   /** Does a short piece of work; never throws. When there is more to do, it waits for its turn again. */
