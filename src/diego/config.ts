@@ -44,6 +44,7 @@ export const diegoSection = configSection("diego", {
   livenessIntervalMs: setting.duration({
     key: "liveness_interval",
     default: "30s",
+    minimum: "10ms",
     describe: "Time between health checks of a running instance.",
   }),
   stopGraceMs: setting.duration({

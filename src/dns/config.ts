@@ -48,6 +48,7 @@ export const dnsSection = configSection("dns", {
   idleTimeoutMs: setting.duration({
     key: "idle_timeout",
     default: "10s",
+    minimum: "100ms",
     describe: "Closes TCP clients that send no whole query for this long.",
   }),
   maxConnections: setting.integer({

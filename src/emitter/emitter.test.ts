@@ -380,6 +380,14 @@ test("what the routing API did not take is reported until it does, and only what
   assert.deepEqual(table.endpoints(), [at(61_002)]);
 });
 
+test("heartbeats that come later than endpoints live are a configuration error", async (t) => {
+  const config = { heartbeatMs: 120_000, endpointTtlMs: 120_000 };
+  await assert.rejects(
+    startEmitter(t, { config }),
+    /emitter\.heartbeat_interval: 120s is not below emitter\.endpoint_ttl, 120s/,
+  );
+});
+
 test("endpoints outlive the emitter: the next one takes over their heartbeats", async (t) => {
   const { table, emitter } = await startEmitter(t, {
     desired: [desiredLrp(VERSION_1)],

@@ -3,6 +3,7 @@
  */
 import type { Bus } from "../bus/index.ts";
 import type { Bbs, LrpEvent, RouteTableWriter } from "../contracts/index.ts";
+import { configInvalid } from "../kernel/errors/config.ts";
 import type { Clock, Logger, Part, Timer } from "../kernel/index.ts";
 import { ClassicFeed } from "./classic-feed.ts";
 import type { EmitterConfig } from "./config.ts";
@@ -25,13 +26,19 @@ export interface EmitterOptions {
   readonly random?: () => number;
 }
 
+/** @throws configInvalid */
 export function createEmitter({ random = Math.random, ...options }: EmitterOptions): Part {
   const { bbs, routeTable, bus, config, clock, log } = options;
+  const { heartbeatMs, endpointTtlMs } = config;
+  if (heartbeatMs >= endpointTtlMs) {
+    const problem = `emitter.heartbeat_interval: ${heartbeatMs / 1_000}s is not below emitter.endpoint_ttl, ${endpointTtlMs / 1_000}s; every endpoint would leave before its next heartbeat`;
+    throw configInvalid({ problems: [problem] });
+  }
   const lrps = new Lrps();
   const native = new NativeFeed({
     routeTable,
-    ttlMs: config.endpointTtlMs,
-    heartbeatMs: config.heartbeatMs,
+    ttlMs: endpointTtlMs,
+    heartbeatMs,
     clock,
     log,
   });

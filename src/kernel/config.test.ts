@@ -5,6 +5,7 @@ import { configInvalid } from "./errors/config.ts";
 
 const dns = configSection("dns", {
   port: setting.port({ key: "port", default: 8053, describe: "Port." }),
+  refreshMs: setting.duration({ key: "refresh", default: "1s", minimum: "1s", describe: "How often." }),
   idleTimeoutMs: setting.duration({ key: "idle_timeout", default: "10s", describe: "Idle." }),
   maxMessageBytes: setting.bytes({ key: "max_message", default: "4 KiB", describe: "Size." }),
   order: setting.oneOf({
@@ -35,6 +36,7 @@ function problemsOf(sources: ConfigSources): readonly string[] {
 test("without any source the defaults are in force, in the units of the program", () => {
   assert.deepEqual(loadConfig([dns], {}).get(dns), {
     port: 8053,
+    refreshMs: 1_000,
     idleTimeoutMs: 10_000,
     maxMessageBytes: 4096,
     order: "rotate",
@@ -69,6 +71,11 @@ test("a preset takes the place of a default and yields to the file", () => {
 });
 
 const refused = [
+  {
+    name: "a duration below its minimum is told it",
+    text: "dns:\n  refresh: 0s\n",
+    want: 'dns.refresh: "0s" is shorter than 1s. (viaduct.yml, line 2)',
+  },
   {
     name: "a duration without a unit is told the unit",
     text: "dns:\n  idle_timeout: 30\n",

@@ -94,18 +94,24 @@ export const setting = {
     const inner = setting.integer({ ...common, maximum: 65_535 });
     return define<number>(common, "port", inner.parse);
   },
-  /** In milliseconds inside, `"30s"` outside. */
-  duration: (common: Common<string>) =>
-    define<number>(common, "duration", (raw) => {
-      if (typeof raw === "string") {
-        const ms = parseDurationMs(raw);
-        if (ms !== null) return { value: ms };
+  /**
+   * In milliseconds inside, `"30s"` outside.
+   * @param common  `minimum` is for what is done again and again: with 0 it would be all that is done.
+   */
+  duration: (common: Common<string> & { minimum?: string }) => {
+    const { minimum } = common;
+    const minimumMs = minimum === undefined ? 0 : (parseDurationMs(minimum) ?? Number.NaN);
+    return define<number>(common, minimum === undefined ? "duration" : `duration ≥ ${minimum}`, (raw) => {
+      const ms = typeof raw === "string" ? parseDurationMs(raw) : null;
+      if (ms !== null) {
+        return ms >= minimumMs ? { value: ms } : { problem: `${shown(raw)} is shorter than ${minimum}` };
       }
       const hint = /^\d+$/.test(String(raw))
         ? `has no unit; write "${String(raw)}s"`
         : 'is no duration; write one like "30s"';
       return { problem: `${shown(raw)} ${hint}` };
-    }),
+    });
+  },
   /** In bytes inside, `"16 KiB"` outside. */
   bytes: (common: Common<string>) =>
     define<number>(common, "size", (raw) => {

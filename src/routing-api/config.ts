@@ -6,6 +6,7 @@ export const routingApiSection = configSection("routing-api", {
   maxTtlMs: setting.duration({
     key: "max_ttl",
     default: "2m",
+    minimum: "1s",
     describe: "Longest, and default, life of an endpoint without a heartbeat.",
   }),
   warmUpMs: setting.duration({
