@@ -55,10 +55,6 @@ export class ServerSession implements HandshakeChoices {
     return this.#isOpen;
   }
 
-  get isClosed(): boolean {
-    return this.#ssl === 0n;
-  }
-
   /** In OpenSSL's words, after something has failed. */
   get reason(): string {
     return this.#reason;

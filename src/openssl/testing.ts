@@ -126,7 +126,6 @@ export class Conversation {
     this.session = new ServerSession(openssl, context, NO_CHOICES);
     const { client, wire } = clientOf((records) => {
       for (const piece of cut(records)) {
-        if (this.session.isClosed) return;
         const answer = converse(this.session, piece, (said) => this.#hear(said));
         if (answer.length > 0) wire.push(answer);
       }
