@@ -16,7 +16,6 @@ import { Agent, request } from "node:http";
 import { cpus, loadavg } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import type { Insertable } from "kysely";
 import { sql } from "kysely";
 import { ensureUser, USER_SCOPES } from "../../src/auth/index.ts";
@@ -31,6 +30,7 @@ import {
 } from "../../src/store/index.ts";
 import type { ApiState } from "../support/api-process.ts";
 import { openBareCommits } from "../support/bare-commits.ts";
+import { readFlags } from "../support/flags.ts";
 
 const SPACES = 1_000;
 const ORGANIZATIONS = 10;
@@ -69,24 +69,12 @@ const HELP = `Times the v3 API at many routes.
   --help
 `;
 
-const { values: flags, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    routes: { type: "string", default: "100000" },
-    samples: { type: "string", default: "300" },
-    clients: { type: "string", default: "1" },
-    only: { type: "string", default: "" },
-    calls: { type: "string", default: "0" },
-    help: { type: "boolean", default: false },
-  },
-});
-if (flags.help) {
-  console.log(HELP);
-  process.exit();
-}
-const [ROUTES, SAMPLES, CLIENTS, CALLS] = [flags.routes, flags.samples, flags.clients, flags.calls].map(
-  Number,
-) as [number, number, number, number];
+const { values: flags, positionals } = readFlags(
+  HELP,
+  { routes: 100_000, samples: 300, clients: 1, only: "", calls: 0 },
+  1,
+);
+const { routes: ROUTES, samples: SAMPLES, clients: CLIENTS, calls: CALLS } = flags;
 
 const folder = mkdtempSync(join(process.cwd(), ".bench-api-"));
 const agent = new Agent({ keepAlive: true, maxSockets: CLIENTS });

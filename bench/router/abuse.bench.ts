@@ -19,7 +19,6 @@
 import { mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { findProgram } from "../../test/support/needs.ts";
 import { ABUSED_HOST, ABUSES, type Abuse } from "../support/abuses.ts";
 import { CASES, type Case } from "../support/cases.ts";
@@ -30,6 +29,7 @@ import { cpuUsOf, residentBytesOf } from "../support/process-tree.ts";
 import { prepareOrigin } from "../support/proxies.ts";
 import { median } from "../support/report.ts";
 import { viaductFlags } from "../support/viaduct-flags.ts";
+import { readFlags } from "../support/flags.ts";
 
 const ROUTER_CORE = 0;
 const LOAD_CORE = 1;
@@ -93,21 +93,13 @@ interface Clients {
 
 type Wrap = (command: readonly string[]) => readonly string[];
 
-const { values } = parseArgs({
-  options: {
-    only: { type: "string", default: ABUSES.map(({ name }) => name).join(",") },
-    rounds: { type: "string", default: "8" },
-    seconds: { type: "string", default: "2" },
-    isolated: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
+const { values } = readFlags(USAGE, {
+  only: ABUSES.map(({ name }) => name).join(","),
+  rounds: 8,
+  seconds: 2,
+  isolated: false,
 });
-if (values.help) {
-  console.log(USAGE);
-  process.exit();
-}
-const rounds = Number(values.rounds);
-const seconds = Number(values.seconds);
+const { rounds, seconds } = values;
 const chosen = values.only.split(",");
 const unknown = chosen.find((name) => !ABUSES.some((abuse) => abuse.name === name));
 if (unknown !== undefined) throw new Error(`there is no abuse «${unknown}»; --help names them all`);

@@ -17,7 +17,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { encodeRegister, type RegisterFields, SUBJECTS } from "../../src/bus/index.ts";
 import { findProgram } from "../../test/support/needs.ts";
 import { createChildren } from "../support/children.ts";
@@ -26,6 +25,7 @@ import { applyLoad } from "../support/load.ts";
 import { cpuUsOf } from "../support/process-tree.ts";
 import { viaductFlags } from "../support/viaduct-flags.ts";
 import type { HeapLine } from "../support/write-heap.ts";
+import { readFlags } from "../support/flags.ts";
 
 const USAGE = `What is a router's heap like after weeks, and how long is it held up then?
 
@@ -36,23 +36,15 @@ const USAGE = `What is a router's heap like after weeks, and how long is it held
   --idle SECONDS  without anything after the last day, and then once more what is held; 0
   --flags="…"     of Node, instead of ./viaduct's`;
 
-const { values } = parseArgs({
-  options: {
-    help: { type: "boolean", default: false },
-    days: { type: "string", default: "7" },
-    hour: { type: "string", default: "0" },
-    routes: { type: "string", default: "100000" },
-    rate: { type: "string", default: "0" },
-    idle: { type: "string", default: "0" },
-    flags: { type: "string", default: viaductFlags.join(" ") },
-  },
+const { values } = readFlags(USAGE, {
+  days: 7,
+  hour: 0,
+  routes: 100_000,
+  rate: 0,
+  idle: 0,
+  flags: viaductFlags.join(" "),
 });
-if (values.help) {
-  console.log(USAGE);
-  process.exit();
-}
-const ROUTES = Number(values.routes);
-const RATE = Number(values.rate);
+const { routes: ROUTES, rate: RATE } = values;
 const HOURS = 24;
 const REPLACED_PER_HOUR = Math.round(ROUTES * 0.05);
 const RENEWED_PER_HOUR = Math.round(ROUTES * 0.1);
@@ -106,9 +98,9 @@ async function age(router: ClassicRouter): Promise<void> {
   await publish.all();
   day("registered");
   const stopTraffic = await startTraffic(router);
-  for (let days = 1; days <= Number(values.days); days++) {
+  for (let days = 1; days <= values.days; days++) {
     for (let hour = 0; hour < HOURS; hour++) {
-      const over = sleep(Number(values.hour));
+      const over = sleep(values.hour);
       for (let i = 0; i < REPLACED_PER_HOUR; i++) {
         const slot = pick();
         const before = instances[slot] as Instance;
@@ -137,8 +129,8 @@ async function age(router: ClassicRouter): Promise<void> {
     day(`day ${days}`);
   }
   await stopTraffic();
-  await sleep(Number(values.idle) * 1_000);
-  if (Number(values.idle) > 0) day(`${values.idle} s idle`);
+  await sleep(values.idle * 1_000);
+  if (values.idle > 0) day(`${values.idle} s idle`);
 }
 
 interface Publish {

@@ -13,7 +13,6 @@ import { once } from "node:events";
 import { get, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
 import { findProgram } from "../../test/support/needs.ts";
 import { CASES, type Case } from "../support/cases.ts";
@@ -25,6 +24,7 @@ import { perRequest } from "../support/report.ts";
 import { cpuUsOf, residentBytesOf } from "../support/process-tree.ts";
 import { prepareOrigin } from "../support/proxies.ts";
 import { viaductFlags } from "../support/viaduct-flags.ts";
+import { readFlags } from "../support/flags.ts";
 
 const USAGE = `What does an idle connection cost the router?
 
@@ -33,21 +33,9 @@ const USAGE = `What does an idle connection cost the router?
   --workers N  processes of the router; 1
   --rate N     requests of others a second; 2000`;
 
-const { values, positionals } = parseArgs({
-  options: {
-    help: { type: "boolean", default: false },
-    tls: { type: "boolean", default: false },
-    workers: { type: "string", default: "1" },
-    rate: { type: "string", default: "2000" },
-  },
-  allowPositionals: true,
-});
-if (values.help) {
-  console.log(USAGE);
-  process.exit();
-}
+const { values, positionals } = readFlags(USAGE, { tls: false, workers: 1, rate: 2_000 }, 1);
 const CONNECTIONS = Number(positionals[0] ?? "10000");
-const WORKERS = Number(values.workers);
+const { workers: WORKERS } = values;
 /** So few that they are open before anybody loses patience. */
 const PER_CLIENT = 5_000;
 /** Make code and buffers that stay. */
@@ -150,7 +138,7 @@ async function open(port: number, count: number, number: number): Promise<Child>
 
 async function others({ pid, port }: Router) {
   const before = cpuUsOf(pid);
-  const load = { case: small, port, isTls: values.tls, ...OTHERS, rate: Number(values.rate), folder };
+  const load = { case: small, port, isTls: values.tls, ...OTHERS, rate: values.rate, folder };
   const { requests, p50Ms, p99Ms, failures } = await applyLoad(load, findProgram, (generator) =>
     run(generator, null),
   );

@@ -13,7 +13,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parseArgs } from "node:util";
 import { type Bus, encodeRegister, type RegisterFields, SUBJECTS } from "../../src/bus/index.ts";
 import { findProgram } from "../../test/support/needs.ts";
 import { type Children, createChildren } from "../support/children.ts";
@@ -21,6 +20,7 @@ import { serveSmall, startClassicRouter } from "../support/classic-router.ts";
 import { applyLoad, type LoadResult } from "../support/load.ts";
 import { cpuUsOf } from "../support/process-tree.ts";
 import { viaductFlags } from "../support/viaduct-flags.ts";
+import { readFlags } from "../support/flags.ts";
 
 const USAGE = `What do routes cost the router when it hears of them over NATS?
 
@@ -30,22 +30,14 @@ const USAGE = `What do routes cost the router when it hears of them over NATS?
   --rate N     requests a second through it meanwhile; 0
   --flags="…"  of Node, instead of ./viaduct's`;
 
-const { values } = parseArgs({
-  options: {
-    help: { type: "boolean", default: false },
-    routes: { type: "string", default: "100000" },
-    rounds: { type: "string", default: "5" },
-    busy: { type: "boolean", default: false },
-    rate: { type: "string", default: "0" },
-    flags: { type: "string", default: viaductFlags.join(" ") },
-  },
+const { values } = readFlags(USAGE, {
+  routes: 100_000,
+  rounds: 5,
+  busy: false,
+  rate: 0,
+  flags: viaductFlags.join(" "),
 });
-if (values.help) {
-  console.log(USAGE);
-  process.exit();
-}
-const ROUTES = Number(values.routes);
-const RATE = Number(values.rate);
+const { routes: ROUTES, rate: RATE } = values;
 /** Longer than registering takes twice, also on a busy machine. */
 const LOAD_SECONDS = Math.ceil(ROUTES / 12_500);
 /** Messages between two flushes: a registrar does not send all it has in one write. */
@@ -78,7 +70,7 @@ try {
   await measure(children, 1);
   if (values.busy) void children.run([process.execPath, "-e", "for (;;);"], BUSY_CORE).catch(() => {});
   const rounds: Round[] = [];
-  for (let round = 0; round < Number(values.rounds); round++) rounds.push(await measure(children, ROUTES));
+  for (let round = 0; round < values.rounds; round++) rounds.push(await measure(children, ROUTES));
   report(rounds);
 } finally {
   await children.stopAll();

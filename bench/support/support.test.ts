@@ -3,6 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "node:test";
+import { parseFlags } from "./flags.ts";
 import { cpuUsOf, parseStat, treeOf } from "./process-tree.ts";
 import { median, perRequest, renderTable, summarize } from "./report.ts";
 import { parseH2load, percentiles } from "./load.ts";
@@ -162,4 +163,17 @@ test("--help explains the flags; a wrong one is named with what there is", () =>
   );
   assert.match(run("--at-share", "2").stderr, /--at-share «2» is no number from 0\.1 to 0\.9/);
   assert.match(run("--rounds", "0").stderr, /--rounds «0» is no whole number of at least 1/);
+});
+
+test("flags are counts, switches and texts by their defaults", () => {
+  const defaults = { routes: 100_000, busy: false, only: "" };
+  assert.deepEqual(parseFlags([], defaults), { values: defaults, positionals: [] });
+  assert.deepEqual(parseFlags(["--routes", "5", "--busy", "--only=a", "b"], defaults, 1), {
+    values: { routes: 5, busy: true, only: "a" },
+    positionals: ["b"],
+  });
+  assert.equal(parseFlags(["-h", "--routes", "x"], defaults), null);
+  assert.throws(() => parseFlags(["--routes", "1e5"], defaults), /--routes «1e5» is no whole number/);
+  assert.throws(() => parseFlags(["--route", "5"], defaults), /--route/);
+  assert.throws(() => parseFlags(["b"], defaults), /«b» is one word too many/);
 });
