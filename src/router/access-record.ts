@@ -54,9 +54,9 @@ export interface AccessLogRecord {
   readonly tlsTimeMs: number;
   /** Our `address:port` towards the endpoint. */
   readonly localAddress: string;
-  /** Attempts before the last one. */
+  /** Attempts without an answer, the last one too if it had none. */
   readonly failedAttempts: number;
-  /** Time spent in them. */
+  /** From the first byte of the request head until the last of them had failed. */
   readonly failedAttemptsTimeMs: number;
 
   /** A request header for `extra_headers_to_log`; several lines of one name are joined by `, `. Name in lower case. */
