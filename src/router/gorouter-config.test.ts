@@ -425,14 +425,6 @@ const refusals: { text: string; problem: string | RegExp }[] = [
     problem: /"a b" is not a header name/,
   },
   {
-    text: "http_rewrite: {responses: {remove_headers: [{name: content-length}]}}",
-    problem: /"content-length" frames messages, which is the router's; leave it out/,
-  },
-  {
-    text: "http_rewrite: {responses: {add_headers_if_not_present: [{name: Transfer-Encoding, value: x}]}}",
-    problem: /"Transfer-Encoding" frames messages/,
-  },
-  {
     text: 'http_rewrite: {responses: {add_headers_if_not_present: [{name: a, value: "b\\r\\nc: d"}]}}',
     problem: /is not a header value/,
   },
@@ -514,6 +506,19 @@ test("metrics are behind TLS when the file names certificates, and never by half
   });
   assert.deepEqual(problemsOf(`prometheus: {cert_path: ${certificatePath}, key_path: ${keyPath}}`), [
     "prometheus.ca_path: is missing; without it metrics would be readable by anybody, although prometheus.cert_path and prometheus.key_path ask for TLS (gorouter.yml)",
+  ]);
+});
+
+test("headers that frame messages are neither added nor removed, and it is said", () => {
+  const { config, warnings } = load(
+    "http_rewrite:\n  responses:\n    remove_headers: [{name: Content-Length}, {name: Server}]\n" +
+      "    add_headers_if_not_present: [{name: transfer-encoding, value: x}, {name: X-A, value: b}]\n",
+  );
+  assert.deepEqual(config.removeResponseHeaders, ["server"]);
+  assert.deepEqual(config.addResponseHeaders, [{ name: "X-A", value: "b" }]);
+  assert.deepEqual(warnings, [
+    "http_rewrite.responses.add_headers_if_not_present: transfer-encoding frames messages, which is the router's business; it is ignored (gorouter.yml, line 4)",
+    "http_rewrite.responses.remove_headers: Content-Length frames messages, which is the router's business; it is ignored (gorouter.yml, line 3)",
   ]);
 });
 

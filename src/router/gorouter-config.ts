@@ -17,6 +17,7 @@ import type { HistogramBuckets, MetricsConfig } from "./metrics-config.ts";
 import type { RoutingApiFeedConfig } from "./feeds/routing-api.ts";
 import { shardingProblem } from "./feeds/sharding.ts";
 import { mapRoutingApi } from "./gorouter-routing-api.ts";
+import { isFraming } from "./http-rewrite.ts";
 import type { RouteServicesConfig } from "./route-services/settings.ts";
 import {
   GOROUTER_KEYS,
@@ -294,8 +295,10 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     forceForwardedProtoHttps: get("force_forwarded_proto_https"),
     sanitizeForwardedProto: get("sanitize_forwarded_proto"),
     hopByHopHeadersToFilter: get("hop_by_hop_headers_to_filter").map((name) => name.toLowerCase()),
-    addResponseHeaders: get("http_rewrite.responses.add_headers_if_not_present"),
-    removeResponseHeaders: get("http_rewrite.responses.remove_headers").map(({ name }) => name.toLowerCase()),
+    addResponseHeaders: rewrittenHeaders(file, "http_rewrite.responses.add_headers_if_not_present"),
+    removeResponseHeaders: rewrittenHeaders(file, "http_rewrite.responses.remove_headers").map(({ name }) =>
+      name.toLowerCase(),
+    ),
     healthcheckUserAgent: get("healthcheck_user_agent"),
     errorPage: readErrorPage(file),
     ...tracing,
@@ -304,6 +307,18 @@ function mapRouter(file: GorouterFile, dropletStaleThresholdMs: number): RouterC
     ...mapMetrics(file),
     ...mapRouteServices(file),
   });
+}
+
+type RewriteKey = `http_rewrite.responses.${"add_headers_if_not_present" | "remove_headers"}`;
+
+/** Less those that Go's server writes by itself, whatever the file says. */
+function rewrittenHeaders(file: GorouterFile, key: RewriteKey): RouterConfig["addResponseHeaders"] {
+  const headers = file.get(key);
+  for (const { name } of headers) {
+    if (isFraming(name))
+      file.warn(key, `${name} frames messages, which is the router's business; it is ignored`);
+  }
+  return headers.filter(({ name }) => !isFraming(name));
 }
 
 type AccessLogConfig = Pick<

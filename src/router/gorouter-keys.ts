@@ -12,7 +12,6 @@ import { ACCESS_LOG_FORMATS, AZ_PREFERENCES } from "./config.ts";
 import { SHARDING_MODES } from "./feeds/sharding.ts";
 import { allowlistProblem } from "./route-services/allowlist.ts";
 import { optionSettings } from "./gorouter-options.ts";
-import { isFraming } from "./http-rewrite.ts";
 import { networkProblem } from "./route-services/egress.ts";
 import { certificateRules, keyPairs } from "./tls/gorouter-tls.ts";
 import { HISTOGRAM_BUCKETS } from "./metrics-config.ts";
@@ -83,7 +82,6 @@ const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const headers = listOf("list of {name, value}", ({ name, value = "" }) => {
   if (typeof name !== "string" || !HEADER_NAME.test(name))
     return `${JSON.stringify(name)} is not a header name`;
-  if (isFraming(name)) return `${JSON.stringify(name)} frames messages, which is the router's; leave it out`;
   if (typeof value !== "string" || /[\r\n\0]/.test(value)) {
     return `${JSON.stringify(value)} is not a header value`;
   }
