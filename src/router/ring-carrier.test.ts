@@ -116,6 +116,19 @@ for (const kind of KINDS) {
     assert.ok(arrived === whole, `${arrived.length} bytes of ${whole.length}, or in another order`);
   });
 
+  test(`${accepted}: a copy goes out behind what was written before it, whatever becomes of the memory`, async (t) => {
+    const it = await carried(t, kind);
+    if (it === null) return;
+    const { carrier, peer } = it;
+    assert.ok(carrier.writeCopy);
+    const memory = Buffer.from("--body--");
+    carrier.write("head ", "latin1");
+    carrier.writeCopy(memory, 2, 6);
+    memory.fill("x");
+    carrier.write(" end", "latin1");
+    assert.equal(await readAll(peer, 13), "head body end");
+  });
+
   test(`${accepted}: a peer that does not read is waited for, and what waits goes out when it reads`, async (t) => {
     const it = await carried(t, kind);
     if (it === null) return;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import {
   OWN_RESPONSE_LINES,
+  type Peer,
   requestToEndpoint,
   script,
   startEndpoint,
@@ -38,6 +39,44 @@ script(
       `HTTP/1.1 200 OK\r\nTrailer: X-Len\r\n${OWN_RESPONSE_LINES}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Len: 3\r\n\r\n`,
     );
     assert.match(router.accessLog()[0] ?? "", /"POST \/up HTTP\/1\.1" 200 16 3 /);
+  },
+);
+
+/** Around all lengths from which on a body goes another way. */
+const LENGTHS = [1, 1_023, 1_025, 2_000, 4_100, 9_000, 16_300, 16_385, 40_000];
+const bytesOfLength = (length: number) =>
+  Array.from({ length }, (_, i) => String.fromCharCode((i * 7 + length) % 256)).join("");
+
+script(
+  "bodies of any length pass both ways byte for byte, and what is behind them stays behind them",
+  async (t) => {
+    const { endpoint, client } = await start(t);
+    let upstream: Peer | null = null;
+    for (const length of LENGTHS) {
+      const body = bytesOfLength(length);
+      client.send(`PUT /${length} HTTP/1.1\r\n${HOST}Content-Length: ${length}\r\n\r\n${body}`);
+      client.send(`GET /next HTTP/1.1\r\n${HOST}\r\n`);
+      upstream ??= await endpoint.accept();
+      assert.ok((await upstream.message()).endsWith(`\r\n\r\n${body}`), `${length} up`);
+      upstream.send(`HTTP/1.1 200 OK\r\nContent-Length: ${length}\r\n\r\n${body}`);
+      assert.ok((await client.message()).endsWith(`\r\n\r\n${body}`), `${length} down`);
+      assert.match(await upstream.message(), /^GET \/next /);
+      upstream.send("HTTP/1.1 204 No Content\r\n\r\n");
+      assert.match(await client.message(), /^HTTP\/1\.1 204 /);
+    }
+  },
+);
+
+script(
+  "a chunk that is malformed behind good ones of the same read is still answered as an error",
+  async (t) => {
+    const { endpoint, client } = await start(t);
+    client.send(`GET / HTTP/1.1\r\n${HOST}\r\n`);
+    const upstream = await endpoint.accept();
+    await upstream.message();
+    const good = bytesOfLength(2_000);
+    upstream.send(`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n7d0\r\n${good}\r\nno size\r\n`);
+    assert.match(await client.message(), /^HTTP\/1\.1 502 /);
   },
 );
 

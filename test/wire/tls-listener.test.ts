@@ -89,17 +89,20 @@ script("requests on TLS are forwarded as https, one after the other on one conne
   assert.match(router.accessLog()[0] ?? "", /"GET \/ HTTP\/1\.1" 200 .* x_forwarded_proto:"https"/);
 });
 
-script("large bodies pass both ways on TLS", async (t) => {
+script("small and large bodies pass both ways on TLS", async (t) => {
   const started = await start(t);
   if (started === null) return;
   const { router, endpoint } = started;
-  const body = "0123456789abcdef".repeat(64 * 1024);
   const { peer } = await connectTls(t, router);
-  peer.send(`PUT / HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-  const upstream = await endpoint.accept();
-  assert.ok((await upstream.message()).endsWith(`\r\n\r\n${body}`));
-  upstream.send(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-  assert.ok((await peer.message()).endsWith(`\r\n\r\n${body}`));
+  let upstream: Peer | null = null;
+  for (const repeated of [100, 700, 64 * 1024]) {
+    const body = "0123456789abcdef".repeat(repeated);
+    peer.send(`PUT / HTTP/1.1\r\nHost: shop.example.com\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    upstream ??= await endpoint.accept();
+    assert.ok((await upstream.message()).endsWith(`\r\n\r\n${body}`));
+    upstream.send(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    assert.ok((await peer.message()).endsWith(`\r\n\r\n${body}`));
+  }
 });
 
 script("a WebSocket is tunnelled through TLS until both sides have ended", async (t) => {
