@@ -68,8 +68,6 @@ export const SQE_CQE_SKIP_SUCCESS = 1 << 6;
 export const SQE_BUFFER_SELECT = 1 << 5;
 /** No attempt before there is something. */
 export const RECV_POLL_FIRST = 1 << 0;
-/** It goes on until it has brought so many bytes as its entry says (Linux 6.17), or fails. */
-export const RECV_MULTISHOT = 1 << 1;
 /** It goes on until it fails. */
 export const ACCEPT_MULTISHOT = 1 << 0;
 export const CQE_BUFFER_SHIFT = 16;
@@ -102,7 +100,6 @@ export const AF_INET6 = 10;
 export const EINTR = 4;
 export const EAGAIN = 11;
 export const EBUSY = 16;
-export const EINVAL = 22;
 export const ECONNABORTED = 103;
 export const ENOBUFS = 105;
 export const ECANCELED = 125;
