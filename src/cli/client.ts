@@ -144,10 +144,13 @@ export class ApiClient {
 function withQuery(path: string, query: Query): string {
   const search = new URLSearchParams();
   for (const [key, value] of Object.entries(query)) {
-    search.set(key, typeof value === "string" ? value : value.join(","));
+    search.set(key, [value].flat().map(listed).join(","));
   }
   return search.size === 0 ? path : `${path}?${search}`;
 }
+
+/** A value as one of a list: the API takes lists apart at their commas and decodes each value once more. */
+const listed = (value: string) => value.replaceAll("%", "%25").replaceAll(",", "%2C");
 
 function errorCodes(text: string): readonly number[] {
   const body = new Answer(parseJson(text), "");

@@ -315,3 +315,20 @@ test("a target that is not there is named, with those that are", async (t) => {
     /^viaduct: there is no space «nope\/\*»; choose one of \S+\/\S+ with «viaduct target -o ORG -s SPACE»\n$/,
   );
 });
+
+test("an app whose name holds a comma or a per cent sign is found by it", async (t) => {
+  const { host, run } = await start(t);
+  for (const name of ["a,b", "50%", "%2C"]) {
+    assert.equal(await run(`run --name ${name} -- true`), 0, host.readStderr());
+    assert.equal(await run(`run --name ${name} -- true`), 0, host.readStderr());
+    assert.equal(await run(`app ${name}`), 0, host.readStderr());
+  }
+});
+
+test("a route is the same whatever the case of its path, as for the routers", async (t) => {
+  const { api, host, run } = await start(t);
+  assert.equal(await run("run --name shop --route shop.localhost/Api -- true"), 0);
+  assert.equal(await run("map-route shop shop.localhost/aPI"), 0, host.readStderr());
+  assert.equal(api.routes.size, 1);
+  assert.equal(await run("route shop.localhost/api"), 0);
+});

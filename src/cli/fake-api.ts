@@ -175,7 +175,7 @@ function routesOf(fake: FakeApi, newGuid: (kind: string) => string) {
         return last === "recent_logs" ? page(lines) : refuse(10010, "Unknown request");
       }
       case "GET apps": {
-        const names = url.searchParams.get("names")?.split(",");
+        const names = url.searchParams.get("names")?.split(",").map(decodeURIComponent);
         return page(
           [...apps.values()].filter((a) => names === undefined || names.includes(String(a["name"]))),
         );
@@ -308,7 +308,7 @@ function checkOptions(
 
 function matches(route: Json, query: URLSearchParams): boolean {
   const fits = (parameter: string, value: unknown) =>
-    query.get(parameter)?.split(",").includes(String(value)) ?? true;
+    query.get(parameter)?.split(",").map(decodeURIComponent).includes(String(value)) ?? true;
   return (
     fits("domain_guids", route["domain"]) && fits("hosts", route["host"]) && fits("paths", route["path"])
   );

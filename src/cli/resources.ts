@@ -130,13 +130,13 @@ export async function resolveRoute(client: ApiClient, given: string): Promise<Re
   const isTcp = domain.has("router_group");
   const routes = await client.list("/v3/routes", {
     domain_guids: domain.text("guid"),
+    // Not by path as well: the API compares it with its case, and routers do not.
     ...(host === "" ? {} : { hosts: host }),
-    ...(url.path === "" ? {} : { paths: url.path }),
   });
   const route = routes.find(
     (r) =>
       (r.find("host") ?? "") === host &&
-      (r.find("path") ?? "") === url.path &&
+      String(r.find("path") ?? "").toLowerCase() === url.path.toLowerCase() &&
       (!isTcp || r.find("port") === url.port),
   );
   return {

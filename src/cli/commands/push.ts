@@ -100,7 +100,7 @@ export default defineCommand({
     for (const { name, bits } of archives) {
       const app = await findAppIn(api, space, name);
       if (app === null) throw stagingFailed({ app: name, reason: "it was deleted meanwhile" });
-      const droplet = await stage(api, app, bits, out);
+      const droplet = await stage(api, app, bits, timeoutMs, out);
       await bringUp(api, app, droplet, { ...flags, timeoutMs }, out);
       const routes = (await api.list(`/v3/apps/${app.text("guid")}/routes`)).map(describe);
       pushed.push({ name, guid: app.text("guid"), droplet, urls: routes.map(({ url }) => url) });
@@ -135,7 +135,13 @@ async function pack({ name, folder }: PushedApp, out: Output): Promise<Buffer> {
 }
 
 /** Uploads the files and has a droplet made of them. */
-async function stage(api: ApiClient, app: Answer, bits: Buffer, out: Output): Promise<string> {
+async function stage(
+  api: ApiClient,
+  app: Answer,
+  bits: Buffer,
+  timeoutMs: number,
+  out: Output,
+): Promise<string> {
   const name = app.text("name");
   const source = await api.post("/v3/packages", {
     type: "bits",
@@ -153,7 +159,11 @@ async function stage(api: ApiClient, app: Answer, bits: Buffer, out: Output): Pr
   const guid = source.text("guid");
   await api.send("POST", `/v3/packages/${guid}/upload`, form, `multipart/form-data; boundary=${BOUNDARY}`);
   let build = await api.post("/v3/builds", { package: { guid } });
+  const deadline = performance.now() + timeoutMs;
   while (build.text("state") === "STAGING") {
+    if (performance.now() > deadline) {
+      throw waitExpired({ what: `the staging of ${name}`, afterMs: timeoutMs, state: "still going on" });
+    }
     await sleep(POLL_MS);
     build = await api.get(`/v3/builds/${build.text("guid")}`);
   }
