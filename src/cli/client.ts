@@ -80,7 +80,7 @@ export class ApiClient {
     body: string | Buffer = "",
     headers: Readonly<Record<string, string>> = {},
   ): Promise<HttpAnswer> {
-    const url = new URL(path.includes("://") ? path : `${this.#session.api}/${path.replace(/^\//, "")}`);
+    const url = new URL(isWhole(path) ? path : `${this.#session.api}/${path.replace(/^\//, "")}`);
     const send = () =>
       call(
         method,
@@ -140,6 +140,9 @@ export class ApiClient {
     throw waitExpired({ what: pathname, afterMs: JOB_LIMIT_MS, state: "still processing" });
   }
 }
+
+/** With scheme and host, as the API writes the address of a next page. */
+export const isWhole = (path: string) => /^https?:\/\//i.test(path);
 
 function withQuery(path: string, query: Query): string {
   const search = new URLSearchParams();

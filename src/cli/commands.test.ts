@@ -332,3 +332,15 @@ test("a route is the same whatever the case of its path, as for the routers", as
   assert.equal(api.routes.size, 1);
   assert.equal(await run("route shop.localhost/api"), 0);
 });
+
+test("curl takes the API's own addresses whole, and gives its token to nobody else", async (t) => {
+  const { api, host, run } = await start(t);
+  assert.equal(await run(`curl ${api.url}/v3/apps`), 0, host.readStderr());
+  assert.equal(await run("curl /v3/apps?names=http://x"), 0, host.readStderr());
+  host.readStdout();
+  assert.equal(await run("curl http://localhost:1/v3/apps"), 2);
+  assert.match(
+    host.readStderr(),
+    /http:\/\/localhost:1\/v3\/apps is not on http:\/\/.+; write the path only/,
+  );
+});

@@ -1,4 +1,5 @@
 import { usageInvalid } from "../../kernel/errors/cli.ts";
+import { isWhole } from "../client.ts";
 import { apiFlag, defineCommand } from "../command.ts";
 
 export default defineCommand({
@@ -34,6 +35,7 @@ export default defineCommand({
     const body = await readBody(host.cwd, flags.data ?? "");
     const headers = Object.fromEntries((flags.header ?? []).map(readHeader));
     const api = await client();
+    demandOwnApi(path, api.session.api);
     const answer = await api.raw(flags.request ?? (body === "" ? "GET" : "POST"), path, body, headers);
     if (flags.include === true) {
       out.line(`HTTP ${answer.status}`);
@@ -44,6 +46,15 @@ export default defineCommand({
     return answer.status >= 400 ? 1 : 0;
   },
 });
+
+/** Every call carries the user's token, which is for this API alone. @throws usageInvalid */
+function demandOwnApi(path: string, api: string): void {
+  if (!isWhole(path) || URL.parse(path)?.origin === new URL(api).origin) return;
+  throw usageInvalid({
+    problem: `${path} is not on ${api}, and this login is for no other API`,
+    remedy: "write the path only, or name that API with --api",
+  });
+}
 
 function readHeader(text: string): readonly [string, string] {
   const at = text.indexOf(":");
