@@ -1,6 +1,6 @@
 /**
- * The whole way: a mutated request, and a marker behind it, from a raw client through a router to node:http. Whatever
- * the endpoint read as a message, the client got as that message's answer, in order, and nothing else.
+ * The whole way: a mutated request, and a marker behind it, at once or in pieces, from a raw client through a router to
+ * node:http. Whatever the endpoint read as a message, the client got as that message's answer, in order, and nothing else.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -17,7 +17,7 @@ import { createTable } from "../../../src/table/index.ts";
 import { registrationOf } from "../registration.ts";
 import { MARKER } from "../request-framings.ts";
 import type { FuzzTarget } from "./fuzz.ts";
-import { mutate } from "./random.ts";
+import { cut, mutate } from "./random.ts";
 import { HTTP_WORDS, REQUESTS } from "./targets.ts";
 
 const HOST = "shop.example.com";
@@ -58,9 +58,10 @@ export async function createRouterTarget(): Promise<RouterTarget> {
     name: "router",
     async run(random, say) {
       const text = mutate(random, random.pick(REQUESTS), HTTP_WORDS, REQUESTS) + MARKER.replaceAll("§", HOST);
-      say(text);
+      const pieces = random.oneIn(2) ? [text] : cut(random, text);
+      say(pieces);
       seen = [];
-      const answers = await converse(router.port, text);
+      const answers = await converse(router.port, pieces);
       assert.deepEqual(panics, []);
       const tokens = [...answers.matchAll(/^X-Token: (<\d+>)\r$/gm)].map((match) => match[1]);
       assert.deepEqual(
@@ -77,12 +78,19 @@ export async function createRouterTarget(): Promise<RouterTarget> {
   };
 }
 
-/** Sends a text, ends, and returns all that came back. */
-async function converse(port: number, text: string): Promise<string> {
-  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+/** Sends pieces, each by itself, ends, and returns all that came back. */
+async function converse(port: number, pieces: readonly string[]): Promise<string> {
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true, noDelay: true });
   let received = "";
   socket.on("data", (chunk: Buffer) => (received += chunk.toString("latin1"))).on("error", () => {});
-  socket.end(text, "latin1");
-  await once(socket, "close");
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  await Promise.race([once(socket, "connect"), closed]);
+  for (const piece of pieces) {
+    socket.write(piece, "latin1");
+    // The router, in this process, reads it by itself.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  socket.end();
+  await closed;
   return received;
 }
