@@ -26,6 +26,8 @@ export interface Pool<A> {
   members: Member | null;
   /** Set while an empty classic pool is still known; since when is null until the next prune tells the time. */
   lingering: { sinceMs: number | null } | null;
+  /** Among those that what is being applied may have changed. */
+  isTouched: boolean;
   /** The newest; null before the first. */
   route: TableRoute<A> | null;
 }

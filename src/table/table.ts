@@ -10,6 +10,7 @@ import { sameEndpoint, sameEndpoints, sameRecord, sameReservation } from "./equa
 import { type AttachmentMaker, type Member, membersOf, type Pool, TableRoute } from "./pool.ts";
 import { RouteIndex } from "./route-index.ts";
 import { parseRouteKey, type RouteKey } from "./route-key.ts";
+import { ShardedMap } from "./sharded-map.ts";
 import { SharedStrings } from "./shared-strings.ts";
 import {
   type Destination,
@@ -65,16 +66,16 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
   readonly #emptyPoolTimeoutMs: number;
   readonly #index = new RouteIndex<A>();
   /** Pools that readers see nothing of yet. The others are found by their routes: a map of them all costs as much. */
-  readonly #unseen: Readonly<Record<RouteProtocol, Map<string, Pool<A>>>> = {
-    http: new Map(),
-    internal: new Map(),
-    tcp: new Map(),
+  readonly #unseen: Readonly<Record<RouteProtocol, ShardedMap<Pool<A>>>> = {
+    http: new ShardedMap(),
+    internal: new ShardedMap(),
+    tcp: new ShardedMap(),
   };
-  readonly #held = new Map<string, Pool<A>>();
-  readonly #processes = new Map<string, Process<A>>();
+  readonly #held = new ShardedMap<Pool<A>>();
+  readonly #processes = new ShardedMap<Process<A>>();
   readonly #otherProtocol = new WeakMap<Endpoint, Endpoint>();
   /** Pools that the event being applied may have changed. */
-  readonly #touched = new Set<Pool<A>>();
+  readonly #touched: Pool<A>[] = [];
   readonly #strings = new SharedStrings();
   /** What readers see while an image is loaded in steps; null when they see the newest state. */
   #shown: Snapshot<A> | null = null;
@@ -174,23 +175,23 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     let count = 0;
     const isStepFull = () => ++count % changesPerStep === 0;
 
-    const guids = new Set<string>();
+    const guids = new ShardedMap<true>();
     for (const { guid } of image.reservations) {
-      guids.add(guid);
+      guids.set(guid, true);
       if (isStepFull()) yield;
     }
     for (const guid of this.#held.keys()) {
       if (!guids.has(guid)) this.#deleteReservation(guid);
       if (isStepFull()) yield;
     }
-    const byProcess = new Map<string, Endpoint[]>();
+    const byProcess = new ShardedMap<Endpoint[]>();
     for (const endpoint of image.endpoints) {
       const others = byProcess.get(endpoint.processGuid);
       if (others === undefined) byProcess.set(endpoint.processGuid, [endpoint]);
       else others.push(endpoint);
       if (isStepFull()) yield;
     }
-    for (const [guid, { endpoints }] of this.#processes) {
+    for (const [guid, { endpoints }] of this.#processes.entries()) {
       const stays = (known: Endpoint) =>
         byProcess.get(guid)?.some((endpoint) => compareAddress(endpoint, known) === 0) ?? false;
       for (const endpoint of endpoints) {
@@ -207,10 +208,10 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
       if (isStepFull()) yield;
     }
     for (const pool of this.#touched) {
-      this.#touched.delete(pool);
-      this.#rebuild(pool);
+      this.#settlePool(pool);
       if (isStepFull()) yield;
     }
+    this.#touched.length = 0;
   }
 
   #putReservation(given: Reservation): void {
@@ -247,7 +248,7 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
       if (!process.pools.includes(pool)) process.pools = [...process.pools, pool];
     }
     pool.lingering = null;
-    this.#touched.add(pool);
+    this.#touchPool(pool);
   }
 
   #putEndpoint(given: Endpoint): void {
@@ -289,12 +290,23 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
   }
 
   #touch(process: Process<A>): void {
-    for (const pool of process.pools) this.#touched.add(pool);
+    for (const pool of process.pools) this.#touchPool(pool);
+  }
+
+  #touchPool(pool: Pool<A>): void {
+    if (pool.isTouched) return;
+    pool.isTouched = true;
+    this.#touched.push(pool);
   }
 
   #settle(): void {
-    for (const pool of this.#touched) this.#rebuild(pool);
-    this.#touched.clear();
+    for (const pool of this.#touched) this.#settlePool(pool);
+    this.#touched.length = 0;
+  }
+
+  #settlePool(pool: Pool<A>): void {
+    pool.isTouched = false;
+    this.#rebuild(pool);
   }
 
   // === classic feed ===
@@ -437,7 +449,16 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     const known = this.#findPool(protocol, address);
     if (known !== undefined) return known;
     const { key, path } = address;
-    const pool = { protocol, key, path, reservations: NONE, members: null, lingering: null, route: null };
+    const pool = {
+      protocol,
+      key,
+      path,
+      reservations: NONE,
+      members: null,
+      lingering: null,
+      isTouched: false,
+      route: null,
+    };
     this.#unseen[protocol].set(key, pool);
     return pool;
   }
