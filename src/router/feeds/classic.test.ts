@@ -8,7 +8,7 @@ import {
   type RouterStartMessage,
   SUBJECTS,
 } from "../../bus/index.ts";
-import { createLogger, createManualClock, silentLogger } from "../../kernel/index.ts";
+import { createLogger, createManualClock, silentLogger, systemClock } from "../../kernel/index.ts";
 import { createTable, endpointAddress } from "../../table/index.ts";
 import { CLASSIC_FEED_DEFAULTS, type ClassicFeedConfig, createClassicFeed } from "./classic.ts";
 import { FeedCounts } from "./feed-counts.ts";
@@ -387,9 +387,9 @@ for (const { limit, message, lost } of [
   },
 ]) {
   test(`messages of a bus that does not wait take turns up to a ${limit}; what comes then is lost and counted`, async (t) => {
-    // Each look at it takes longer than a slice, so that only the first message is not to wait.
+    // Each look at it takes longer than a slice, so that only the first message is not to wait. Rests end by themselves.
     let nowMs = 0;
-    const clock = { ...createManualClock(), monotonicMs: () => (nowMs += 10) };
+    const clock = { ...systemClock, monotonicMs: () => (nowMs += 10) };
     // One that has no way to wait.
     const bus = { ...createMemoryBus({ log: silentLogger, clock }), pause: () => () => {} };
     const table = createTable({ attach: () => null });
@@ -416,8 +416,8 @@ for (const { limit, message, lost } of [
 
 test("the bus waits while messages do, and is let go on when the feed stops", async (t) => {
   let nowMs = 0;
-  // Each look at it takes longer than a slice.
-  const clock = { ...createManualClock(), monotonicMs: () => (nowMs += 10) };
+  // Each look at it takes longer than a slice. Rests end by themselves.
+  const clock = { ...systemClock, monotonicMs: () => (nowMs += 10) };
   const bus = createMemoryBus({ log: silentLogger, clock });
   const counts = new FeedCounts(clock.nowMs());
   const table = createTable({ attach: () => null });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test, type TestContext } from "node:test";
 import type { RouteTableHandler, RouteTableReader } from "../../contracts/index.ts";
-import { type Clock, createLogger, createManualClock } from "../../kernel/index.ts";
+import { type Clock, createLogger, createManualClock, systemClock } from "../../kernel/index.ts";
 import { createTable, type Cursor, type Reservation } from "../../table/index.ts";
 import { endpoint } from "../../table/samples.ts";
 import { FeedCounts } from "./feed-counts.ts";
@@ -67,10 +67,10 @@ function createFakeReader() {
   };
 }
 
-/** Each look at it takes three milliseconds, so that a slice of loading is over after a few steps. */
+/** Each look at it takes three milliseconds, so that a slice of loading is over after a few steps. Rests end by themselves. */
 function createRunningClock(): Clock {
   let nowMs = 0;
-  return { ...createManualClock(), monotonicMs: () => (nowMs += 3) };
+  return { ...systemClock, monotonicMs: () => (nowMs += 3) };
 }
 
 async function startFeed(t: TestContext, sharding?: Sharding) {

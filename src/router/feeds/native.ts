@@ -21,7 +21,7 @@ import { type Clock, keepAliveWhile, type Logger, type Part, systemClock } from 
 import type { Cursor, Table, TableEvent, TableImage } from "../../table/index.ts";
 import type { FeedCounts } from "./feed-counts.ts";
 import { createShard, type Sharding } from "./sharding.ts";
-import { SLICE_MS } from "./slices.ts";
+import { createSteps } from "./slices.ts";
 
 /** How long a starting router waits for its first table before it serves without. */
 const FIRST_IMAGE_WAIT_MS = 5_000;
@@ -51,10 +51,9 @@ export function createNativeFeed(given: {
   let subscription: RouteTableSubscription | null = null;
   let acknowledging: NodeJS.Immediate | null = null;
   let isLost = false;
-  /** The image that is being loaded; what comes meanwhile waits. */
-  let loading: { readonly steps: Generator<undefined, void>; readonly onLoaded: () => void } | null = null;
-  let waiting: SequencedEvent[] = [];
-  let nextSlice: NodeJS.Immediate | null = null;
+  const steps = createSteps(clock);
+  /** What comes while an image is loaded. */
+  let waiting: SequencedEvent[] | null = null;
   /** The number after which events were missing last time. */
   let gapAfter: Cursor | null = null;
 
@@ -64,21 +63,6 @@ export function createNativeFeed(given: {
       acknowledging = null;
       if (cursor !== null) subscription?.acknowledge(cursor);
     });
-  };
-
-  /** Goes on with the image until it is loaded or the time is up; traffic has its turn before the next slice. */
-  const loadSlice = () => {
-    nextSlice = null;
-    if (loading === null) return;
-    const { steps, onLoaded } = loading;
-    const untilMs = clock.monotonicMs() + SLICE_MS;
-    while (!steps.next().done) {
-      if (clock.monotonicMs() < untilMs) continue;
-      nextSlice = setImmediate(loadSlice);
-      return;
-    }
-    loading = null;
-    onLoaded();
   };
 
   const ours = (image: TableImage): TableImage =>
@@ -120,35 +104,35 @@ export function createNativeFeed(given: {
         subscribe(isRepeated ? null : cursor);
       });
     };
+    function* load(image: TableImage): Generator<undefined, void> {
+      const startedAtMs = clock.monotonicMs();
+      yield* table.loadInSteps(ours(image));
+      log.info(
+        {
+          ...image.cursor,
+          reservations: image.reservations.length,
+          endpoints: image.endpoints.length,
+          tookMs: Math.round(clock.monotonicMs() - startedAtMs),
+        },
+        "native-feed-loaded",
+      );
+      gapAfter = null;
+      counts?.heard(clock.nowMs());
+      advance(image.cursor);
+      firstImage.resolve();
+      const events = waiting ?? [];
+      waiting = null;
+      for (const event of events) handler.onEvent(event);
+    }
     const handler: RouteTableHandler = {
       onImage(image) {
         if (!isCurrent) return;
-        const startedAtMs = clock.monotonicMs();
         waiting = [];
-        const onLoaded = () => {
-          log.info(
-            {
-              ...image.cursor,
-              reservations: image.reservations.length,
-              endpoints: image.endpoints.length,
-              tookMs: Math.round(clock.monotonicMs() - startedAtMs),
-            },
-            "native-feed-loaded",
-          );
-          gapAfter = null;
-          counts?.heard(clock.nowMs());
-          advance(image.cursor);
-          firstImage.resolve();
-          const events = waiting;
-          waiting = [];
-          for (const event of events) handler.onEvent(event);
-        };
-        loading = { steps: table.loadInSteps(ours(image)), onLoaded };
-        if (nextSlice === null) loadSlice();
+        steps.begin(load(image));
       },
       onEvent(event) {
         if (!isCurrent) return;
-        if (loading !== null) {
+        if (waiting !== null) {
           waiting.push(event);
           return;
         }
@@ -190,8 +174,7 @@ export function createNativeFeed(given: {
     },
     async stop() {
       if (acknowledging !== null) clearImmediate(acknowledging);
-      if (nextSlice !== null) clearImmediate(nextSlice);
-      loading = null;
+      steps.stop();
       subscription?.close();
       subscription = null;
       firstImage.resolve();

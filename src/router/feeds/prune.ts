@@ -2,7 +2,7 @@
 import type { Clock, Logger } from "../../kernel/index.ts";
 import { endpointAddress, type PrunedEndpoint, type Table } from "../../table/index.ts";
 import type { FeedCounts } from "./feed-counts.ts";
-import { SLICE_MS } from "./slices.ts";
+import { createSteps } from "./slices.ts";
 
 export interface Pruner {
   /** Removes what nobody renewed in time, one log line per route; what takes longer than a slice goes on in later turns. */
@@ -18,20 +18,16 @@ export function createPruner(given: {
   readonly clock: Clock;
 }): Pruner {
   const { table, counts, log, clock } = given;
-  let steps: ReturnType<Table["pruneInSteps"]> | null = null;
-  let nextTurn: NodeJS.Immediate | null = null;
+  const steps = createSteps(clock);
+  let isPruning = false;
 
-  const turn = () => {
-    nextTurn = null;
-    const endMs = clock.monotonicMs() + SLICE_MS;
-    for (let step = steps?.next(); step?.done === false; step = steps?.next()) {
-      tell(step.value);
-      if (clock.monotonicMs() < endMs) continue;
-      nextTurn = setImmediate(turn);
-      return;
+  function* pruneAll(nowMs: number): Generator<undefined, void> {
+    for (const pruned of table.pruneInSteps(nowMs)) {
+      tell(pruned);
+      yield;
     }
-    steps = null;
-  };
+    isPruning = false;
+  }
 
   const tell = (pruned: readonly PrunedEndpoint[]) => {
     if (pruned.length === 0) return;
@@ -52,15 +48,11 @@ export function createPruner(given: {
   return {
     prune() {
       // A table so large that the last time is not over needs no other.
-      if (steps !== null) return;
-      steps = table.pruneInSteps(clock.monotonicMs());
-      turn();
+      if (isPruning) return;
+      isPruning = true;
+      steps.begin(pruneAll(clock.monotonicMs()));
     },
-    stop() {
-      if (nextTurn !== null) clearImmediate(nextTurn);
-      nextTurn = null;
-      steps = null;
-    },
+    stop: steps.stop,
   };
 }
 

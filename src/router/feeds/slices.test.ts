@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test, { type TestContext } from "node:test";
 import { createManualClock } from "../../kernel/index.ts";
-import { createSlices, MOST_RESTS, REST_MS, SLICE_MS } from "./slices.ts";
+import { createSlices, createSteps, MOST_RESTS, REST_MS, SLICE_MS } from "./slices.ts";
 
 const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
 
@@ -104,4 +104,52 @@ test("after stop in a rest nothing that waited is done", async (t) => {
   clock.advance(REST_MS);
   await nextTurn();
   assert.deepEqual(done, [0]);
+});
+
+/** Every step takes a millisecond. */
+function startSteps(t: TestContext) {
+  const clock = createManualClock();
+  const collector = { isMarking: false };
+  const steps = createSteps(clock, () => collector.isMarking);
+  t.after(() => steps.stop());
+  const done: string[] = [];
+  function* work(name: string, length: number) {
+    for (let step = 1; step <= length; step++) {
+      done.push(`${name}${step}`);
+      clock.advance(1);
+      yield;
+    }
+    done.push(`${name} is over`);
+  }
+  return { clock, collector, steps, done, work };
+}
+
+test("of a long piece of work what fits in a slice is done at once, the rest in the turns after it", async (t) => {
+  const { steps, done, work } = startSteps(t);
+  steps.begin(work("a", 2 * SLICE_MS));
+  assert.equal(done.length, SLICE_MS);
+  await nextTurn();
+  assert.equal(done.length, 2 * SLICE_MS);
+  await nextTurn();
+  assert.equal(done.at(-1), "a is over");
+});
+
+test("a long piece of work rests while the collector marks", async (t) => {
+  const { clock, collector, steps, done, work } = startSteps(t);
+  collector.isMarking = true;
+  steps.begin(work("a", 2 * SLICE_MS));
+  await nextTurn();
+  assert.deepEqual(done, ["a1"]);
+  collector.isMarking = false;
+  clock.advance(REST_MS);
+  assert.equal(done.length, 1 + SLICE_MS);
+});
+
+test("a piece of work takes the place of one that is not over", async (t) => {
+  const { steps, done, work } = startSteps(t);
+  steps.begin(work("a", 2 * SLICE_MS));
+  steps.begin(work("b", 1));
+  await nextTurn();
+  await nextTurn();
+  assert.deepEqual(done.slice(SLICE_MS), ["b1", "b is over"]);
 });

@@ -30,6 +30,33 @@ export interface Slices<Work> {
   stop(): void;
 }
 
+export interface Steps {
+  /** Does what fits in a slice, and the rest in later turns; what was begun before it and is not over, never. */
+  begin(work: Iterator<unknown>): void;
+  stop(): void;
+}
+
+/** Slices of one long piece of work, which yields wherever others may have their turn. */
+export function createSteps(clock: Clock, isMarking = isCollectorMarking): Steps {
+  const slices: Slices<Iterator<unknown>> = createSlices(
+    clock,
+    (work) => {
+      if (work.next().done !== true) slices.add(work);
+    },
+    isMarking,
+  );
+  return {
+    begin(work) {
+      slices.stop();
+      while (slices.mayRun()) {
+        if (work.next().done === true) return;
+      }
+      slices.add(work);
+    },
+    stop: slices.stop,
+  };
+}
+
 export function createSlices<Work>(
   clock: Clock,
   run: (work: Work) => void,
@@ -104,6 +131,7 @@ export function createSlices<Work>(
     },
     stop() {
       cancelTurn();
+      untilMs = null;
       waiting = [];
       done = 0;
     },
