@@ -181,8 +181,9 @@ abstract class Head {
       this.#checked = mark + 1;
       unseen = this.#rest.slice(mark + 1);
     } else if (this.#checked + piece.length !== this.#rest.length) return;
+    const bytes = bytesOf(unseen);
     let at = 0;
-    while (((CLASS[unseen.charCodeAt(at)] as number) & classes) !== 0) at++;
+    while (at < unseen.length && ((CLASS[bytes[at] as number] as number) & classes) !== 0) at++;
     this.#checked += at;
   }
 
