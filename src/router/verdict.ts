@@ -50,7 +50,7 @@ export interface VerdictDetails {
   /** Options of the route that were in force. */
   readonly options: RouteOptions;
   readonly balancer: string;
-  /** Endpoints that could have been picked. */
+  /** Endpoints that could have been picked; of a request that was refused before, those of its route. */
   readonly candidates: number;
   readonly routerError: string;
   /** What went wrong at last; "" when all went well in the end. */
@@ -90,7 +90,7 @@ export function verdictDetails(exchange: Exchange): VerdictDetails | null {
     isHttp2: client.isHttp2,
     options: route?.options ?? {},
     balancer: route?.attachment.balancer ?? "",
-    candidates: exchange.candidates.length,
+    candidates: (exchange.attempts === 0 ? route?.attachment : exchange)?.candidates.length ?? 0,
     routerError: kept(exchange, exchange.routerError),
     error: kept(exchange, finalError(exchange)),
     attempts: hasEnded ? [...attempts, attemptNow(exchange, null)] : attempts,

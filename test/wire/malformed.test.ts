@@ -177,6 +177,8 @@ script("a head over the operator's limit is 431 max-request-size-exceeded, empty
     "an endpoint that was not asked is named: by it the line finds its way to the logs of the app",
   );
   assert.equal(router.router.counters.attempts, 0);
+  const details = router.router.lastVerdicts()[0]?.details;
+  assert.equal(details?.candidates, 1, "it is not for want of endpoints");
 });
 
 script(
