@@ -2,7 +2,7 @@ import { Socket } from "node:net";
 import type { SocketRing } from "../ring/index.ts";
 import { plainTransport, ringTransport } from "./client-transport.ts";
 import type { RouterContext } from "./context.ts";
-import { openHttp1, Opening } from "./opening.ts";
+import { DescriptorOpening, openHttp1, Opening } from "./opening.ts";
 
 /** Phase accept: a client has connected; everything else happens when it sends. */
 export function accept(router: RouterContext, socket: Socket): void {
@@ -25,8 +25,10 @@ export function acceptDescriptor(router: RouterContext, ring: SocketRing, fd: nu
 }
 
 export function acceptTlsDescriptor(router: RouterContext, ring: SocketRing, fd: number): void {
+  const beginOn = router.config.acceptsProxyHeader ? undefined : router.tls?.beginOn;
   if (router.isDraining) ring.closeDescriptor(fd);
-  else acceptTls(router, socketOf(fd));
+  else if (beginOn === undefined) acceptTls(router, socketOf(fd));
+  else router.openings.add(new DescriptorOpening(router, { fd, ...ring.peerOf(fd) }, beginOn));
 }
 
 const socketOf = (fd: number): Socket => new Socket({ fd, allowHalfOpen: true });

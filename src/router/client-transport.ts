@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Carrier, CarrierListener } from "./carrier.ts";
 import type { RouterContext } from "./context.ts";
-import type { SocketRing } from "../ring/index.ts";
+import type { SocketAddress, SocketRing } from "../ring/index.ts";
 import { carryAccepted, RingCarrier } from "./ring-carrier.ts";
 import type { ClientTls } from "./tls/tls-handshakes.ts";
 
@@ -32,7 +32,12 @@ export function plainTransport(
   };
 }
 
-/** The same of a connection that the ring has accepted. */
+/** A connection that the ring has accepted, and nobody has read from. */
+export interface AcceptedDescriptor extends SocketAddress {
+  readonly fd: number;
+}
+
+/** The same of one that the ring has accepted. */
 export function ringTransport(ring: SocketRing, fd: number): ClientTransport {
   const { address, port } = ring.peerOf(fd);
   return {

@@ -16,7 +16,7 @@ import type { ClientSession } from "./http2/client-session.ts";
 import type { EndpointSession } from "./http2/endpoint-session.ts";
 import type { RouteProgram } from "./program.ts";
 import type { RouteServices } from "./route-services/route-services.ts";
-import type { Opening } from "./opening.ts";
+import type { DescriptorOpening, Opening } from "./opening.ts";
 import type { Ticker } from "./ticker.ts";
 import type { Tracing } from "./tracing.ts";
 import type { TlsHandshakes } from "./tls/tls-handshakes.ts";
@@ -49,7 +49,7 @@ export interface RouterContext {
   /** Towards clients; null without a TLS listener. Replaced when certificates change. */
   tls: TlsHandshakes | null;
   /** Connections that have not come to their first request yet. */
-  readonly openings: Set<Opening>;
+  readonly openings: Set<Opening | DescriptorOpening>;
   readonly clients: Set<ClientConnection | ClientSession>;
   readonly upstreams: Set<UpstreamConnection | EndpointSession>;
   /** Answers end their connections, so that clients go elsewhere; new ones are still taken. */

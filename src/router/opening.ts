@@ -7,13 +7,14 @@
  */
 import type { Socket } from "node:net";
 import { ViaductError } from "../kernel/index.ts";
+import type { SocketAddress } from "../ring/index.ts";
 import { type ProxySource, readProxyHeader } from "../wire/proxy-protocol/index.ts";
 import { ClientConnection } from "./client-connection.ts";
-import { type ClientTransport, peerOf, plainTransport } from "./client-transport.ts";
+import { type AcceptedDescriptor, type ClientTransport, peerOf, plainTransport } from "./client-transport.ts";
 import type { RouterConfig } from "./config.ts";
 import type { RouterContext } from "./context.ts";
 import { ClientSession } from "./http2/client-session.ts";
-import type { HandshakeListener, TlsClient } from "./tls/tls-handshakes.ts";
+import type { HandshakeListener, TlsClient, TlsHandshakes } from "./tls/tls-handshakes.ts";
 
 /**
  * From the first byte of a PROXY header to its last. Load balancers send it in one piece; somebody who does not must
@@ -22,6 +23,7 @@ import type { HandshakeListener, TlsClient } from "./tls/tls-handshakes.ts";
 const PROXY_HEADER_LIMIT_MS = 100;
 /** From the end of the header, or from accepting, to the end of the handshake. */
 const HANDSHAKE_LIMIT_MS = 10_000;
+const TOO_LATE = "nothing complete came in time";
 
 /** A client whose handshake has ended well; nothing has been read from it yet. */
 export type SecureClient = TlsClient & Pick<ClientTransport, "address" | "port">;
@@ -49,7 +51,7 @@ export class Opening implements HandshakeListener {
   readonly #accepted: Socket;
   readonly #usesTls: boolean;
   #handshake: { destroy(): unknown } | null = null;
-  #source: { readonly address: string; readonly port: number };
+  #source: SocketAddress;
   /** Of a PROXY header. */
   #received: Buffer | null = null;
   #state: "proxy" | "handshake" | "over" = "over";
@@ -77,7 +79,7 @@ export class Opening implements HandshakeListener {
         : this.#received !== null
           ? PROXY_HEADER_LIMIT_MS
           : this.#router.config.frontendIdleTimeoutMs;
-    if (limitMs !== 0 && nowMs - this.#sinceMs >= limitMs) this.#refuse("nothing complete came in time");
+    if (limitMs !== 0 && nowMs - this.#sinceMs >= limitMs) this.#refuse(TOO_LATE);
   }
 
   destroy(): void {
@@ -146,15 +148,60 @@ export class Opening implements HandshakeListener {
 
   secured(client: TlsClient): void {
     this.closed();
-    const open = PROTOCOLS[client.protocol || "http/1.1"];
-    open?.(this.#router, { ...client, ...this.#source });
+    openSecure(this.#router, client, this.#source);
   }
 
   #refuse(reason: string): void {
-    const { address, port } = peerOf(this.#accepted);
-    this.#router.log.info({ client: `${address}:${port}`, error: reason }, "client-connection-refused");
+    logRefusal(this.#router, peerOf(this.#accepted), reason);
     this.destroy();
   }
+}
+
+/** The same of a connection that the ring has accepted on the TLS listener, where no PROXY header comes before the handshake. */
+export class DescriptorOpening implements HandshakeListener {
+  readonly #router: RouterContext;
+  readonly #accepted: AcceptedDescriptor;
+  readonly #handshake: { destroy(): unknown };
+  readonly #sinceMs: number;
+
+  constructor(
+    router: RouterContext,
+    accepted: AcceptedDescriptor,
+    begin: NonNullable<TlsHandshakes["beginOn"]>,
+  ) {
+    this.#router = router;
+    this.#accepted = accepted;
+    this.#sinceMs = router.ticker.nowMs;
+    this.#handshake = begin(accepted, this);
+  }
+
+  check(nowMs: number): void {
+    if (nowMs - this.#sinceMs < HANDSHAKE_LIMIT_MS) return;
+    logRefusal(this.#router, this.#accepted, TOO_LATE);
+    this.destroy();
+  }
+
+  destroy(): void {
+    this.#handshake.destroy();
+  }
+
+  closed(): void {
+    this.#router.openings.delete(this);
+  }
+
+  secured(client: TlsClient): void {
+    this.closed();
+    const { address, port } = this.#accepted;
+    openSecure(this.#router, client, { address, port });
+  }
+}
+
+function openSecure(router: RouterContext, client: TlsClient, source: SocketAddress): void {
+  PROTOCOLS[client.protocol || "http/1.1"]?.(router, { ...client, ...source });
+}
+
+function logRefusal({ log }: RouterContext, { address, port }: SocketAddress, reason: string): void {
+  log.info({ client: `${address}:${port}`, error: reason }, "client-connection-refused");
 }
 
 const ignore = () => {};

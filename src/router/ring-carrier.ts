@@ -6,6 +6,7 @@
  *     gone;
  *   - reads in the middle of a large body, which it does into memory that is written on as it is.
  */
+import assert from "node:assert/strict";
 import { Socket, type SocketConstructorOpts } from "node:net";
 import { getSystemErrorName } from "node:util";
 import { RECEIVE_BYTES, type RingListener, type RingSocket, type SocketRing } from "../ring/index.ts";
@@ -41,14 +42,14 @@ export class RingedSocket extends Socket {
 
 export class RingCarrier implements Carrier, RingListener, OtherReader {
   readonly #ring: RingSocket;
-  readonly #receive: OnBytes;
-  readonly #drained: () => void;
+  #receive: OnBytes;
+  #drained: () => void;
   /** Null as long as an accepted connection does without: then the descriptor is closed here. */
   #socket: RingedSocket | null = null;
   /** Of that socket. */
   #memory: SocketMemory | null = null;
   /** Who hears of the end of a connection without a socket. */
-  readonly #owner: CarrierListener | null;
+  #owner: CarrierListener | null;
   #isPaused = false;
   /** The socket reads. */
   #readsLong = false;
@@ -103,6 +104,14 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     const carrier = new RingCarrier(ring, fd, listener, listener);
     carrier.#ring.receive();
     return carrier;
+  }
+
+  /** From now on another one listens; only as long as nobody has been written to, or is in the middle of a body. */
+  handOver(listener: CarrierListener): void {
+    assert.equal(this.#socket, null, "a socket of Node's tells whom it told before");
+    this.#receive = listener.received;
+    this.#drained = listener.drained;
+    this.#owner = listener;
   }
 
   #share(socket: RingedSocket, memory: SocketMemory): void {

@@ -11,10 +11,16 @@ import type { Socket } from "node:net";
 import { ENDED, NEEDS_MORE, type ServerSession } from "../openssl/index.ts";
 import type { SocketRing } from "../ring/index.ts";
 import type { CarrierListener, SocketCarrier } from "./carrier.ts";
-import { peerOf } from "./client-transport.ts";
+import { type AcceptedDescriptor, peerOf } from "./client-transport.ts";
 import { FOREIGN_MEMORY, type OnBytes, OWN_MEMORY } from "./receive-buffer.ts";
-import { carryThroughRing, type RingCarrier } from "./ring-carrier.ts";
-import type { ClientTls, HandshakeListener, OnRefused } from "./tls/tls-handshakes.ts";
+import { carryThroughRing, RingCarrier } from "./ring-carrier.ts";
+import {
+  type ClientTls,
+  type HandshakeListener,
+  isWholeRecord,
+  type OnRefused,
+  waitForHandshake,
+} from "./tls/tls-handshakes.ts";
 
 /** Records of writes up to here leave together with those that were corked with them. */
 const SHORT_BYTES = 4 * 1024;
@@ -49,6 +55,37 @@ export function openTlsCarrier(
   return carrier;
 }
 
+/** The same of a connection that the ring has accepted; the session is made when it has said enough to need one. */
+export function openTlsCarrierOn(
+  ring: SocketRing,
+  { fd, ...peer }: AcceptedDescriptor,
+  createSession: () => ServerSession,
+  owner: TlsCarrierOwner,
+): { destroy(): unknown } {
+  let record: Buffer | null = null;
+  const raw = RingCarrier.ofDescriptor(ring, fd, {
+    received(bytes, size, memory) {
+      const piece = memory.keep(bytes, 0, size);
+      record = record === null ? piece : Buffer.concat([record, piece]);
+      if (!isWholeRecord(record)) return false;
+      raw.pause();
+      waitForHandshake({ takeTurn });
+      return false;
+    },
+    drained() {},
+    ended: () => raw.destroy(),
+    closed: () => owner.closed(),
+  });
+  const takeTurn = () => {
+    if (raw.destroyed || record === null) return;
+    const carrier = new TlsCarrier(createSession(), owner, peer);
+    carrier.takeOver(raw);
+    raw.resume();
+    carrier.received(record, record.length, OWN_MEMORY);
+  };
+  return raw;
+}
+
 export class TlsCarrier implements SocketCarrier {
   readonly #session: ServerSession;
   readonly #owner: TlsCarrierOwner;
@@ -78,13 +115,23 @@ export class TlsCarrier implements SocketCarrier {
 
   /** @returns false when it cannot */
   take(ring: SocketRing, accepted: Socket): boolean {
-    this.#raw = carryThroughRing(ring, accepted, {
+    this.#raw = carryThroughRing(ring, accepted, this.#records);
+    return this.#raw !== null;
+  }
+
+  takeOver(raw: RingCarrier): void {
+    this.#raw = raw;
+    raw.handOver(this.#records);
+  }
+
+  /** Hears of the connection underneath. */
+  get #records(): CarrierListener {
+    return {
       received: this.received,
       drained: () => this.#listener?.drained(),
       ended: () => this.#end(),
       closed: () => this.#close(),
-    });
-    return this.#raw !== null;
+    };
   }
 
   get localAddress(): string | undefined {

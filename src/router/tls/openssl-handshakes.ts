@@ -2,13 +2,14 @@
 import type { Socket } from "node:net";
 import { type HandshakeChoices, type OpenSsl, ServerContext, ServerSession } from "../../openssl/index.ts";
 import type { SocketRing } from "../../ring/index.ts";
-import { openTlsCarrier, type TlsCarrier } from "../tls-carrier.ts";
+import { openTlsCarrier, openTlsCarrierOn, type TlsCarrier, type TlsCarrierOwner } from "../tls-carrier.ts";
 import { splitPem } from "./authorities.ts";
 import { clientAuthoritiesOf, createCertificateStore } from "./certificate-store.ts";
 import { offeredCiphers, splitCiphers } from "./cipher-suites.ts";
 import type { KeyPair, TlsListenerConfig } from "./listener-config.ts";
 import {
   createCertificateJudge,
+  type HandshakeListener,
   hasRules,
   onFirstTurn,
   type OnRefused,
@@ -52,22 +53,25 @@ export function createOpenSslHandshakes(
     chooseProtocol: (offered) => alpnProtocols.find((protocol) => offered.includes(protocol)) ?? null,
   };
 
+  const createSession = () => new ServerSession(openssl, context, choices);
+  const ownerFor = (listener: HandshakeListener): TlsCarrierOwner => ({
+    judge,
+    asksClients,
+    onRefused,
+    secured: (client) => listener.secured(client),
+    closed: () => listener.closed(),
+  });
   return {
     begin(accepted: Socket, listener) {
       let carrier: TlsCarrier | null = null;
       // Until it is taken over.
       accepted.on("close", () => listener.closed());
       onFirstTurn(accepted, () => {
-        carrier = openTlsCarrier(ring, accepted, new ServerSession(openssl, context, choices), {
-          judge,
-          asksClients,
-          onRefused,
-          secured: (client) => listener.secured(client),
-          closed: () => listener.closed(),
-        });
+        carrier = openTlsCarrier(ring, accepted, createSession(), ownerFor(listener));
       });
       return { destroy: () => (carrier ?? accepted).destroy() };
     },
+    beginOn: (accepted, listener) => openTlsCarrierOn(ring, accepted, createSession, ownerFor(listener)),
     setTicketKeys: (keys) => context.setTicketKeys(keys),
   };
 }

@@ -5,7 +5,8 @@
 import { X509Certificate } from "node:crypto";
 import type { Socket } from "node:net";
 import type { CarrierListener, SocketCarrier } from "../carrier.ts";
-import { createTurnQueue } from "../turn-queue.ts";
+import type { AcceptedDescriptor } from "../client-transport.ts";
+import { createTurnQueue, type Waiting } from "../turn-queue.ts";
 import { clientAuthoritiesOf } from "./certificate-store.ts";
 import { ruleAgainst } from "./client-certificates.ts";
 import type { TlsListenerConfig } from "./listener-config.ts";
@@ -38,6 +39,8 @@ export interface TlsHandshakes {
    * @returns what breaks it off, as long as it has not ended
    */
   begin(accepted: Socket, listener: HandshakeListener): { destroy(): unknown };
+  /** The same on a connection that the ring has accepted; only where that is what handshakes go through. */
+  readonly beginOn?: (accepted: AcceptedDescriptor, listener: HandshakeListener) => { destroy(): unknown };
   /** What tickets for resuming sessions are sealed with from now on: 48 random bytes. */
   setTicketKeys(keys: Buffer): void;
 }
@@ -53,7 +56,7 @@ const ANONYMOUS: ClientTls = Object.freeze({ certificate: "" });
  * To answer a client's first record is by far the most work of a handshake, a signature: 1.2 ms. One is answered in a
  * turn, after everybody else's reads, however many came at the same moment.
  */
-const waitForHandshake = createTurnQueue(1);
+export const waitForHandshake: (waiting: Waiting) => void = createTurnQueue(1);
 /** Type, version, and length of what follows. */
 const RECORD_HEADER_BYTES = 5;
 const HANDSHAKE_RECORD = 22;
@@ -90,7 +93,7 @@ function onFirstRecord(accepted: Socket, then: () => void): void {
     const bytes = accepted.read() as Buffer | null;
     if (bytes === null) return;
     received = received === null ? bytes : Buffer.concat([received, bytes]);
-    if (!isWhole(received)) return;
+    if (!isWholeRecord(received)) return;
     accepted.off("readable", read).off("end", end).unshift(received);
     then();
   };
@@ -98,7 +101,8 @@ function onFirstRecord(accepted: Socket, then: () => void): void {
   accepted.on("readable", read).on("end", end);
 }
 
-function isWhole(record: Buffer): boolean {
+/** With anything else than a record of a handshake too. */
+export function isWholeRecord(record: Buffer): boolean {
   if (record[0] !== HANDSHAKE_RECORD) return true;
   return (
     record.length >= RECORD_HEADER_BYTES && record.length >= RECORD_HEADER_BYTES + record.readUInt16BE(3)
