@@ -21,6 +21,7 @@ import { type Clock, type Logger, newGuid, type Part, type Timer } from "../../k
 import { type Endpoint, parseRouteKey, type RouteOptions, type Table } from "../../table/index.ts";
 import { registrationFields } from "../endpoint-log.ts";
 import { FeedCounts } from "./feed-counts.ts";
+import { createHeapGrowth } from "./heap-growth.ts";
 import { createPruner, staleAfter } from "./prune.ts";
 import { createShard, type Sharding } from "./sharding.ts";
 import { ByteQueue } from "./byte-queue.ts";
@@ -99,6 +100,7 @@ export function createClassicFeed(given: {
   const rememberProblem = createMemory(MAX_REMEMBERED_PROBLEMS);
   const subscriptions: BusSubscription[] = [];
   const pruner = createPruner({ table, counts, log, clock });
+  const heapGrowth = createHeapGrowth();
   let pruneTimer: Timer | null = null;
   let stopStatus = () => {};
 
@@ -226,6 +228,11 @@ export function createClassicFeed(given: {
     return options;
   };
 
+  const tidy = () => {
+    heapGrowth.fit(table.size);
+    pruneUnlessSuspended();
+  };
+
   const pruneUnlessSuspended = () => {
     if (config.suspendPruningIfNatsUnavailable && bus.status === "disconnected") {
       log.info({}, "prune-suspended");
@@ -257,12 +264,13 @@ export function createClassicFeed(given: {
       // it subscribes when it is back, and then `router.start` goes out as well.
       await bus.flush().catch(() => {});
       bus.publish(SUBJECTS.routerStart, startMessage);
-      pruneTimer = clock.setInterval(pruneUnlessSuspended, config.pruneStaleDropletsIntervalMs);
+      pruneTimer = clock.setInterval(tidy, config.pruneStaleDropletsIntervalMs);
       log.info({}, "subscriber-started");
     },
     async stop() {
       pruneTimer?.clear();
       pruner.stop();
+      heapGrowth.stop();
       stopStatus();
       for (const subscription of subscriptions.splice(0)) subscription.unsubscribe();
       slices.stop();
