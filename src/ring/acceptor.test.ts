@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync } from "node:fs";
 import { once } from "node:events";
 import { BoundSocket, connect, type Socket } from "node:net";
+import { networkInterfaces } from "node:os";
 import { test, type TestContext } from "node:test";
 import { loadFfi } from "../kernel/index.ts";
 import { readAll } from "../../test/support/read-all.ts";
@@ -11,6 +12,10 @@ import { ringFor } from "./testing.ts";
 const EINVAL = 22;
 const IPPROTO_TCP = 6;
 const TCP_NODELAY = 1;
+
+const hasIpv6 = Object.values(networkInterfaces()).some((list) =>
+  list?.some(({ address }) => address === "::1"),
+);
 
 class Door {
   readonly fd: number;
@@ -77,6 +82,7 @@ for (const { host, peer } of [
   test(`a connection from ${peer} to ${host} is told with the address and port of either end`, async (t) => {
     const ring = ringFor(t);
     if (ring === null) return;
+    if (host.includes(":") && !hasIpv6) return t.skip("skipped, this machine has no ::1");
     const door = new Door(t, ring, host);
     const socket = await client(t, door.port, peer);
     const [fd = -1] = await door.until(1);
