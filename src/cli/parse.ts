@@ -110,6 +110,18 @@ export function parseCount(flag: string, text: string, example = 2): number {
   return Number(text);
 }
 
+/** Refused before anything is made for it. @throws usageInvalid */
+export function parsePort(flag: string, text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65_535) {
+    throw usageInvalid({
+      problem: `${flag} «${text}» is no port (1 to 65535)`,
+      remedy: `write ${flag} 8080`,
+    });
+  }
+  return port;
+}
+
 /** Milliseconds of `--timeout`; 60 s when it was not given. @throws usageInvalid */
 export async function parseTimeout(text: string | undefined): Promise<number> {
   if (text === undefined) return 60_000;

@@ -1,5 +1,5 @@
 import { apiFlag, defineCommand, jsonFlag, routeOptionFlag } from "../command.ts";
-import { parseCount, parsePairs } from "../parse.ts";
+import { parsePairs, parsePort } from "../parse.ts";
 import { ensureRoute, existingRoute, findApp, mapRoute, resolveRoute, targetOf } from "../resources.ts";
 import { createRouteDescriber, routeUrl } from "../route-facts.ts";
 
@@ -28,8 +28,7 @@ export default defineCommand({
   },
   async run({ flags, args: [name = "", url = ""], out, client }) {
     const options = parsePairs("--option", flags.option ?? []);
-    const appPort =
-      flags["app-port"] === undefined ? undefined : parseCount("--app-port", flags["app-port"], 8080);
+    const appPort = flags["app-port"] === undefined ? undefined : parsePort("--app-port", flags["app-port"]);
     const api = await client();
     const { space } = await targetOf(api);
     const app = await findApp(api, name);
