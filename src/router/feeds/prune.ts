@@ -52,7 +52,10 @@ export function createPruner(given: {
       isPruning = true;
       steps.begin(pruneAll(clock.monotonicMs()));
     },
-    stop: steps.stop,
+    stop() {
+      steps.stop();
+      isPruning = false;
+    },
   };
 }
 
