@@ -185,7 +185,7 @@ const nginxProxy = ({ port, originPort, tls, upgrades }: Site, job = NGINX) => `
     listen 127.0.0.1:${port}${tls === null ? "" : " ssl http2"} backlog=4096;
     client_max_body_size 0;
     proxy_request_buffering off;
-    ${tls === null ? "" : `ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key}; ssl_session_cache shared:tls:1m;`}
+    ${tls === null ? "" : `ssl_certificate ${tls.certificate}; ssl_certificate_key ${tls.key}; ssl_protocols TLSv1.2 TLSv1.3; ssl_session_cache shared:tls:1m;`}
     location / {
       proxy_pass http://origin;
       proxy_http_version 1.1;
