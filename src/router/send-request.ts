@@ -120,7 +120,7 @@ export function sendRequestBody(exchange: Exchange): void {
   let at = 0;
   let mayWrite = true;
   let out = "";
-  socket.cork();
+  let isCorked = false;
   try {
     while (at < chunk.length && !body.done) {
       at = body.step(chunk, at, chunk.length);
@@ -133,6 +133,9 @@ export function sendRequestBody(exchange: Exchange): void {
       if (isChunked) out += `${size.toString(16)}\r\n`;
       if (size <= SMALL_PIECE_BYTES) out += chunk.toString("latin1", body.dataStart, body.dataEnd);
       else {
+        // Only where there are several writes: a single one may go together with others of this turn.
+        if (!isCorked) socket.cork();
+        isCorked = true;
         if (out !== "") socket.write(out, "latin1");
         mayWrite = socket.write(client.keepHeld(chunk, body.dataStart, body.dataEnd));
         out = "";
@@ -142,7 +145,7 @@ export function sendRequestBody(exchange: Exchange): void {
     if (body.done && isChunked) out += `0\r\n${body.trailers}\r\n`;
     if (out !== "") mayWrite = socket.write(out, "latin1");
   } finally {
-    socket.uncork();
+    if (isCorked) socket.uncork();
   }
   client.held = at < chunk.length ? chunk.subarray(at) : null;
   if (body.done) {
