@@ -2,17 +2,14 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { readAll } from "../../test/support/read-all.ts";
-import { connectedPair, Memo, ringFor } from "./testing.ts";
+import { addedSocket, connectedPair, Memo, ringFor } from "./testing.ts";
 
 const ECONNRESET = 104;
 
 test("a receive brings what the other end says, and asking twice does not bring it twice", async (t) => {
-  const ring = ringFor(t);
-  if (ring === null) return;
-  const { fd, peer } = await connectedPair(t);
-  const memo = new Memo();
-  const socket = ring.add(fd, memo);
-  t.after(() => socket.close());
+  const added = await addedSocket(t);
+  if (added === null) return;
+  const { peer, memo, socket } = added;
   socket.receive();
   socket.receive();
   peer.write("one");
@@ -23,12 +20,9 @@ test("a receive brings what the other end says, and asking twice does not bring 
 });
 
 test("a reset that comes together with bytes is heard behind them", async (t) => {
-  const ring = ringFor(t);
-  if (ring === null) return;
-  const { fd, peer } = await connectedPair(t);
-  const memo = new Memo();
-  const socket = ring.add(fd, memo);
-  t.after(() => socket.close());
+  const added = await addedSocket(t);
+  if (added === null) return;
+  const { peer, memo, socket } = added;
   socket.receive();
   // The kernel hears of the receive first, of these two before it looks at either.
   await new Promise((resolve) => setImmediate(resolve));
@@ -40,12 +34,9 @@ test("a reset that comes together with bytes is heard behind them", async (t) =>
 });
 
 test("what is sent in one turn goes out as one, in its order, a character per byte", async (t) => {
-  const ring = ringFor(t);
-  if (ring === null) return;
-  const { fd, peer } = await connectedPair(t);
-  const memo = new Memo();
-  const socket = ring.add(fd, memo);
-  t.after(() => socket.close());
+  const added = await addedSocket(t);
+  if (added === null) return;
+  const { peer, memo, socket } = added;
   assert.ok(socket.send("one \xfc "));
   assert.ok(socket.send(Buffer.from("two")));
   assert.equal(socket.sendBytes, 9);
@@ -57,12 +48,9 @@ test("what is sent in one turn goes out as one, in its order, a character per by
 });
 
 test("a send is over when its turn is, without anybody asking, and only what is asked for is told", async (t) => {
-  const ring = ringFor(t);
-  if (ring === null) return;
-  const { fd, peer } = await connectedPair(t);
-  const memo = new Memo();
-  const socket = ring.add(fd, memo);
-  t.after(() => socket.close());
+  const added = await addedSocket(t);
+  if (added === null) return;
+  const { peer, memo, socket } = added;
   for (const word of ["one ", "two ", "three"]) {
     assert.ok(socket.send(word));
     // The ring has its round before the event loop goes on.

@@ -78,3 +78,14 @@ export class Memo implements RingListener {
     this.#wake();
   }
 }
+
+/** A socket of a ring, and its other end; null where there is no ring, which has been said. */
+export async function addedSocket(t: TestContext) {
+  const ring = ringFor(t);
+  if (ring === null) return null;
+  const { fd, peer } = await connectedPair(t);
+  const memo = new Memo();
+  const socket = ring.add(fd, memo);
+  t.after(() => socket.close());
+  return { peer, memo, socket };
+}
