@@ -39,10 +39,8 @@ export interface AcceptedDescriptor extends SocketAddress {
 
 /** The same of one that the ring has accepted. */
 export function ringTransport(ring: SocketRing, fd: number): ClientTransport {
-  const { address, port } = ring.peerOf(fd);
   return {
-    address,
-    port,
+    ...ring.peerOf(fd),
     tls: null,
     isHttp2: false,
     open: (listener) => RingCarrier.ofDescriptor(ring, fd, listener),
@@ -50,10 +48,7 @@ export function ringTransport(ring: SocketRing, fd: number): ClientTransport {
 }
 
 /** The other end; an IPv4 address never in its IPv6 form. */
-export function peerOf({ remoteAddress = "", remotePort = 0 }: Socket): {
-  readonly address: string;
-  readonly port: number;
-} {
+export function peerOf({ remoteAddress = "", remotePort = 0 }: Socket): SocketAddress {
   const address = remoteAddress.startsWith("::ffff:") ? remoteAddress.slice(7) : remoteAddress;
   return { address, port: remotePort };
 }

@@ -53,9 +53,8 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
   #isPaused = false;
   /** The socket reads. */
   #readsLong = false;
-  /** What a receive brought after a pause, and whether the end came behind it. */
-  #early: Buffer | null = null;
-  #hasEndedEarly = false;
+  /** What came after a pause; null bytes are the end. */
+  #early: { readonly bytes: Buffer | null } | null = null;
   #corks = 0;
   /** The socket has been written to since we last knew that it had nothing to write. */
   #writesLong = false;
@@ -303,25 +302,21 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     if (this.#readsLong) this.#memory?.resume();
-    else if (this.#early === null && !this.#hasEndedEarly) this.#ring.receive();
+    else if (this.#early === null) this.#ring.receive();
     else queueMicrotask(() => this.#receiveEarly());
   }
 
   #receiveEarly(): void {
-    if (this.#isPaused || this.#ring.isClosed) return;
-    const early = this.#early;
+    if (this.#early === null || this.#isPaused || this.#ring.isClosed) return;
+    const { bytes } = this.#early;
     this.#early = null;
-    if (early !== null) this.received(early, early.length);
-    if (!this.#hasEndedEarly || this.#isPaused || this.#ring.isClosed) return;
-    this.#hasEndedEarly = false;
-    this.#end();
+    if (bytes === null) this.#end();
+    else this.received(bytes, bytes.length);
   }
 
   received(bytes: Buffer, size: number): void {
-    // What comes before the rest has been brought stays behind it.
-    if (this.#isPaused || this.#early !== null) {
-      const more = bytes.subarray(0, size);
-      this.#early = this.#early === null ? Buffer.copyBytesFrom(more) : Buffer.concat([this.#early, more]);
+    if (this.#isPaused) {
+      this.#early = { bytes: Buffer.copyBytesFrom(bytes, 0, size) };
       return;
     }
     const isInside = this.#receive(bytes, size, FOREIGN_MEMORY);
@@ -330,7 +325,7 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
       this.#takeSocket();
       this.#readsLong = true;
       if (!this.#isPaused) this.#memory?.takeOver(size);
-    } else if (!this.#isPaused && !this.#hasEndedEarly) this.#ring.receive();
+    } else if (!this.#isPaused) this.#ring.receive();
   }
 
   /** The socket has read; it goes on until the body is over. */
@@ -342,7 +337,7 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
   }
 
   ended(): void {
-    if (this.#isPaused || this.#early !== null) this.#hasEndedEarly = true;
+    if (this.#isPaused) this.#early = { bytes: null };
     else this.#end();
   }
 
