@@ -60,9 +60,9 @@ script("a client that ends in the middle of its body is gone at once", async (t)
   const endpoint = await startEndpoint(t);
   const router = await startRouter(t, { routes: [{ uri: "shop.example.com", ports: [endpoint.port] }] });
   const client = await router.connect();
-  client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\nabc`);
+  client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\nxyz`);
   const upstream = await endpoint.accept();
-  await upstream.until("abc");
+  await upstream.until("xyz");
   client.end();
   assert.equal(await upstream.rest(), "");
   assert.match(router.accessLog()[0] ?? "", /"POST \/ HTTP\/1\.1" 499 3 0 /);
@@ -70,8 +70,8 @@ script("a client that ends in the middle of its body is gone at once", async (t)
 
 script("a client that goes away in the middle of a long answer stops the endpoint", async (t) => {
   const { router, client, upstream } = await start(t);
-  upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
-  await client.until("abc\r\n");
+  upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n");
+  await client.until("xyz\r\n");
   client.reset();
   assert.equal(await upstream.rest(), "");
   assert.match(router.accessLog()[0] ?? "", /" 200 0 3 /, "the status that was sent stays");

@@ -66,11 +66,11 @@ script("a request that is still being sent does not use up the wait for its answ
   const { router, client, upstream } = await ask(
     t,
     { "response-timeout": "2s" },
-    { request: `POST / HTTP/1.1\r\n${HOST}Content-Length: 6\r\n\r\nabc`, mark: "abc" },
+    { request: `POST / HTTP/1.1\r\n${HOST}Content-Length: 6\r\n\r\nxyz`, mark: "xyz" },
   );
   router.clock.advance(10_000);
-  client.send("def");
-  await upstream.until("def");
+  client.send("uvw");
+  await upstream.until("uvw");
   router.clock.advance(1_900);
   assert.equal(client.waiting, "");
   router.clock.advance(200);
@@ -83,11 +83,11 @@ script("an answer that has begun may take as long as it likes within the router'
     { "response-timeout": "2s" },
     { config: { endpointTimeoutMs: 10_000 } },
   );
-  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
-  await client.until("abc");
+  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\ntuv");
+  await client.until("tuv");
   router.clock.advance(11_000);
-  upstream.send("defghij");
-  await client.until("defghij");
+  upstream.send("wxyz...");
+  await client.until("wxyz...");
 });
 
 script("response-timeout may be longer than endpoint_timeout", async (t) => {
@@ -167,7 +167,7 @@ script("a client that stops sending its body is told with 408", async (t) => {
   const { router, client } = await ask(
     t,
     { "idle-timeout": "3s" },
-    { request: `POST / HTTP/1.1\r\n${HOST}Content-Length: 6\r\n\r\nabc`, mark: "abc" },
+    { request: `POST / HTTP/1.1\r\n${HOST}Content-Length: 6\r\n\r\nxyz`, mark: "xyz" },
   );
   await pass(router, 3_300);
   assert.match(await client.rest(), /^HTTP\/1\.1 408 [^]*\r\nConnection: close\r\n/);

@@ -50,7 +50,7 @@ export class Peer {
     this.socket.write(typeof text === "string" ? Buffer.from(text, "latin1") : text);
   }
 
-  /** What came up to and with `mark`. */
+  /** What came up to and with `mark`: no word of hex digits, which a request id holds now and then. */
   async until(mark: string): Promise<string> {
     for (;;) {
       const at = this.#received.indexOf(mark);

@@ -40,9 +40,9 @@ script("a request body that stops coming ends the exchange, and the endpoint is 
     routes: [{ uri: "shop.example.com", ports: [endpoint.port] }],
   });
   const client = await router.connect();
-  client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\nabc`);
+  client.send(`POST / HTTP/1.1\r\n${HOST}Content-Length: 10\r\n\r\nxyz`);
   const upstream = await endpoint.accept();
-  await upstream.until("abc");
+  await upstream.until("xyz");
   router.clock.advance(10_100);
   assert.match(await client.rest(), /^HTTP\/1\.1 408 [^]*\r\nConnection: close\r\n/);
   assert.equal(await upstream.rest(), "");
@@ -83,8 +83,8 @@ script("endpoint_timeout holds for the body too: the client is cut off", async (
   client.send(GET);
   const upstream = await endpoint.accept();
   await upstream.message();
-  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc");
-  await client.until("abc");
+  upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nxyz");
+  await client.until("xyz");
   router.clock.advance(5_100);
   assert.equal(await client.rest(), "");
 });
