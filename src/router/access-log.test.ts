@@ -122,6 +122,20 @@ test("the query of a GET can be dropped or hashed, that of other methods stays",
   assert.equal(target("all", "POST", "/a?token=1"), "POST /a?token=1");
 });
 
+for (const { sent, logged } of [
+  { sent: "/%zz", logged: "/%zz" },
+  { sent: '/"%41%2f!?{"', logged: '/%22A/%21?{\\"' },
+  { sent: "/caf\u00c3\u00a9|", logged: "/caf%C3%A9%7C" },
+  { sent: "/a%2fb;c=(d)'[e]!*~", logged: "/a%2fb;c=(d)'[e]!*~" },
+  { sent: "/a%20b?c=<d>^`", logged: "/a%20b?c=<d>^`" },
+  { sent: "*", logged: "*" },
+]) {
+  test(`the target ${sent} is logged as Go says it`, () => {
+    const line = formatAccessLogLine(record({ target: sent }));
+    assert.equal(/\] "GET (.*) HTTP\/1\.1" /.exec(line)?.[1], logged);
+  });
+}
+
 const latin1 = (text: string) => Buffer.from(text, "utf8").toString("latin1");
 
 for (const { name, bytes, want } of [

@@ -70,9 +70,7 @@ export function createAccessLogFormatter(given: Partial<AccessLogOptions>): Acce
   const { hideForwardedFor, hideSourceIp, redactQueryParams, maxExtraHeaderBytes } = options;
 
   const host = rememberLast((name) => `${name} - [`);
-  const request = rememberLast(
-    (method, target, protocol) => `Z] ${quote(`${method} ${target} ${protocol}`)} `,
-  );
+  const request = rememberLast((method, target, protocol) => `Z] ${requestOf(method, target, protocol)} `);
   const counts = rememberCounts((status, up, down) => `${status === 0 ? DASH : status} ${up} ${down}`);
   const referer = quotedField(" ");
   const userAgent = quotedField(" ");
@@ -138,6 +136,33 @@ function extraField(record: AccessLogRecord, field: ExtraAccessLogField): string
     default:
       return field satisfies never;
   }
+}
+
+/** What is neither escaped in a URL nor quoted. */
+const NEEDS_CARE = /[^ !$-;=?-[\]_a-z~]/;
+
+function requestOf(method: string, target: string, protocol: string): string {
+  const line = `${method} ${target} ${protocol}`;
+  return NEEDS_CARE.test(line) ? quote(`${method} ${goTarget(target)} ${protocol}`) : `"${line}"`;
+}
+
+/** What may stand in a path, encoded or not. */
+const NOT_IN_PATHS = /[^\w!$%&'()*+,\-./:;=@[\]~]/;
+const ENCODED = /%([0-9a-f]{2})/gi;
+/** Less than may stand there: Go encodes more than it has to. */
+const ENCODED_BY_GO = /[^\w$&+,\-./:;=@~]/g;
+
+/** As Go's `URL.RequestURI` says it: a path with what may not stand in one is encoded anew, queries stay as they are. */
+function goTarget(target: string): string {
+  const mark = target.indexOf("?");
+  const path = mark === -1 ? target : target.slice(0, mark);
+  if (!NOT_IN_PATHS.test(path)) return target;
+  const decoded = path.replace(ENCODED, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+  const encoded = decoded.replace(
+    ENCODED_BY_GO,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`,
+  );
+  return encoded + target.slice(path.length);
 }
 
 /** The target as far as the log may have it. */

@@ -14,7 +14,7 @@ export interface AccessLogRecord {
   /** When the first byte of the request head arrived: UNIX milliseconds, fractions to about a quarter of a microsecond. */
   readonly startedAtMs: number;
   readonly method: string;
-  /** The request target as the client sent it. */
+  /** The request target as the client sent it, an absolute-form one without its authority, as Go's `RequestURI` says it. */
   readonly target: string;
   /** `HTTP/1.1`, `HTTP/1.0`, `HTTP/2.0`. */
   readonly protocol: string;

@@ -7,17 +7,7 @@ import type { Exchange } from "./exchange.ts";
  * @throws emptyHost, unknownRoute
  */
 export function findRoute(exchange: Exchange): void {
-  const { head } = exchange.client;
-  if (head.text.charCodeAt(head.targetStart) !== 47 /* / */ && head.target !== "*") {
-    // The target's authority wins over the Host header, and replaces it (RFC 9112 §3.2.2).
-    const absolute = absoluteForm(head.target);
-    if (absolute !== null) {
-      exchange.rawHost = absolute.authority;
-      exchange.replacesHost = true;
-      exchange.target = absolute.path;
-    }
-  } else if (head.hostLine !== -1) exchange.rawHost = head.value(head.hostLine);
-
+  readAuthority(exchange);
   const { rawHost, client } = exchange;
   // A load balancer that speaks HTTP/1.0 makes up a Host of its own address; that names no route.
   if (rawHost === "" || rawHost === client.address || rawHost === client.peer) throw emptyHost({});
@@ -28,6 +18,19 @@ export function findRoute(exchange: Exchange): void {
       ? timedLookup(exchange)
       : exchange.router.table.lookup(exchange.host, exchange.path);
   if (exchange.route === null) throw unknownRoute({ host: rawHost });
+}
+
+/** Whom the request names: the target's authority wins over the Host header, and replaces it (RFC 9112 §3.2.2). */
+export function readAuthority(exchange: Exchange): void {
+  const { head } = exchange.client;
+  if (head.text.charCodeAt(head.targetStart) !== 47 /* / */ && head.target !== "*") {
+    const absolute = absoluteForm(head.target);
+    if (absolute !== null) {
+      exchange.rawHost = absolute.authority;
+      exchange.replacesHost = true;
+      exchange.target = absolute.path;
+    }
+  } else if (head.hostLine !== -1) exchange.rawHost = head.value(head.hostLine);
 }
 
 /** Reading the clock twice costs as much as a lookup: every 64th request tells enough. */

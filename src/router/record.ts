@@ -57,7 +57,7 @@ export class ExchangeRecord implements ExplainedLogRecord {
     return this.#exchange.method;
   }
   get target() {
-    return this.#exchange.client.head.target;
+    return this.#exchange.client.head.requestUri;
   }
   get protocol() {
     const { isHttp2, head } = this.#exchange.client;

@@ -5,6 +5,7 @@ import type { ViaductError } from "../kernel/index.ts";
 import type { Admission } from "../options/index.ts";
 import type { ErrorPageValues } from "./error-page.ts";
 import type { Exchange } from "./exchange.ts";
+import { readAuthority } from "./find-route.ts";
 import { rewriteHead } from "./http-rewrite.ts";
 
 const REASONS: Readonly<Record<number, string>> = {
@@ -126,9 +127,8 @@ function pageValues(exchange: Exchange, error: ViaductError): ErrorPageValues {
 export function respondHealth(exchange: Exchange): void {
   const { client, router } = exchange;
   const isHealthy = !router.isDraining && (router.health === null || router.health.state === "healthy");
-  const { head: asked } = client;
   // Nothing is looked up; the log names the host all the same.
-  if (asked.hostLine !== -1) exchange.rawHost = asked.value(asked.hostLine);
+  readAuthority(exchange);
   exchange.status = isHealthy ? 200 : 503;
   exchange.hasResponded = true;
   exchange.persists = false;

@@ -85,7 +85,7 @@ export function verdictDetails(exchange: Exchange): VerdictDetails | null {
   return {
     method: kept(exchange, exchange.method),
     host: kept(exchange, exchange.rawHost),
-    path: kept(exchange, exchange.method === "" ? "" : (client.head.target.split("?", 1)[0] ?? "")),
+    path: kept(exchange, exchange.method === "" ? "" : (client.head.requestUri.split("?", 1)[0] ?? "")),
     clientAddress: client.peer,
     isHttp2: client.isHttp2,
     options: route?.options ?? {},

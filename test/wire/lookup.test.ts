@@ -149,6 +149,22 @@ script("an absolute-form target decides the host and is sent on in origin-form",
   );
   upstream.send(OK);
   await client.message();
+  assert.match(router.accessLog()[0] ?? "", /^shop\.example\.com - \[.*"GET \/a\?b HTTP\/1\.1" 200 /);
+});
+
+script("a refused absolute-form target is logged, and remembered, by its path alone", async (t) => {
+  const router = await startRouter(t, { config: { healthcheckUserAgent: "HTTP-Monitor/1.1" } });
+  const client = await router.connect();
+  client.send("GET http://gone.example.com?b HTTP/1.1\r\nHost: other.example.com\r\n\r\n");
+  const requestId = /X-Vcap-Request-Id: (\S+)/.exec(await client.message())?.[1] ?? "";
+  assert.match(router.accessLog()[0] ?? "", /^gone\.example\.com - \[.*"GET \/\?b HTTP\/1\.1" 404 /);
+  const details = router.router.findVerdict(requestId)?.details;
+  assert.deepEqual([details?.host, details?.path], ["gone.example.com", "/"]);
+
+  const monitor = await router.connect();
+  monitor.send("GET http://lb.example.com/ HTTP/1.1\r\nHost: x\r\nUser-Agent: HTTP-Monitor/1.1\r\n\r\n");
+  await monitor.rest();
+  assert.match(router.accessLog()[1] ?? "", /^lb\.example\.com - \[.*"GET \/ HTTP\/1\.1" 200 /);
 });
 
 script("X-CF-App-Instance chooses the instance and is not passed on", async (t) => {

@@ -34,7 +34,7 @@ import {
   transferEncodingUnsupported,
   versionUnsupported,
 } from "../../kernel/errors/wire.ts";
-import { CLASS, COLON, CR, DIGIT, HOST, HTAB, LF, SP, TARGET, TOKEN, VALUE } from "./chars.ts";
+import { CLASS, COLON, CR, DIGIT, HOST, HTAB, LF, SLASH, SP, TARGET, TOKEN, VALUE } from "./chars.ts";
 import {
   CONNECTION,
   CONTENT_LENGTH,
@@ -441,6 +441,12 @@ export class RequestHead extends Head {
     this.expectsContinue = false;
   }
 
+  /** Path and query of the target, whichever form it was sent in; `*` as it is. */
+  get requestUri(): string {
+    const { target } = this;
+    return target.charCodeAt(0) === SLASH ? target : (absoluteForm(target)?.path ?? target);
+  }
+
   /** One empty line (RFC 9112 §2.2). */
   protected override skipsAt(text: string, start: number): number {
     return text.charCodeAt(start) === CR && text.charCodeAt(start + 1) === LF ? 2 : 0;
@@ -498,7 +504,7 @@ export class RequestHead extends Head {
   }
 
   #checkTargetForm(): void {
-    if (this.text.charCodeAt(this.targetStart) === 47 /* / */) return;
+    if (this.text.charCodeAt(this.targetStart) === SLASH) return;
     if (this.target === "*" && this.method === "OPTIONS") return;
     if (absoluteForm(this.target) === null) throw targetInvalid({});
   }
