@@ -14,6 +14,7 @@ import {
   type Clock,
   keepAliveWhile,
   type LineSink,
+  stdoutLines,
   systemClock,
   systemReason,
   ViaductError,
@@ -44,7 +45,7 @@ export interface RouterRoleOptions {
 
 /** @returns the exit code, when the router has ended. Never throws what an operator caused: it is in the log. */
 export async function runRouterRole(options: RouterRoleOptions): Promise<number> {
-  const { configPath, sink = process.stdout, clock = systemClock } = options;
+  const { configPath, sink = stdoutLines(), clock = systemClock } = options;
   const logTo = { sink, clock };
   let configText: string;
   let loaded: GorouterConfig;

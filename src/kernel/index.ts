@@ -19,6 +19,7 @@ export type { ErrorDefinition, ErrorFactory, ErrorSource, RetryAnswer } from "./
 export { loadFfi } from "./ffi.ts";
 export { listenError } from "./listen.ts";
 export type { ListenAddress } from "./listen.ts";
+export { GatheredLines, stdoutLines } from "./gathered-lines.ts";
 export { newGuid } from "./ids.ts";
 export { createLifecycle } from "./lifecycle.ts";
 export type { Lifecycle, Part } from "./lifecycle.ts";

@@ -3,7 +3,7 @@
  *
  *   {"log_level":1,"timestamp":1795256130.123,"message":"gorouter.started","source":"vcap.gorouter.router","data":{…}}
  */
-import { type Clock, type LineSink, type Logger, systemClock } from "../kernel/index.ts";
+import { type Clock, type LineSink, type Logger, stdoutLines, systemClock } from "../kernel/index.ts";
 import type { GorouterValue } from "./gorouter-keys.ts";
 
 export type GorouterLogLevel = GorouterValue<"logging.level">;
@@ -23,6 +23,10 @@ export interface GorouterLogger extends Logger {
 
 const LEVELS = { debug: 0, info: 1, warn: 1, error: 2, fatal: 3 } as const;
 
+const NOTHING = Object.freeze({});
+/** As our own parts call what gorouter calls `error`. */
+const ERR = "err";
+
 export interface GorouterLogOptions {
   /** Least level that is written. */
   readonly level: GorouterLogLevel;
@@ -35,24 +39,25 @@ export interface GorouterLogOptions {
 }
 
 export function createGorouterLogger(options: GorouterLogOptions): GorouterLogger {
-  const { prefix, sink = process.stdout, clock = systemClock } = options;
+  const { prefix, sink = stdoutLines(), clock = systemClock } = options;
   const least = LEVELS[options.level];
   const isNumeric = options.timestampFormat === "unix-epoch";
+  const timestamp = createTimestamp(clock, isNumeric);
 
   const counts = { debug: 0, info: 0, error: 0, fatal: 0 };
   const logger = (source: string, common: object): GorouterLogger => {
-    const at = (level: keyof typeof LEVELS) => (fields: object, message: string) => {
-      if (LEVELS[level] < least) return;
-      counts[level === "warn" ? "info" : level]++;
-      const nowMs = clock.nowMs();
-      const line = {
-        log_level: isNumeric ? LEVELS[level] : level,
-        timestamp: isNumeric ? nowMs / 1_000 : new Date(nowMs).toISOString(),
-        message,
-        source,
-        data: dataOf({ ...common, ...fields }),
+    const sourceText = JSON.stringify(source);
+    const at = (level: keyof typeof LEVELS) => {
+      if (LEVELS[level] < least) return () => {};
+      const counted = level === "warn" ? "info" : level;
+      const levelText = JSON.stringify(isNumeric ? LEVELS[level] : level);
+      return (fields: object, message: string) => {
+        counts[counted]++;
+        sink.write(
+          `{"log_level":${levelText},"timestamp":${timestamp()},"message":${JSON.stringify(message)},` +
+            `"source":${sourceText},"data":${dataText(common, fields)}}\n`,
+        );
       };
-      sink.write(`${JSON.stringify(line)}\n`);
     };
     return {
       counts,
@@ -65,14 +70,37 @@ export function createGorouterLogger(options: GorouterLogOptions): GorouterLogge
       child: (fields) => logger(source, { ...common, ...fields }),
     };
   };
-  return logger(prefix, {});
+  return logger(prefix, NOTHING);
 }
 
-/** Errors say nothing as JSON; their messages do. `err`, as our own parts call it, is gorouter's `error`. */
-function dataOf(fields: object): object {
+/** Now as JSON, made once per millisecond. */
+function createTimestamp(clock: Clock, isNumeric: boolean): () => string {
+  let lastMs = Number.NaN;
+  let lastText = "";
+  return () => {
+    const nowMs = clock.nowMs();
+    if (nowMs !== lastMs) {
+      lastMs = nowMs;
+      lastText = JSON.stringify(isNumeric ? nowMs / 1_000 : new Date(nowMs).toISOString());
+    }
+    return lastText;
+  };
+}
+
+function dataText(common: object, fields: object): string {
+  const all: object = common === NOTHING ? fields : { ...common, ...fields };
+  if (isPlain(all)) return JSON.stringify(all);
   const data: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) {
-    data[name === "err" ? "error" : name] = value instanceof Error ? value.message : (value as unknown);
+  for (const [name, value] of Object.entries(all)) {
+    data[name === ERR ? "error" : name] = value instanceof Error ? value.message : (value as unknown);
   }
-  return data;
+  return JSON.stringify(data);
+}
+
+/** Nothing in it is written otherwise than it is: errors say nothing as JSON, their messages do, as gorouter's `error`. */
+function isPlain(fields: object): boolean {
+  for (const name in fields) {
+    if (name === ERR || (fields as Readonly<Record<string, unknown>>)[name] instanceof Error) return false;
+  }
+  return true;
 }
