@@ -7,7 +7,8 @@
  * Every round has a process of its own; printed are the lowest and the highest. Turns are counted in CPU time of their
  * thread, so that a busy machine does not count. What comes over a bus is `registrations.bench.ts`.
  */
-import { spawnSync } from "node:child_process";
+import { fork, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -17,20 +18,19 @@ import { createRoutePrograms, routerConfigFrom, routerSection } from "../../src/
 import { createNativeFeed } from "../../src/router/feeds/native.ts";
 import { FeedCounts } from "../../src/router/feeds/feed-counts.ts";
 import { createPruner } from "../../src/router/feeds/prune.ts";
-import {
-  createTable,
-  type Endpoint,
-  plainEndpoint,
-  type Reservation,
-  type TableImage,
-} from "../../src/table/index.ts";
+import { createRouteTableClient } from "../../src/routing-api/index.ts";
+import { createRoutingApiFeed } from "../../src/router/feeds/routing-api.ts";
+import { createTable, type Endpoint, type Reservation, type TableImage } from "../../src/table/index.ts";
 import { watchTurns } from "../support/turns.ts";
 import { viaductFlags } from "../support/viaduct-flags.ts";
+import { endpointOf, hostOf, reservationOf } from "./feeds-samples.ts";
 
 const USAGE = `For how long is a router held up when all its routes come, change or go at once?
 
   --routes N   with an endpoint each; 100000
   --rounds N   each in a process of its own; 5
+  --served     instead: what comes over HTTP, the Routing API's list twice, the second without a tenth, and the image of
+               a route table in another process
   --flags="…"  of Node, instead of ./viaduct's`;
 
 const { values } = parseArgs({
@@ -39,6 +39,7 @@ const { values } = parseArgs({
     routes: { type: "string", default: "100000" },
     rounds: { type: "string", default: "5" },
     flags: { type: "string", default: viaductFlags.join(" ") },
+    served: { type: "boolean", default: false },
     /** The process of a round. */
     one: { type: "boolean", default: false },
   },
@@ -54,11 +55,11 @@ interface Part {
   readonly wallS: number;
   readonly longestTurnMs: number;
 }
-const PARTS = ["image", "next image", "pruning"] as const;
-type Round = Readonly<Record<(typeof PARTS)[number], Part>>;
+type Round = Readonly<Record<string, Part>>;
+type Timed = (run: () => void, isDone: () => boolean) => Promise<Part>;
 
 if (values.help) console.log(USAGE);
-else if (values.one) console.log(JSON.stringify(await measure()));
+else if (values.one) console.log(JSON.stringify(await (values.served ? measureServed() : measure())));
 else report(Array.from({ length: Number(values.rounds) }, runRound));
 
 function runRound(): Round {
@@ -68,6 +69,7 @@ function runRound(): Round {
     "--one",
     "--routes",
     values.routes,
+    ...(values.served ? ["--served"] : []),
   ];
   const run = spawnSync(process.execPath, args, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
   if (run.status !== 0) throw new Error(`the round ended with ${run.status}`);
@@ -75,29 +77,10 @@ function runRound(): Round {
 }
 
 async function measure(): Promise<Round> {
-  const log = createLogger({ level: "info", sink: { write() {} } });
-  const config = routerConfigFrom(loadConfig([routerSection], { flags: {} }).get(routerSection));
-  const clock = systemClock;
-  const counts = new FeedCounts(clock.nowMs());
-  const turns = watchTurns();
-  const timed = async (run: () => void, isDone: () => boolean): Promise<Part> => {
-    await nextTurn();
-    turns.read();
-    const before = process.cpuUsage();
-    const startedMs = performance.now();
-    run();
-    while (!isDone()) await nextTurn();
-    await nextTurn();
-    const { user, system } = process.cpuUsage(before);
-    return {
-      cpuS: (user + system) / 1e6,
-      wallS: (performance.now() - startedMs) / 1_000,
-      longestTurnMs: turns.read().longestTurnMs,
-    };
-  };
+  const { config, log, counts, clock, table: native } = emptyRouter();
+  const timed = createTimer();
 
   const handlers: RouteTableHandler[] = [];
-  const native = createTable(createRoutePrograms({ config, log }));
   const feed = createNativeFeed({
     reader: {
       subscribe(_reader, handler) {
@@ -136,22 +119,65 @@ async function measure(): Promise<Round> {
   return { image, "next image": nextImage, pruning };
 }
 
+/** The same over HTTP. */
+async function measureServed(): Promise<Round> {
+  const server = fork(new URL("feeds-served.ts", import.meta.url), [values.routes], { execArgv: [] });
+  const [port] = (await once(server, "message")) as [number];
+  const url = `http://127.0.0.1:${port}`;
+  const timed = createTimer();
+  const round = { ...(await measureLists(url, timed)), "remote image": await measureRemoteImage(url, timed) };
+  server.kill();
+  return round;
+}
+
+async function measureLists(url: string, timed: Timed): Promise<Round> {
+  const given = emptyRouter();
+  const { table } = given;
+  const feed = createRoutingApiFeed({
+    ...given,
+    config: {
+      url,
+      tls: {},
+      oauth: null,
+      dropletStaleThresholdMs: 120_000,
+      pruneStaleDropletsIntervalMs: 60_000,
+      routingTableShardingMode: "all",
+      isolationSegments: [],
+    },
+    prunes: false,
+  });
+  let isStarted = false;
+  const list = await timed(
+    () => void feed.start().then(() => (isStarted = true)),
+    () => isStarted,
+  );
+  // Taken with the subscription.
+  const nextList = await timed(
+    () => {},
+    () => table.size <= ROUTES * (1 - CHANGED_SHARE),
+  );
+  void feed.stop();
+  return { list, "next list": nextList };
+}
+
+async function measureRemoteImage(url: string, timed: Timed): Promise<Part> {
+  const given = emptyRouter();
+  const reader = createRouteTableClient({ url, token: async () => "t", ...given });
+  const feed = createNativeFeed({ reader, readerName: "router/0", ...given });
+  const image = await timed(
+    () => void feed.start(),
+    () => feed.cursor !== null,
+  );
+  void feed.stop();
+  return image;
+}
+
 /** Takes its time: whoever has made it has left garbage, of which the collector is done when it returns. */
 async function imageOf(sequence: number, changedShare: number): Promise<TableImage> {
   const reservations: Reservation[] = [];
   const endpoints: Endpoint[] = [];
   for (let i = 0; i < ROUTES; i++) {
-    reservations.push({
-      guid: guid(4, i),
-      protocol: "http",
-      route: hostOf(i),
-      routerGroup: "",
-      destinations: [{ processGuid: guid(3, i), appPort: 8_080, weight: null, protocol: "http1" }],
-      options: {},
-      routeServiceUrl: null,
-      isolationSegment: "",
-      tags: { app: guid(1, i) },
-    });
+    reservations.push(reservationOf(i));
     endpoints.push(endpointOf(i, i % 1_000 < changedShare * 1_000 ? sequence : 0));
     if (i % PIECE === 0) await nextTurn();
   }
@@ -159,24 +185,36 @@ async function imageOf(sequence: number, changedShare: number): Promise<TableIma
   return { cursor: { epoch: "e", sequence }, reservations, endpoints };
 }
 
-function endpointOf(i: number, age: number): Endpoint {
-  return plainEndpoint({
-    processGuid: guid(3, i),
-    instanceId: guid(2, i),
-    appGuid: guid(1, i),
-    host: `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`,
-    port: 61_000 + age,
-    appPort: 8_080,
-    tags: { component: "route-emitter", process_id: guid(3, i), organization_name: "org" },
-  });
+function emptyRouter() {
+  const log = createLogger({ level: "info", sink: { write() {} } });
+  const config = routerConfigFrom(loadConfig([routerSection], { flags: {} }).get(routerSection));
+  const counts = new FeedCounts(systemClock.nowMs());
+  return {
+    config,
+    log,
+    counts,
+    clock: systemClock,
+    table: createTable(createRoutePrograms({ config, log })),
+  };
 }
 
-function hostOf(i: number): string {
-  return `app-${i}.apps.example.com`;
-}
-
-function guid(kind: number, i: number): string {
-  return `${kind}${String(i).padStart(7, "0")}-5b1d-4c3a-9e6f-0a1b2c3d4e5f`;
+function createTimer(): Timed {
+  const turns = watchTurns();
+  return async (run: () => void, isDone: () => boolean): Promise<Part> => {
+    await nextTurn();
+    turns.read();
+    const before = process.cpuUsage();
+    const startedMs = performance.now();
+    run();
+    while (!isDone()) await nextTurn();
+    await nextTurn();
+    const { user, system } = process.cpuUsage(before);
+    return {
+      cpuS: (user + system) / 1e6,
+      wallS: (performance.now() - startedMs) / 1_000,
+      longestTurnMs: turns.read().longestTurnMs,
+    };
+  };
 }
 
 function nextTurn(): Promise<void> {
@@ -187,8 +225,8 @@ function report(rounds: readonly Round[]): void {
   const range = (all: readonly number[], digits: number) =>
     `${Math.min(...all).toFixed(digits)}–${Math.max(...all).toFixed(digits)}`;
   console.log(`${ROUTES} routes, ${rounds.length} rounds`);
-  for (const part of PARTS) {
-    const all = rounds.map((round) => round[part]);
+  for (const part of Object.keys(rounds[0] ?? {})) {
+    const all = rounds.map((round) => round[part] as Part);
     const [cpuS, wallS, longest] = [
       all.map((one) => one.cpuS),
       all.map((one) => one.wallS),

@@ -11,6 +11,7 @@ import {
 } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
 import { text } from "node:stream/consumers";
+import { readJsonList } from "./json-list.ts";
 
 /** Quiet streams are told from dead ones by the system. */
 const KEEP_ALIVE_PROBE_MS = 15_000;
@@ -68,6 +69,24 @@ export class StreamRefused extends Error {
 
 /** Rejects when no answer comes; every status is an answer. */
 export async function call(given: Call): Promise<CallAnswer> {
+  return answerOf(await send(given));
+}
+
+/** The same for a list that may be long: it is read and decoded in pieces, with turns for others between them. */
+export async function callForList(given: Call): Promise<CallAnswer> {
+  const response = await send(given);
+  const { statusCode, headers } = response;
+  return statusCode === 200
+    ? { status: 200, headers, json: await readJsonList(response) }
+    : answerOf(response);
+}
+
+async function answerOf(response: IncomingMessage): Promise<CallAnswer> {
+  const { statusCode = 0, headers } = response;
+  return { status: statusCode, headers, json: parsed(await text(response)) };
+}
+
+async function send(given: Call): Promise<IncomingMessage> {
   const { method, url, tls, signal, timeoutMs, ifMatch } = given;
   const limit = AbortSignal.timeout(timeoutMs);
   const [type, body] = bodyOf(given);
@@ -83,9 +102,7 @@ export async function call(given: Call): Promise<CallAnswer> {
     },
   });
   request.end(body);
-  const response = await answered(request);
-  const received = await text(response);
-  return { status: response.statusCode ?? 0, headers: response.headers, json: parsed(received) };
+  return answered(request);
 }
 
 /** The bytes of an event stream. Rejects when the answer is none: {@link StreamRefused}. */

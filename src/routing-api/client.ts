@@ -5,7 +5,7 @@
  *      ▲                                               │ cut, silent, or a gap
  *      └── wait (doubling) ◄── onStatus("lost") ◄──────┘   then from Last-Event-ID
  */
-import { call, type CallAnswer, openStreamCall, pause, type TlsFiles } from "../calls/index.ts";
+import { call, type CallAnswer, inTurns, openStreamCall, pause, type TlsFiles } from "../calls/index.ts";
 import type {
   Acknowledgements,
   Liveness,
@@ -251,7 +251,7 @@ class RemoteSubscription implements RouteTableSubscription {
         watchdog = clock.setTimeout(() => ending.abort(new Error("silent for too long")), SILENCE_MS);
       };
       watch();
-      for await (const piece of bytes) {
+      for await (const piece of inTurns(bytes)) {
         watch();
         for (const event of decoder.push(piece)) {
           if (this.#isClosed) return;

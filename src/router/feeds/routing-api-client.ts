@@ -1,5 +1,12 @@
 /** The Routing API as its readers see it: all routes, and what happens to them. */
-import { call, type ClientTokens, openStreamCall, StreamRefused, type TlsFiles } from "../../calls/index.ts";
+import {
+  callForList,
+  type ClientTokens,
+  inTurns,
+  openStreamCall,
+  StreamRefused,
+  type TlsFiles,
+} from "../../calls/index.ts";
 import { routingApiRefused, routingApiUnavailable } from "../../kernel/errors/routing-api.ts";
 import { systemReason } from "../../kernel/index.ts";
 import { createSseDecoder } from "../../wire/sse/index.ts";
@@ -37,7 +44,7 @@ export function createRoutingApi(given: {
 
   const list = async () => {
     const token = await tokens?.token();
-    const answer = await call({
+    const answer = await callForList({
       method: "GET",
       url: `${url}/routing/v1/routes`,
       ...(token !== undefined && { token }),
@@ -83,8 +90,8 @@ export function createRoutingApi(given: {
       onOpen();
       const decoder = createSseDecoder();
       try {
-        for await (const piece of bytes) {
-          for (const { event, data } of decoder.push(piece as Uint8Array)) onEvent(event, data);
+        for await (const piece of inTurns(bytes)) {
+          for (const { event, data } of decoder.push(piece)) onEvent(event, data);
           lastEventId = decoder.lastEventId;
         }
       } catch (error) {

@@ -26,7 +26,7 @@ import {
   succeeds,
 } from "./routing-api-route.ts";
 import { createShard, type Sharding } from "./sharding.ts";
-import { createSlices } from "./slices.ts";
+import { createSlices, createSteps } from "./slices.ts";
 
 /** gorouter's, between two streams of events. */
 const RESUBSCRIBE_AFTER_MS = 1_000;
@@ -57,10 +57,11 @@ interface Known {
   listed: number;
 }
 
-type Work =
-  | { readonly kind: "upsert" | "delete"; readonly route: unknown; readonly list: number }
-  /** All of a list has been done. */
-  | { readonly kind: "listed"; readonly list: number; readonly onDone: () => void };
+/** What an event says. */
+interface Work {
+  readonly kind: "upsert" | "delete";
+  readonly route: unknown;
+}
 
 const NO_OPTIONS: RouteOptions = Object.freeze({});
 
@@ -90,31 +91,18 @@ export function createRoutingApiFeed(given: {
   let wantsAnother = false;
   let following: Promise<void> | null = null;
 
-  const slices = createSlices<Work>(clock, (work) => run(work));
-  const doInTurn = (work: Work) => {
-    if (slices.mayRun()) run(work);
-    else slices.add(work);
+  const slices = createSlices<Work>(clock, (event) => apply(event, 0));
+  const steps = createSteps(clock);
+  const doInTurn = (event: Work) => {
+    if (slices.mayRun()) apply(event, 0);
+    else slices.add(event);
   };
 
-  const run = (work: Work) => {
-    switch (work.kind) {
-      case "upsert":
-      case "delete": {
-        const route = decodeApiRoute(work.route);
-        if (typeof route === "string") log.error({ error: route }, "validation-error");
-        else if (work.kind === "upsert") register(route, work.list);
-        else unregister(route);
-        return;
-      }
-      case "listed":
-        for (const [key, { listed, endpoint }] of known) {
-          if (listed < work.list) remove(key, endpoint);
-        }
-        work.onDone();
-        return;
-      default:
-        work satisfies never;
-    }
+  const apply = ({ kind, route: given }: Work, list: number) => {
+    const route = decodeApiRoute(given);
+    if (typeof route === "string") log.error({ error: route }, "validation-error");
+    else if (kind === "upsert") register(route, list);
+    else unregister(route);
   };
 
   const register = (route: ApiRoute, list: number) => {
@@ -178,27 +166,27 @@ export function createRoutingApiFeed(given: {
   /** @throws what keeps it from being had */
   const takeList = async () => {
     held = [];
-    let routes: readonly unknown[] | null = null;
     try {
-      routes = await api.routes();
+      const routes = await api.routes();
+      if (!signal.aborted) await new Promise<void>((resolve) => steps.begin(load(routes, resolve)));
     } finally {
       const events: readonly Work[] = held;
       held = null;
-      if (!signal.aborted) await doAll(routes, events);
+      if (!signal.aborted) for (const event of events) doInTurn(event);
     }
   };
-  /** Resolves when all of the list is in the table. */
-  const doAll = async (routes: readonly unknown[] | null, events: readonly Work[]) => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (routes === null) resolve();
-    else {
-      const list = ++lists;
-      for (const route of routes) doInTurn({ kind: "upsert", route, list });
-      doInTurn({ kind: "listed", list, onDone: resolve });
+  function* load(routes: readonly unknown[], onDone: () => void): Generator<undefined, void> {
+    const list = ++lists;
+    for (const route of routes) {
+      apply({ kind: "upsert", route }, list);
+      yield;
     }
-    for (const event of events) doInTurn(event);
-    await promise;
-  };
+    for (const [key, { listed, endpoint }] of known) {
+      if (listed < list) remove(key, endpoint);
+      yield;
+    }
+    onDone();
+  }
 
   const refresh = async () => {
     if (isRefreshing) {
@@ -226,7 +214,7 @@ export function createRoutingApiFeed(given: {
       return;
     }
     const kind = action === "Upsert" ? "upsert" : "delete";
-    const event: Work = { kind, route: parsed(data), list: 0 };
+    const event: Work = { kind, route: parsed(data) };
     if (held === null) doInTurn(event);
     else held.push(event);
   };
@@ -281,6 +269,7 @@ export function createRoutingApiFeed(given: {
       for (const timer of timers) timer.clear();
       pruner.stop();
       slices.stop();
+      steps.stop();
       await following;
     },
   };
