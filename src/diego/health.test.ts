@@ -58,6 +58,21 @@ test("an http check gives up after its time", async (t) => {
   assert.match((await checkHealth(HTTP_CHECK, at, 20)) ?? "", /no answer within 20 ms/);
 });
 
+test("an http check may wait for longer than a timer can", async (t) => {
+  const at = await serve(t, (_request, response) => response.end());
+  assert.equal(await checkHealth(HTTP_CHECK, at, 5_000_000_000), null);
+});
+
+test("an http check of a path that no request line can carry fails, and nothing else does", async (t) => {
+  const at = await serve(t, (_request, response) => response.end());
+  for (const endpoint of ["/健康", "/a\u0001b"]) {
+    assert.equal(
+      await checkHealth({ type: "http", endpoint }, at, 1000),
+      "the http check cannot be made: ERR_UNESCAPED_CHARACTERS",
+    );
+  }
+});
+
 test("a process check asks nobody", async () => {
   assert.equal(await checkHealth({ type: "process", endpoint: "" }, { host: "", port: 0 }, 1), null);
 });

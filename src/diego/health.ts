@@ -3,21 +3,32 @@ import { get } from "node:http";
 import { connect } from "node:net";
 import type { HealthCheck } from "../contracts/index.ts";
 
-/** @returns null when healthy, otherwise why not, in words. */
-export function checkHealth(
+/** 24.8 days: Node refuses a longer wait, or does not wait at all. */
+const LONGEST_WAIT_MS = 2 ** 31 - 1;
+
+/**
+ * Never rejects: whatever an app asks for, a check that cannot even be made is a failed one.
+ * @returns null when healthy, otherwise why not, in words.
+ */
+export async function checkHealth(
   check: HealthCheck,
   at: { host: string; port: number },
   timeoutMs: number,
 ): Promise<string | null> {
-  switch (check.type) {
-    case "process":
-      return Promise.resolve(null);
-    case "port":
-      return checkPort(at, timeoutMs);
-    case "http":
-      return checkHttp(at, check.endpoint, timeoutMs);
-    default:
-      return check.type satisfies never;
+  const waitMs = Math.min(timeoutMs, LONGEST_WAIT_MS);
+  try {
+    switch (check.type) {
+      case "process":
+        return null;
+      case "port":
+        return await checkPort(at, waitMs);
+      case "http":
+        return await checkHttp(at, check.endpoint, waitMs);
+      default:
+        return check.type satisfies never;
+    }
+  } catch (error) {
+    return `the ${check.type} check cannot be made: ${reasonOf(error as Error)}`;
   }
 }
 
