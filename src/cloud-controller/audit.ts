@@ -4,6 +4,7 @@ import { newGuid } from "../kernel/index.ts";
 import { encodeJson, type RowOf, toTimestamp, writeLater } from "../store/index.ts";
 import type { Context, Writer } from "./context.ts";
 import type { Actor } from "./endpoint.ts";
+import { HIDDEN } from "./present.ts";
 
 /** As upstream keeps them. */
 const EVENTS_ARE_KEPT_MS = 31 * 24 * 3_600_000;
@@ -39,7 +40,6 @@ interface AuditEvent {
 
 /** Of a request: an event is seen by more people than these are. */
 const SECRETS: ReadonlySet<string> = new Set(["command", "credentials", "environment_variables", "manifest"]);
-const HIDDEN = "[PRIVATE DATA HIDDEN]";
 
 /** When each API last deleted what is too old, on its monotonic clock. */
 const prunedAtMs = new WeakMap<Context, number>();

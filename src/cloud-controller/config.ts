@@ -91,6 +91,13 @@ export const cloudControllerSection = configSection("cloud-controller", {
     default: "4 GiB",
     describe: "Largest size of an app's files once they are unpacked.",
   }),
+  maxInstances: setting.integer({
+    key: "max_instances",
+    default: 1000,
+    minimum: 1,
+    maximum: 100_000,
+    describe: "Most instances that a process may ask for, whatever its quotas leave.",
+  }),
   defaultMemoryMb: setting.integer({
     key: "default_memory_mb",
     default: 1024,

@@ -53,7 +53,8 @@ export function commandOf(
   droplet: Droplet | null | undefined,
 ): string | null {
   if (process.command !== null || droplet === null || droplet === undefined) return process.command;
-  return decodeJson(droplet.process_types)[process.type] ?? null;
+  const types = decodeJson(droplet.process_types);
+  return Object.hasOwn(types, process.type) ? (types[process.type] ?? null) : null;
 }
 
 /** The droplet an app runs from its next start on. */

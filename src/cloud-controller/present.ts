@@ -8,6 +8,10 @@ interface Timed {
   readonly updated_at: string;
 }
 
+/** In place of what may hold passwords. */
+export const HIDDEN = "[PRIVATE DATA HIDDEN]";
+export const HIDDEN_IN_LISTS = "[PRIVATE DATA HIDDEN IN LISTS]";
+
 /** Stored with milliseconds, shown without. */
 export const shownTime = (timestamp: string) => `${timestamp.slice(0, 19)}Z`;
 

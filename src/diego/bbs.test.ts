@@ -248,6 +248,7 @@ for (const { what, bad, says } of [
   { what: "a process GUID with a slash", bad: { processGuid: "a/b" }, says: /process guid/ },
   { what: "a log GUID that leaves the folder", bad: { logGuid: "../x" }, says: /log guid/ },
   { what: "a negative number of instances", bad: { instances: -1 }, says: /instances is -1/ },
+  { what: "a billion instances", bad: { instances: 1e9 }, says: /from 0 to 100000/ },
   { what: "an empty command", bad: { command: " " }, says: /command is empty/ },
   { what: "a relative directory", bad: { directory: "app" }, says: /directory "app" is no absolute path/ },
   { what: "a port that is none", bad: { ports: [70_000] }, says: /ports are 70000/ },

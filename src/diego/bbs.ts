@@ -19,6 +19,8 @@ import {
 
 /** Period of convergence; a restart that is due earlier is not kept waiting for it. */
 const CONVERGE_EVERY_MS = 30_000;
+/** Each has a record here before it runs, and events of its own. */
+const MAX_INSTANCES = 100_000;
 const GUID = /^[a-zA-Z0-9_-]+$/;
 const NO_CELL = "no cell has joined; start the diego role on a machine that may run apps";
 
@@ -264,8 +266,8 @@ function check(lrp: DesiredLrp): void {
   if (!GUID.test(lrp.processGuid)) problems.push("process guid is not made of letters, digits, - and _");
   // It becomes a file name.
   if (!GUID.test(lrp.logGuid)) problems.push("log guid is not made of letters, digits, - and _");
-  if (!Number.isInteger(lrp.instances) || lrp.instances < 0) {
-    problems.push(`instances is ${lrp.instances}; write a whole number from 0`);
+  if (!Number.isInteger(lrp.instances) || lrp.instances < 0 || lrp.instances > MAX_INSTANCES) {
+    problems.push(`instances is ${lrp.instances}; write a whole number from 0 to ${MAX_INSTANCES}`);
   }
   if (lrp.command.trim() === "" || hasNul(lrp.command)) problems.push("command is empty or holds a NUL");
   if (!lrp.directory.startsWith("/") || hasNul(lrp.directory)) {

@@ -2,13 +2,15 @@
  * A manifest as users write it → what it asks for. Everything that can be said without looking at a row is said here, all
  * at once, in upstream's words, each sentence naming its application.
  */
-import { parse } from "yaml";
 import { messageParseError, unprocessable, wrongContentType } from "../../kernel/errors/cloud-controller.ts";
+import type { CloudControllerConfig } from "../config.ts";
 import { metadataProblems } from "../metadata.ts";
 import type { Payload } from "../endpoint.ts";
 import { variableProblems } from "../resources/apps.ts";
+import { HEALTH_ENDPOINT, instanceProblems } from "../resources/processes.ts";
 import { MAX_INTEGER } from "../schema.ts";
 import { parseMegabytes, SIZE_PROBLEM } from "./sizes.ts";
+import { readYaml } from "./yaml.ts";
 
 export interface Manifest {
   readonly applications: readonly ManifestApp[];
@@ -66,6 +68,7 @@ export interface ManifestRoute {
 /** A scheme, a name of two labels or more, of which the first may be a wildcard, a port, a path. */
 const ROUTE = /^(?:[a-z][a-z\d+.-]*:\/\/)?((?:\*|[\w-]+)(?:\.[\w-]+)+)(?::(\d{1,5}))?(\/[^\s?#]*)?$/i;
 const PROTOCOLS = ["http1", "http2", "tcp"] as const;
+const ENDPOINT = new RegExp(HEALTH_ENDPOINT);
 const CHECK_TYPES = ["port", "process", "http"] as const;
 const MAX_COMMAND = 4096;
 
@@ -112,7 +115,7 @@ const REFUSED_KEYS: Readonly<Record<string, string>> = {
 /**
  * @throws wrongContentType, messageParseError, unprocessable with every problem
  */
-export function readManifest(payload: Payload): Manifest {
+export function readManifest(payload: Payload, config: CloudControllerConfig): Manifest {
   if (!/\byaml\b|\bx-yaml\b/i.test(payload.type)) throw wrongContentType({ wanted: "yaml" });
   const document = parseYaml(payload.text);
   const version = document["version"];
@@ -128,7 +131,7 @@ export function readManifest(payload: Payload): Manifest {
   const raw = given.map((each: unknown) => underscoreAliases(isMap(each) ? each : {}));
   const applications = raw.map((each, index) => {
     const own: string[] = [];
-    const app = readApp(each, own, warnings);
+    const app = readApp(each, own, warnings, config);
     const prefix =
       app.name === "" ? `For application at index ${index}: ` : `For application '${app.name}': `;
     problems.push(...own.map((problem) => prefix + problem));
@@ -144,16 +147,12 @@ export function readManifest(payload: Payload): Manifest {
 function parseYaml(text: string): RawMap {
   let value: unknown;
   try {
-    value = parse(text, { merge: true, maxAliasCount: 1_000, logLevel: "error" });
+    value = readYaml(text);
   } catch (error) {
     const [reason = "invalid request body"] = (error as Error).message.split("\n");
     throw messageParseError({ reason: `invalid manifest: ${reason.replace(/:$/, "")}` }, error);
   }
   if (!isMap(value)) throw messageParseError({ reason: "invalid request body" });
-  // PostgreSQL has no such character, and YAML can write it without one being in the text.
-  if (JSON.stringify(value).includes("\\u0000")) {
-    throw messageParseError({ reason: "the manifest holds a NUL character" });
-  }
   return value;
 }
 
@@ -172,7 +171,12 @@ function underscoreAliases(app: RawMap): RawMap {
   );
 }
 
-function readApp(app: RawMap, problems: string[], warnings: string[]): ManifestApp {
+function readApp(
+  app: RawMap,
+  problems: string[],
+  warnings: string[],
+  config: CloudControllerConfig,
+): ManifestApp {
   const name = typeof app["name"] === "string" ? app["name"] : "";
   if (name === "") problems.push("Name must not be empty");
   else if (name.length > 255) problems.push("Name is too long (maximum is 255 characters)");
@@ -197,7 +201,7 @@ function readApp(app: RawMap, problems: string[], warnings: string[]): ManifestA
   problems.push(...metadataProblems(app["metadata"]));
   return {
     name,
-    processes: readProcesses(app, problems),
+    processes: readProcesses(app, problems, config),
     environment: readEnvironment(app["env"], problems),
     metadata: isMap(app["metadata"]) ? app["metadata"] : undefined,
     buildpacks: readBuildpacks(app, problems),
@@ -212,7 +216,7 @@ function readApp(app: RawMap, problems: string[], warnings: string[]): ManifestA
 
 // --- processes ---
 
-function readProcesses(app: RawMap, problems: string[]): ManifestProcess[] {
+function readProcesses(app: RawMap, problems: string[], config: CloudControllerConfig): ManifestProcess[] {
   const given = app["processes"] ?? [];
   if (!Array.isArray(given) || !given.every(isMap)) {
     problems.push("Processes must be an array of process configurations");
@@ -226,10 +230,15 @@ function readProcesses(app: RawMap, problems: string[]): ManifestProcess[] {
   const top = Object.fromEntries(PROCESS_KEYS.flatMap((key) => (key in app ? [[key, app[key]]] : [])));
   const named = new Map<string, RawMap>(given.map((each, i) => [types[i] ?? "", each]));
   if (Object.keys(top).length > 0) named.set("web", { ...top, ...named.get("web") });
-  return [...named].map(([type, process]) => readProcess(type, process, problems));
+  return [...named].map(([type, process]) => readProcess(type, process, problems, config));
 }
 
-function readProcess(type: string, process: RawMap, problems: string[]): ManifestProcess {
+function readProcess(
+  type: string,
+  process: RawMap,
+  problems: string[],
+  config: CloudControllerConfig,
+): ManifestProcess {
   const complain = (sentence: string) => problems.push(`Process "${type}": ${sentence}`);
   const whole = (key: string, label: string, minimum: number) => {
     const value = process[key];
@@ -248,10 +257,12 @@ function readProcess(type: string, process: RawMap, problems: string[]): Manifes
     else if (size <= 0 || size > MAX_INTEGER) complain(`${label} must be greater than 0MB`);
     return size ?? undefined;
   };
+  const instances = whole("instances", "Instances", 0);
+  for (const problem of instanceProblems(instances, config)) complain(problem);
   return {
     type,
     command: readCommand(process["command"], complain),
-    instances: whole("instances", "Instances", 0),
+    instances,
     memoryMb: megabytes("memory", "Memory"),
     diskMb: megabytes("disk_quota", "Disk quota"),
     logRateBytes: readLogRate(process["log-rate-limit-per-second"], complain),
@@ -310,7 +321,7 @@ function readHealthCheck(
   }
   const endpoint = process[`${key}-http-endpoint`];
   if (endpoint !== undefined) {
-    if (typeof endpoint !== "string" || !/^\/[^\s#]*$/.test(endpoint) || endpoint.length > 255) {
+    if (typeof endpoint !== "string" || !ENDPOINT.test(endpoint) || endpoint.length > 255) {
       complain(`${label} HTTP endpoint must be a valid URI path`);
     } else if (type !== undefined && type !== "http") {
       complain(`${label} type must be "http" to set a health check HTTP endpoint`);
@@ -332,11 +343,14 @@ function readEnvironment(value: unknown, problems: string[]): ManifestApp["envir
     return undefined;
   }
   // YAML has numbers, truth values and lists where an environment has text.
-  const texts = Object.fromEntries(
-    Object.entries(value).map(([key, each]) => [key, typeof each === "string" ? each : JSON.stringify(each)]),
-  );
+  const texts = Object.fromEntries(Object.entries(value).map(([key, each]) => [key, asText(each)]));
   problems.push(...variableProblems("Env", texts, "refused"));
   return texts;
+}
+
+function asText(value: unknown): string {
+  if (typeof value === "object" && value !== null) return JSON.stringify(value);
+  return value === null ? "" : String(value);
 }
 
 function readBuildpacks(app: RawMap, problems: string[]): readonly string[] | undefined {

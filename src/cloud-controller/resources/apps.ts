@@ -255,7 +255,21 @@ export async function demandEnvironment(call: Call<unknown>, app: RowOf<"apps">)
   if (!(await seesEnvironment(call, app))) throw notAuthorized({});
 }
 
-async function seesEnvironment({ context, caller }: Call<unknown>, app: RowOf<"apps">): Promise<boolean> {
+/** Of what belongs to an app and may hold passwords as its variables do: commands. */
+export async function seesSecretsOf(call: Call<unknown>, appGuid: string): Promise<boolean> {
+  if (call.caller.seesSecrets) return true;
+  const app = await call.context.store.db
+    .selectFrom("apps")
+    .select("space_guid")
+    .where("guid", "=", appGuid)
+    .executeTakeFirst();
+  return app !== undefined && seesEnvironment(call, app);
+}
+
+async function seesEnvironment(
+  { context, caller }: Call<unknown>,
+  app: Pick<RowOf<"apps">, "space_guid">,
+): Promise<boolean> {
   if (caller.seesSecrets) return true;
   return may(context.store.db, caller, "app.read-environment", await placeOfApp(context, app));
 }

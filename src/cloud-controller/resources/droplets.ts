@@ -12,17 +12,14 @@ import { column, findRow, type Listing, listEndpoint, presentRow, showEndpoint }
 import { DEFAULT_LIFECYCLE } from "../lifecycle.ts";
 import { deleteMetadata } from "../metadata.ts";
 import { metadataEndpoint } from "../metadata-endpoint.ts";
-import { head, link, toOneData, withMetadata } from "../present.ts";
+import { head, HIDDEN, HIDDEN_IN_LISTS, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { linksTo, MetadataShape, oneOf, orNull, part, resource, type Shown, Texts, ToOne } from "../shape.ts";
 import { appFilters, appVisible } from "./app-rows.ts";
-import { appListing, demandApp } from "./apps.ts";
+import { appListing, demandApp, seesSecretsOf } from "./apps.ts";
 import { Checksum, packageListing } from "./packages.ts";
 
 const STACK = String(DEFAULT_LIFECYCLE.data["stack"]);
-
-/** Start commands may hold passwords. */
-const HIDDEN = { redacted_message: "[PRIVATE DATA HIDDEN IN LISTS]" };
 
 const Droplet = resource("Droplet", {
   state: oneOf<string>("STAGED", "FAILED", "EXPIRED"),
@@ -40,7 +37,7 @@ const Droplet = resource("Droplet", {
   ),
   stack: Type.String(),
   image: Type.Null(),
-  // A list hides them behind the key `redacted_message`.
+  // Lists hide them behind the key `redacted_message`, and so does a droplet from whoever may not see its app's variables.
   process_types: Texts,
   relationships: part({ app: ToOne }),
   metadata: MetadataShape,
@@ -50,6 +47,7 @@ const Droplet = resource("Droplet", {
 async function presentDroplets(
   context: Context,
   rows: readonly RowOf<"droplets">[],
+  hidden: string | null,
 ): Promise<Shown<typeof Droplet>[]> {
   return withMetadata(context, "droplet", rows, (row, metadata) => {
     const self = `/v3/droplets/${row.guid}`;
@@ -64,7 +62,7 @@ async function presentDroplets(
       buildpacks: [{ name: "viaduct", detect_output: by ?? "", buildpack_name: "viaduct", version: null }],
       stack: STACK,
       image: null,
-      process_types: decodeJson(row.process_types),
+      process_types: hidden === null ? decodeJson(row.process_types) : { redacted_message: hidden },
       relationships: { app: toOneData(row.app_guid) },
       metadata,
       links: {
@@ -88,13 +86,16 @@ const dropletListing: Listing<"droplets", typeof Droplet> = {
   labelled: "droplet",
   filters: { ...appFilters("droplets"), states: column("droplets.state") },
   visible: (call) => appVisible(call, "droplets"),
-  present: ({ context }, rows) => presentDroplets(context, rows),
+  // Of one droplet; its commands may hold passwords.
+  present: async (call, rows) => {
+    const isSeen = rows[0] === undefined || (await seesSecretsOf(call, rows[0].app_guid));
+    return presentDroplets(call.context, rows, isSeen ? null : HIDDEN);
+  },
 };
 
 const redactedListing: typeof dropletListing = {
   ...dropletListing,
-  present: async ({ context }, rows) =>
-    (await presentDroplets(context, rows)).map((droplet) => ({ ...droplet, process_types: HIDDEN })),
+  present: ({ context }, rows) => presentDroplets(context, rows, HIDDEN_IN_LISTS),
 };
 
 const findDroplet = (call: Call<unknown>) => findRow(call, dropletListing, call.params["guid"] ?? "");

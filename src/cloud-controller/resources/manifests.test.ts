@@ -233,6 +233,21 @@ applications:
     ],
   },
   {
+    name: "more instances than an operator lets anybody have",
+    yaml: "applications: [{name: a, instances: 100000}]",
+    details: [
+      "For application 'a': Process \"web\": Instances must be less than or equal to 1000; an operator may set cloud-controller.max_instances",
+    ],
+  },
+  {
+    name: "aliases that stand for more than fits",
+    yaml: `applications: [{name: a, env: {X: &x ${"x".repeat(20_000)}, Y: [${"*x ,".repeat(99)}]}}]`,
+    details: [
+      "Request invalid due to parse error: invalid manifest: with its aliases written out it is too large",
+    ],
+    status: 400,
+  },
+  {
     name: "routes that are none",
     yaml: "applications: [{name: a, routes: [x.localhost]}, {name: b, routes: {}}]",
     details: [
@@ -248,7 +263,7 @@ applications:
   {
     name: "a character no database has",
     yaml: 'applications: [{name: a, env: {X: "a\\0b"}}]',
-    details: ["Request invalid due to parse error: the manifest holds a NUL character"],
+    details: ["Request invalid due to parse error: invalid manifest: it holds a NUL character"],
     status: 400,
   },
   {
@@ -463,4 +478,21 @@ test("a route of a manifest may be every host of a domain, be it of a single lab
   const yaml = "applications: [{name: shop, routes: [{route: '*.localhost'}, {route: '*.localhost/v2'}]}]";
   assert.deepEqual((await applied(api, yaml)).errors, []);
   assert.equal((await api.list("/v3/routes?hosts=*")).length, 2);
+});
+
+test("what is no text in a manifest's environment becomes the text that was written", async (t) => {
+  const api = await startApi(t);
+  await applied(
+    api,
+    "applications: [{name: a, env: {EMPTY: , ACCOUNT: 12345678901234567890, PORTS: [1, 2], ON: true, N: 1.5}}]",
+  );
+  const [app] = await api.list("/v3/apps?names=a");
+  const { body } = await api.get(`/v3/apps/${app?.guid}/environment_variables`);
+  assert.deepEqual(body["var"], {
+    EMPTY: "",
+    ACCOUNT: "12345678901234567890",
+    PORTS: "[1,2]",
+    ON: "true",
+    N: "1.5",
+  });
 });

@@ -29,7 +29,7 @@ async function findPlace(call: Call<unknown>): Promise<Place> {
 
 /** @throws unprocessable with everything that is wrong with any application, before any of them is touched */
 async function readChecked(call: Call<unknown>, place: Place): Promise<Manifest> {
-  const manifest = readManifest(call.payload);
+  const manifest = readManifest(call.payload, call.context.config);
   const { db } = call.context.store;
   const problems: string[] = [];
   for (const { name, routes } of manifest.applications) {

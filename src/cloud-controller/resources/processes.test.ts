@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ActualLrp } from "../../contracts/index.ts";
-import { startApi, type TestApi } from "../testing.ts";
+import { type Json, startApi, type TestApi } from "../testing.ts";
 
 async function startedApp(api: TestApi, instances: number): Promise<{ guid: string; lrp: string }> {
   const guid = await api.create("/v3/apps", {
@@ -110,6 +110,11 @@ test("sizes that cannot be are refused in upstream's words", async (t) => {
     { body: { memory_in_mb: 0 }, details: "Memory in mb must be greater than 0" },
     { body: { disk_in_mb: 2 ** 31 }, details: "Disk in mb must be less than or equal to 2147483647" },
     { body: { memory: 1 }, details: "Unknown field(s): 'memory'" },
+    {
+      body: { instances: 1001 },
+      details:
+        "Instances must be less than or equal to 1000; an operator may set cloud-controller.max_instances",
+    },
   ];
   for (const { body, details } of cases) {
     const reply = await api.post(`/v3/processes/${guid}/actions/scale`, body);
@@ -117,6 +122,16 @@ test("sizes that cannot be are refused in upstream's words", async (t) => {
     assert.deepEqual(reply.details, [details]);
   }
   assert.equal((await api.get(`/v3/processes/${guid}`)).body.instances, 1);
+});
+
+test("more instances than anybody could show are shown as far as the setting goes", async (t) => {
+  const api = await startApi(t, { flags: { "cloud-controller.max_instances": "3" } });
+  const { guid } = await startedApp(api, 2);
+  const instances = 2_147_483_647;
+  await api.store.db.updateTable("processes").set({ instances }).where("guid", "=", guid).execute();
+  assert.equal((await api.list(`/v3/processes/${guid}/stats`)).length, 3);
+  const { body } = await api.get(`/v3/apps/${guid}/processes/web?embed=process_instances`);
+  assert.deepEqual([body.instances, (body["process_instances"] as unknown as Json[]).length], [instances, 3]);
 });
 
 test("health checks are checked, and of one type keep what is not mentioned", async (t) => {
@@ -138,6 +153,11 @@ test("health checks are checked, and of one type keep what is not mentioned", as
   assert.deepEqual((await patch({ type: "port", data: { endpoint: "/x" } })).details, [
     'Health check type must be "http" to set a health check HTTP endpoint',
   ]);
+  for (const endpoint of ["/健康", "/a\u0001b", "/a b", "/a#b", "a"]) {
+    assert.deepEqual((await patch({ type: "http", data: { endpoint } })).details, [
+      "Health check endpoint must be a valid URI path",
+    ]);
+  }
   assert.deepEqual((await patch({ data: { timeout: 0 } })).details, [
     "Health check timeout must be a whole number of seconds from 1",
   ]);
@@ -172,11 +192,33 @@ test("lists hide commands, the process itself shows its own", async (t) => {
   const { guid } = await startedApp(api, 1);
   const [listed] = await api.list(`/v3/apps/${guid}/processes`);
   assert.equal(listed?.command, "[PRIVATE DATA HIDDEN IN LISTS]");
-  assert.equal((await api.get(`/v3/processes/${guid}`)).body.command, "run");
+  for (const path of [`/v3/processes/${guid}`, `/v3/apps/${guid}/processes/web`]) {
+    assert.equal((await api.get(path)).body.command, "run");
+  }
   assert.deepEqual((await api.patch(`/v3/processes/${guid}`, { command: "" })).details, [
     "Command must be between 1 and 4096 characters",
   ]);
 });
+
+for (const { role, sees } of [
+  { role: "space_developer", sees: true },
+  { role: "space_supporter", sees: false },
+  { role: "space_auditor", sees: false },
+  { role: "space_manager", sees: false },
+]) {
+  test(`a ${role} ${sees ? "sees" : "does not see"} the command of a process`, async (t) => {
+    const api = await startApi(t);
+    const { guid } = await startedApp(api, 1);
+    const { token } = await api.user("organization_user", role);
+    const wanted = sees ? "run" : "[PRIVATE DATA HIDDEN]";
+    for (const path of [`/v3/processes/${guid}`, `/v3/apps/${guid}/processes/web`]) {
+      assert.equal((await api.get(path, token)).body.command, wanted);
+    }
+    const scaled = await api.post(`/v3/processes/${guid}/actions/scale`, { instances: 2 }, token);
+    if (scaled.status === 202) assert.equal(scaled.body.command, wanted);
+    else assert.equal(scaled.status, 403);
+  });
+}
 
 test("an unknown type of process is not found", async (t) => {
   const api = await startApi(t);

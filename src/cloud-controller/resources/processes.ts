@@ -7,9 +7,10 @@ import {
   featureDisabled,
   resourceNotFound,
 } from "../../kernel/errors/cloud-controller.ts";
-import { decodeJson, encodeJson, type HealthCheckDocument, type RowOf } from "../../store/index.ts";
+import { decodeJson, encodeJson, type HealthCheckDocument, type RowOf, together } from "../../store/index.ts";
 import { recordProcess } from "../audit.ts";
 import { withinQuotas } from "../app-quotas.ts";
+import type { CloudControllerConfig } from "../config.ts";
 import type { Context } from "../context.ts";
 import { activeDeployment } from "../deployment-steps.ts";
 import { type Call, accepted, defineEndpoint, type Endpoint, noContent, ok } from "../endpoint.ts";
@@ -28,7 +29,7 @@ import {
 } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { lrpGuid } from "../news.ts";
-import { head, link, toOneData, withMetadata } from "../present.ts";
+import { head, HIDDEN, HIDDEN_IN_LISTS, link, toOneData, withMetadata } from "../present.ts";
 import { refuse } from "../refuse.ts";
 import { MAX_INTEGER, message, nullable } from "../schema.ts";
 import {
@@ -46,13 +47,15 @@ import {
   ToOne,
 } from "../shape.ts";
 import { appFilters, appVisible } from "./app-rows.ts";
-import { appListing, demandApp } from "./apps.ts";
+import { appListing, demandApp, seesSecretsOf } from "./apps.ts";
 
 // --- messages ---
 
 const Count = Type.Integer({ minimum: 0, maximum: MAX_INTEGER });
 const Size = Type.Integer({ exclusiveMinimum: 0, maximum: MAX_INTEGER });
 const HEALTH_CHECK_TYPES = ["port", "process", "http"] as const;
+/** What a request line can carry; a fragment never leaves a client. */
+export const HEALTH_ENDPOINT = '^/[!-"$-~]*$';
 
 /** @param name  As sentences begin: «Health check». */
 const seconds = (name: string, what: string) =>
@@ -80,7 +83,7 @@ const healthCheck = <P extends TProperties>(name: string, more: P) =>
         endpoint: Type.Optional(
           nullable(
             Type.String({
-              pattern: "^/[^\\s#]*$",
+              pattern: HEALTH_ENDPOINT,
               maxLength: 255,
               sentence: `${name} endpoint must be a valid URI path`,
             }),
@@ -114,6 +117,14 @@ const ScaleProcess = message({
   disk_in_mb: Type.Optional(Size),
   log_rate_limit_in_bytes_per_second: Type.Optional(Type.Integer({ minimum: -1, maximum: MAX_INTEGER })),
 });
+
+/** An instance costs memory before it runs, and long after somebody mistyped a number. */
+export const instanceProblems = (instances: number | undefined, { maxInstances }: CloudControllerConfig) =>
+  instances === undefined || instances <= maxInstances
+    ? []
+    : [
+        `Instances must be less than or equal to ${maxInstances}; an operator may set cloud-controller.max_instances`,
+      ];
 
 function updateProblems(body: Static<typeof UpdateProcess>): string[] {
   const checks = [
@@ -294,6 +305,7 @@ const ProcessStats = shape("ProcessStats", { resources: Type.Array(InstanceStats
 async function presentProcesses(
   context: Context,
   rows: readonly RowOf<"processes">[],
+  hidden: string | null,
 ): Promise<Shown<typeof Process>[]> {
   const apps =
     rows.length === 0
@@ -313,7 +325,7 @@ async function presentProcesses(
     ...head(row),
     version: row.version,
     type: row.type,
-    command: commandOfRow(row),
+    command: commandOfRow(row) === null ? null : (hidden ?? commandOfRow(row)),
     instances: row.instances,
     memory_in_mb: row.memory_in_mb,
     disk_in_mb: row.disk_in_mb,
@@ -343,14 +355,33 @@ const processListing: Listing<"processes", typeof Process> = {
   },
   otherParameters: ["embed"],
   visible: (call) => appVisible(call, "processes"),
-  present: async ({ context, query }, rows) => {
-    const isEmbedding = readEmbed(query["embed"]);
-    const presented = await presentProcesses(context, rows);
-    if (!isEmbedding) return presented;
-    const instances = await Promise.all(rows.map((row) => embedInstances(context, row)));
-    return presented.map((process, i) => ({ ...process, process_instances: instances[i] ?? [] }));
+  // Of one process; its command may hold a password.
+  present: async (call, rows) => {
+    const isSeen = rows[0] === undefined || (await seesSecretsOf(call, rows[0].app_guid));
+    return presentAsked(call, rows, isSeen ? null : HIDDEN);
   },
 };
+
+const redactedListing: typeof processListing = {
+  ...processListing,
+  present: (call, rows) => presentAsked(call, rows, HIDDEN_IN_LISTS),
+};
+
+/** With their instances in short, for who asks: `cf apps` does, of all processes at once. */
+async function presentAsked(
+  { context, query }: Call<unknown>,
+  rows: readonly RowOf<"processes">[],
+  hidden: string | null,
+): Promise<Shown<typeof Process>[]> {
+  const isEmbedding = readEmbed(query["embed"]);
+  const presented = await presentProcesses(context, rows, hidden);
+  if (!isEmbedding) return presented;
+  const instancesOf = await findInstances(context, rows);
+  return presented.map((process, i) => {
+    const row = rows[i];
+    return { ...process, process_instances: row === undefined ? [] : embed(context, row, instancesOf(row)) };
+  });
+}
 
 const EMBEDDABLE = "process_instances";
 
@@ -363,16 +394,6 @@ function readEmbed(embed: string | undefined): boolean {
   });
 }
 
-/** A start command may hold a password, and lists go to more places than a single process. */
-const redactedListing: typeof processListing = {
-  ...processListing,
-  present: async (call, rows) =>
-    (await processListing.present(call, rows)).map((process) => ({
-      ...process,
-      command: process.command === null ? null : "[PRIVATE DATA HIDDEN IN LISTS]",
-    })),
-};
-
 const MEBIBYTE = 2 ** 20;
 const MAX_OPEN_FILES = 16_384;
 
@@ -381,49 +402,75 @@ async function presentStats(
   context: Context,
   process: RowOf<"processes">,
 ): Promise<Shown<typeof ProcessStats>> {
-  const lrpAt = await findInstances(context, process);
+  const lrpAt = (await findInstances(context, [process]))(process);
   const { space_guid: space } = await findAppOf(context, process);
   const segment = await segmentOfSpace(context.store.db, space);
   return {
-    resources: Array.from({ length: process.instances }, (_, index) => ({
+    resources: shownIndexes(context, process).map((index) => ({
       ...presentInstance(context, process, index, lrpAt(index)),
       isolation_segment: segment === "" ? null : segment,
     })),
   };
 }
 
-/** The same in short, for `embed=process_instances`: `cf apps` asks for all processes at once. */
-async function embedInstances(
+/** A row may be older than the setting, or than an operator's lower one. */
+const shownIndexes = ({ config }: Context, { instances }: RowOf<"processes">) =>
+  Array.from({ length: Math.min(instances, config.maxInstances) }, (_, index) => index);
+
+function embed(
   context: Context,
   process: RowOf<"processes">,
-): Promise<NonNullable<Shown<typeof Process>["process_instances"]>> {
-  const lrpAt = await findInstances(context, process);
-  return Array.from({ length: process.instances }, (_, index) => {
+  lrpAt: LrpAt,
+): NonNullable<Shown<typeof Process>["process_instances"]> {
+  return shownIndexes(context, process).map((index) => {
     const lrp = lrpAt(index);
     const since = lrp === undefined ? 0 : Number(BigInt(lrp.sinceNs) / 1_000_000_000n);
     return { index, state: stateOf(lrp), since };
   });
 }
 
-/** What is reported of each index. */
+/** What is reported of each index of a process. */
+type LrpAt = (index: number) => ActualLrp | undefined;
+
+/** Of all of them with two questions to the database, however many there are. */
 async function findInstances(
   context: Context,
-  process: RowOf<"processes">,
-): Promise<(index: number) => ActualLrp | undefined> {
-  const app = await findAppOf(context, process);
-  const lrpsOf = async (version: string) =>
-    context.bbs.actualLrps({ processGuid: lrpGuid({ guid: process.guid, version }) });
-  const deployment = await activeDeployment(context.store.db, process.guid);
-  const lrps =
-    app.state === "STARTED"
-      ? // While one version takes the place of another, a slot shows the newer one once it is there.
-        [
-          ...(deployment === null ? [] : await lrpsOf(deployment.previous_version)),
-          ...(await lrpsOf(process.version)),
-        ]
-      : [];
-  const byIndex = new Map(lrps.map((lrp) => [lrp.index, lrp]));
-  return (index) => byIndex.get(index);
+  processes: readonly RowOf<"processes">[],
+): Promise<(process: RowOf<"processes">) => LrpAt> {
+  if (processes.length === 0) return () => () => undefined;
+  const { bbs, store } = context;
+  const guids = processes.map(({ guid }) => guid);
+  const [started, deployments] = await together(store.db, [
+    store.db
+      .selectFrom("apps")
+      .select("guid")
+      .where("state", "=", "STARTED")
+      .where("guid", "in", [...new Set(processes.map((process) => process.app_guid))]),
+    store.db
+      .selectFrom("deployments")
+      .select(["process_guid", "previous_version"])
+      .where("status_value", "=", "ACTIVE")
+      .where("process_guid", "in", guids),
+  ]);
+  const isStarted = new Set(started.map(({ guid }) => guid));
+  const leavingOf = new Map(deployments.map((each) => [each.process_guid, each.previous_version]));
+  const byProcess = new Map<string, ReadonlyMap<number, ActualLrp>>();
+  for (const { guid, app_guid, version } of processes) {
+    if (!isStarted.has(app_guid)) continue;
+    const leaving = leavingOf.get(guid);
+    // While one version takes the place of another, a slot shows the newer one once it is there.
+    const lrps = [
+      ...(leaving === undefined
+        ? []
+        : await bbs.actualLrps({ processGuid: lrpGuid({ guid, version: leaving }) })),
+      ...(await bbs.actualLrps({ processGuid: lrpGuid({ guid, version }) })),
+    ];
+    byProcess.set(guid, new Map(lrps.map((lrp) => [lrp.index, lrp])));
+  }
+  return ({ guid }) => {
+    const byIndex = byProcess.get(guid);
+    return (index) => byIndex?.get(index);
+  };
 }
 
 function presentInstance(
@@ -514,6 +561,7 @@ function below(path: string, find: (call: Call<unknown>) => Promise<RowOf<"proce
       answers: { 202: Process },
       refuses: [featureDisabled],
       body: ScaleProcess,
+      check: ({ instances }, { config }) => instanceProblems(instances, config),
       handle: async (call) => {
         const process = await find(call);
         await scaleProcess(call, process);

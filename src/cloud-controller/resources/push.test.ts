@@ -52,6 +52,24 @@ async function stage(api: TestApi, app: string, bits: Buffer): Promise<string> {
 const setDroplet = (api: TestApi, app: string, droplet: string) =>
   api.patch(`/v3/apps/${app}/relationships/current_droplet`, { data: { guid: droplet } });
 
+test("a process is of the droplet only when the droplet says so, whatever it is called", async (t) => {
+  if (needs(t, "zip") === null) return;
+  const api = await startApi(t);
+  const app = await newApp(api);
+  await setDroplet(api, app, await stage(api, app, zip(t, { Procfile: "web: ./serve\n" })));
+  await api.request({
+    method: "POST",
+    url: `/v3/spaces/${api.space}/actions/apply_manifest`,
+    headers: { authorization: "bearer admin", "content-type": "application/x-yaml" },
+    payload: "applications: [{name: shop, processes: [{type: constructor}]}]",
+  });
+  const process = await api.get(`/v3/apps/${app}/processes/constructor`);
+  assert.deepEqual([process.status, process.body.command], [200, null]);
+  assert.deepEqual((await api.post(`/v3/apps/${app}/actions/start`)).details, [
+    `Process 'constructor' has no command; set one with PATCH /v3/processes/${process.body.guid}.`,
+  ]);
+});
+
 test("without the flag, only administrators upload files", async (t) => {
   const api = await startApi(t);
   const source = await newPackage(api, await newApp(api));
@@ -87,6 +105,12 @@ test("what is pushed becomes a droplet that the app runs, in copies of its own",
   assert.equal((await setDroplet(api, app, droplet)).status, 200);
   const current = await api.get(`/v3/apps/${app}/droplets/current`);
   assert.deepEqual(current.body.process_types, { web: "./serve", worker: "./work --fast" });
+  const { token } = await api.user("organization_user", "space_auditor");
+  for (const path of [`/v3/apps/${app}/droplets/current`, `/v3/droplets/${droplet}`]) {
+    assert.deepEqual((await api.get(path, token)).body.process_types, {
+      redacted_message: "[PRIVATE DATA HIDDEN]",
+    });
+  }
   const [, worker] = await api.list(`/v3/apps/${app}/processes?order_by=created_at`);
   assert.deepEqual([worker?.type, worker?.instances], ["worker", 0]);
   assert.equal((await api.get(`/v3/apps/${app}/processes/web`)).body.command, "./serve");
