@@ -53,12 +53,66 @@ test("run with more instances scales; with another command it restarts; options 
   await run(RUN);
   api.writes.length = 0;
   await run("run --name shop --instances 3 -- node server.js");
-  assert.deepEqual(api.writes, ["POST /v3/processes/app-1/actions/scale"]);
+  assert.deepEqual(api.writes, ["POST /v3/processes/app-2/actions/scale"]);
   api.writes.length = 0;
   await run("run --name shop -- node other.js");
-  assert.deepEqual(api.writes, ["PATCH /v3/processes/app-1", "POST /v3/apps/app-1/actions/restart"]);
-  assert.equal(api.processes.get("app-1")?.["instances"], 3, "what the line does not say stays");
+  assert.deepEqual(api.writes, ["PATCH /v3/processes/app-2", "POST /v3/apps/app-2/actions/restart"]);
+  assert.equal(api.processes.get("app-2")?.["instances"], 3, "what the line does not say stays");
 });
+
+test("a port that no app can listen on is refused before anything is made", async (t) => {
+  const { api, host, run } = await start(t);
+  for (const port of ["80", "1023", "65536", "x", ""]) {
+    assert.equal(await run(`map-route shop shop.localhost --app-port=${port}`), 2);
+    assert.match(host.readStderr(), /--app-port «.*» is no port of an app \(1024 to 65535\)/);
+  }
+  assert.deepEqual(api.writes, []);
+});
+
+for (const { name, line, refusing } of [
+  {
+    name: "mapping a new route",
+    line: "map-route shop new.localhost -o loadbalancing=hash",
+    refusing: /^POST .+destinations$/,
+  },
+  {
+    name: "mapping a route that was there",
+    line: "map-route shop old.localhost -o loadbalancing=least-connection",
+    refusing: /^POST .+destinations$/,
+  },
+  {
+    name: "mapping an internal route",
+    line: "map-internal-route shop shop.apps.internal",
+    refusing: /^POST .+destinations$/,
+  },
+  {
+    name: "the size of a new app",
+    line: "run --name new --memory 7 --route new.localhost -- true",
+    refusing: /^POST .+scale$/,
+  },
+  {
+    name: "the second route of a new app",
+    line: "run --name new --route a.localhost --route b.localhost -o other=1 -- true",
+    refusing: null,
+  },
+  {
+    name: "the environment of an app that runs",
+    line: "run --name shop --env PORT=1 --route new.localhost -- true",
+    refusing: /^PATCH .+environment_variables$/,
+  },
+]) {
+  test(`when the API refuses ${name}, everything is as it was`, async (t) => {
+    const { api, run } = await start(t);
+    await run("run --name shop --route old.localhost -o loadbalancing=hash -- true");
+    const before = JSON.stringify([[...api.apps], [...api.routes], [...api.processes.keys()].slice(0, 1)]);
+    api.refusing = refusing;
+    assert.equal(await run(line), 1);
+    assert.equal(
+      JSON.stringify([[...api.apps], [...api.routes], [...api.processes.keys()].slice(0, 1)]),
+      before,
+    );
+  });
+}
 
 test("run with an unknown domain changes nothing and names the domains there are", async (t) => {
   const { api, host, run } = await start(t);
@@ -130,7 +184,7 @@ test("routes and apps print tables for people and JSON for programs", async (t) 
   await run("routes --json");
   assert.deepEqual(JSON.parse(host.readStdout()), [
     {
-      guid: "route-2",
+      guid: "route-1",
       route: "shop.localhost/api",
       url,
       protocol: "http",

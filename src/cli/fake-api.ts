@@ -35,6 +35,8 @@ export interface FakeApi {
   uaaTrouble: string;
   /** Added to every answer. */
   warnings: string;
+  /** Calls that are refused with a 422: their method and path. */
+  refusing: RegExp | null;
 }
 
 const SPACE = { guid: "space-1", name: "dev", relationships: { organization: { data: { guid: "org-1" } } } };
@@ -76,6 +78,7 @@ export async function startFakeApi(t: TestContext): Promise<FakeApi> {
     grants: [],
     uaaTrouble: "",
     warnings: "",
+    refusing: null,
     expireTokens({ refreshTokensToo } = { refreshTokensToo: false }) {
       valid = "none";
       if (refreshTokensToo) validRefresh = "none";
@@ -122,7 +125,10 @@ export async function startFakeApi(t: TestContext): Promise<FakeApi> {
     }
     const method = request.method ?? "GET";
     if (method !== "GET") fake.writes.push(`${method} ${url.pathname}`);
-    const answer = api(method, url, body === "" ? {} : (JSON.parse(body) as Json));
+    const call = `${method} ${url.pathname}`;
+    const answer = fake.refusing?.test(call)
+      ? ({ status: 422, code: 10008, details: [`no ${call}`] } satisfies Refusal)
+      : api(method, url, body === "" ? {} : (JSON.parse(body) as Json));
     if (isRefusal(answer)) return send(answer.status, errorBody(answer));
     if (answer === "job") return send(202, null, { location: `${fake.url}/v3/jobs/job-1` });
     return send(200, answer);

@@ -102,7 +102,7 @@ const wrong: readonly { argv: readonly string[]; says: string }[] = [
   { argv: ["start", "a", "--timeout", "5"], says: "--timeout «5» is no duration; write one like 30s" },
   {
     argv: ["map-route", "a", "b.c", "--app-port", "99999"],
-    says: "--app-port «99999» is no port (1 to 65535); write --app-port 8080",
+    says: "--app-port «99999» is no port of an app (1024 to 65535); write --app-port 8080",
   },
   { argv: ["map-route", "a", "b.c", "-o", "x"], says: "--option «x» is no pair; write --option KEY=VALUE" },
   { argv: ["run", "--", "true"], says: "«viaduct run» needs a name for the app; add --name NAME" },

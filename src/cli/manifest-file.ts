@@ -18,6 +18,9 @@ export interface ManifestFile {
 
 type App = Record<string, unknown>;
 
+/** What of an application's keys a process has, too. */
+const OF_PROCESS: readonly string[] = ["command", "instances", "memory"];
+
 /**
  * @param file     Absolute path as given; null looks for `manifest.yml` in the folder.
  * @param name     The one application that is meant; null means all of them.
@@ -49,7 +52,7 @@ export async function readManifestFile(
   }
   // With one application in the manifest, another name makes another app of it.
   const meant = chosen.length > 0 ? chosen : all.map((app) => ({ ...app, name }));
-  const applications = meant.map((app) => withoutRoutes({ ...app, ...changes }));
+  const applications = meant.map((app) => withoutRoutes(changed(app, changes)));
   return {
     text: stringify({ ...document, applications }),
     apps: applications.map((app) => ({
@@ -61,6 +64,20 @@ export async function readManifestFile(
             ? folder
             : dirname(path),
     })),
+  };
+}
+
+/** Flags are about the web process, which an application may describe among its processes, where it counts more. */
+function changed(app: App, changes: App): App {
+  const { processes } = app;
+  const isWeb = (each: unknown) => (each as { type?: unknown } | null)?.type === "web";
+  if (!Array.isArray(processes) || !processes.some(isWeb)) return { ...app, ...changes };
+  const ofProcess = Object.entries(changes).filter(([key]) => OF_PROCESS.includes(key));
+  const web = Object.fromEntries(ofProcess);
+  return {
+    ...app,
+    ...changes,
+    processes: processes.map((each: unknown) => (isWeb(each) ? { ...(each as App), ...web } : each)),
   };
 }
 

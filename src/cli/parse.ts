@@ -110,16 +110,15 @@ export function parseCount(flag: string, text: string, example = 2): number {
   return Number(text);
 }
 
-/** Refused before anything is made for it. @throws usageInvalid */
-export function parsePort(flag: string, text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65_535) {
-    throw usageInvalid({
-      problem: `${flag} «${text}» is no port (1 to 65535)`,
-      remedy: `write ${flag} 8080`,
-    });
-  }
-  return port;
+/** A port that an app may listen on. @throws usageInvalid */
+export async function parseAppPort(flag: string, text: string): Promise<number> {
+  const { isUnprivilegedPort, UNPRIVILEGED_PORTS } = await import("../kernel/index.ts");
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (isUnprivilegedPort(port)) return port;
+  throw usageInvalid({
+    problem: `${flag} «${text}» is no port of an app (${UNPRIVILEGED_PORTS.first} to ${UNPRIVILEGED_PORTS.last})`,
+    remedy: `write ${flag} 8080`,
+  });
 }
 
 /** Milliseconds of `--timeout`; 60 s when it was not given. @throws usageInvalid */

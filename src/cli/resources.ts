@@ -165,18 +165,43 @@ export async function existingRoute(client: ApiClient, given: string): Promise<A
   });
 }
 
+/** Takes back one thing that a command has done. */
+export type Undo = (step: () => Promise<unknown>) => void;
+
+/**
+ * For commands of several calls: when the API refuses one of them, what the earlier ones made is taken back, the last
+ * first, and the refusal is what the user hears. After anything else, a lost connection for instance, the same line
+ * again goes on where it was.
+ */
+export async function allOrNothing<T>(run: (undo: Undo) => Promise<T>): Promise<T> {
+  const steps: (() => Promise<unknown>)[] = [];
+  try {
+    return await run((step) => void steps.push(step));
+  } catch (error) {
+    // What cannot be taken back stays, and the first refusal is still the one that matters.
+    if (apiRefused.is(error)) for (const step of steps.toReversed()) await step().catch(() => {});
+    throw error;
+  }
+}
+
 /** Creates the route, or gives an existing one the options it lacks. Returns it as it is then. */
 export async function ensureRoute(
   client: ApiClient,
   space: Named,
   resolved: ResolvedRoute,
   options: Readonly<Record<string, string>>,
+  undo: Undo,
 ): Promise<Answer> {
   const hasOptions = Object.keys(options).length > 0;
   if (resolved.route !== null) {
     const current = resolved.route.pairs("options");
-    const isSame = Object.entries(options).every(([key, value]) => current[key] === value);
-    return isSame ? resolved.route : client.patch(`/v3/routes/${resolved.route.text("guid")}`, { options });
+    const changed = Object.keys(options).filter((key) => current[key] !== options[key]);
+    if (changed.length === 0) return resolved.route;
+    const path = `/v3/routes/${resolved.route.text("guid")}`;
+    const route = await client.patch(path, { options });
+    const before = Object.fromEntries(changed.map((key) => [key, current[key] ?? null]));
+    undo(() => client.patch(path, { options: before }));
+    return route;
   }
   const create = {
     ...(resolved.host === "" ? {} : { host: resolved.host }),
@@ -189,7 +214,11 @@ export async function ensureRoute(
     },
   };
   return createOrFind(
-    () => client.post("/v3/routes", create),
+    async () => {
+      const route = await client.post("/v3/routes", create);
+      undo(() => client.delete(`/v3/routes/${route.text("guid")}`));
+      return route;
+    },
     async () => (await resolveRoute(client, resolved.url.text)).route,
   );
 }

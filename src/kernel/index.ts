@@ -28,4 +28,5 @@ export type { LineSink, Logger, LogLevel } from "./log.ts";
 export { RotatingFile } from "./rotating-file.ts";
 export type { RotatingFileOptions } from "./rotating-file.ts";
 export { systemReason } from "./system-reason.ts";
+export { isUnprivilegedPort, UNPRIVILEGED_PORTS } from "./unprivileged-ports.ts";
 export { nearestName, parseBytes, parseDurationMs } from "./units.ts";

@@ -1,6 +1,6 @@
 import { usageInvalid } from "../../kernel/errors/cli.ts";
 import { apiFlag, defineCommand } from "../command.ts";
-import { ensureRoute, findApp, mapRoute, resolveRoute, targetOf } from "../resources.ts";
+import { allOrNothing, ensureRoute, findApp, mapRoute, resolveRoute, targetOf } from "../resources.ts";
 
 export default defineCommand({
   usage: "map-internal-route APP HOST.DOMAIN",
@@ -24,9 +24,11 @@ export default defineCommand({
         remedy: "«viaduct domains» shows which are; for other domains use «viaduct map-route»",
       });
     }
-    const route = await ensureRoute(api, space, resolved, {});
-    await mapRoute(api, route.text("guid"), app.text("guid"));
-    out.line(route.text("url"));
+    await allOrNothing(async (undo) => {
+      const route = await ensureRoute(api, space, resolved, {}, undo);
+      await mapRoute(api, route.text("guid"), app.text("guid"));
+      out.line(route.text("url"));
+    });
     return 0;
   },
 });

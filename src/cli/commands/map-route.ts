@@ -1,6 +1,14 @@
 import { apiFlag, defineCommand, jsonFlag, routeOptionFlag } from "../command.ts";
-import { parsePairs, parsePort } from "../parse.ts";
-import { ensureRoute, existingRoute, findApp, mapRoute, resolveRoute, targetOf } from "../resources.ts";
+import { parseAppPort, parsePairs } from "../parse.ts";
+import {
+  allOrNothing,
+  ensureRoute,
+  existingRoute,
+  findApp,
+  mapRoute,
+  resolveRoute,
+  targetOf,
+} from "../resources.ts";
 import { createRouteDescriber, routeUrl } from "../route-facts.ts";
 
 export default defineCommand({
@@ -28,13 +36,17 @@ export default defineCommand({
   },
   async run({ flags, args: [name = "", url = ""], out, client }) {
     const options = parsePairs("--option", flags.option ?? []);
-    const appPort = flags["app-port"] === undefined ? undefined : parsePort("--app-port", flags["app-port"]);
+    const { "app-port": port } = flags;
+    const appPort = port === undefined ? undefined : await parseAppPort("--app-port", port);
     const api = await client();
     const { space } = await targetOf(api);
     const app = await findApp(api, name);
     const resolved = await resolveRoute(api, url);
-    const route = await ensureRoute(api, space, resolved, options);
-    await mapRoute(api, route.text("guid"), app.text("guid"), appPort);
+    const route = await allOrNothing(async (undo) => {
+      const ensured = await ensureRoute(api, space, resolved, options, undo);
+      await mapRoute(api, ensured.text("guid"), app.text("guid"), appPort);
+      return ensured;
+    });
     if (flags.json === true) {
       out.json((await createRouteDescriber(api))(await existingRoute(api, url)));
       return 0;

@@ -14,13 +14,16 @@ import type { Named } from "../data-dir.ts";
 import { waitUntilRunning, webProcess } from "../instances.ts";
 import { parseCount, parsePairs, parseTimeout } from "../parse.ts";
 import {
+  allOrNothing,
   createOrFind,
   ensureRoute,
   findAppIn,
   mapRoute,
   named,
+  type ResolvedRoute,
   resolveRoute,
   targetOf,
+  type Undo,
 } from "../resources.ts";
 import { routeUrl } from "../route-facts.ts";
 
@@ -83,16 +86,20 @@ export default defineCommand({
     const api = await client();
     const { space } = await targetOf(api);
     // Every route is looked at before anything is changed: a mistyped domain leaves nothing half done.
-    const routes = [];
+    const routes: ResolvedRoute[] = [];
     for (const url of flags.route ?? []) routes.push(await resolveRoute(api, url));
 
-    const { app, needsRestart } = await convergeApp(api, space, host.cwd, wanted);
-    const urls: string[] = [];
-    for (const resolved of routes) {
-      const route = await ensureRoute(api, space, resolved, wanted.routeOptions);
-      await mapRoute(api, route.text("guid"), app.guid);
-      urls.push(routeUrl(api, route, resolved.isInternal));
-    }
+    // Routes come first: their options are what is refused most often, and then a running app stays as it was.
+    const { app, needsRestart, urls } = await allOrNothing(async (undo) => {
+      const ensured = [];
+      for (const resolved of routes) {
+        const route = await ensureRoute(api, space, resolved, wanted.routeOptions, undo);
+        ensured.push({ guid: route.text("guid"), url: routeUrl(api, route, resolved.isInternal) });
+      }
+      const converged = await convergeApp(api, space, host.cwd, wanted, undo);
+      for (const { guid } of ensured) await mapRoute(api, guid, converged.app.guid);
+      return { ...converged, urls: ensured.map(({ url }) => url) };
+    });
     if (needsRestart) await api.post(`/v3/apps/${app.guid}/actions/restart`);
     if (flags["no-wait"] !== true) await waitUntilRunning(api, out, app, timeoutMs);
 
@@ -154,6 +161,7 @@ async function convergeApp(
   space: Named,
   directory: string,
   wanted: Wanted,
+  undo: Undo,
 ): Promise<{ app: Named; needsRestart: boolean }> {
   const lifecycle = { type: "local", data: { directory } };
   let isChanged = false;
@@ -166,7 +174,11 @@ async function convergeApp(
       relationships: { space: { data: { guid: space.guid } } },
     };
     app = await createOrFind(
-      () => api.post("/v3/apps", create),
+      async () => {
+        const made = await api.post("/v3/apps", create);
+        undo(() => api.delete(`/v3/apps/${made.text("guid")}`));
+        return made;
+      },
       () => findAppIn(api, space, wanted.name),
     );
   } else {

@@ -1,6 +1,6 @@
 /** Destinations: which processes of which apps a route points to. */
 import { type Static, Type } from "typebox";
-import { newGuid } from "../../kernel/index.ts";
+import { isUnprivilegedPort, newGuid, UNPRIVILEGED_PORTS } from "../../kernel/index.ts";
 import { resourceChanged, unprocessable } from "../../kernel/errors/cloud-controller.ts";
 import type { RowOf } from "../../store/index.ts";
 import { recordEvent } from "../audit.ts";
@@ -91,8 +91,10 @@ function problemsOfOne(given: unknown): string[] {
     problems.push("weight must be a positive integer between 1 and 100.");
   }
   if (protocol !== null && !PROTOCOLS.some((each) => each === protocol)) problems.push(WRONG_PROTOCOL);
-  if (port !== null && !isIntegerBetween(port, 1024, 65_535)) {
-    problems.push("port must be a positive integer between 1024 and 65535 inclusive.");
+  if (port !== null && !isUnprivilegedPort(port)) {
+    problems.push(
+      `port must be a positive integer between ${UNPRIVILEGED_PORTS.first} and ${UNPRIVILEGED_PORTS.last} inclusive.`,
+    );
   }
   return problems;
 }
