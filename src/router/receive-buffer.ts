@@ -64,7 +64,9 @@ export const FOREIGN_MEMORY: ReadMemory = {
 };
 
 export interface OtherReader {
-  /** Asked after each read with what the receiver returned. @returns false when it reads on itself. */
+  /** The receiver is about to be told of a read. */
+  tells(): void;
+  /** Asked after that with what the receiver returned. @returns false when it reads on itself. */
   readsOn(isInside: boolean): boolean;
 }
 
@@ -94,6 +96,7 @@ export class SocketMemory implements ReadMemory, Waiting {
     callback: (size: number) => {
       const present = this.#present ?? SHARED;
       this.#isResting = false;
+      this.#other?.tells();
       const isInside = this.#receive(present, size, this);
       // The read may have been what closed it; what went back must not be asked for again.
       this.#isLong =

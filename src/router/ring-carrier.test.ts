@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { type AddressInfo, BoundSocket, connect, createServer, type Socket } from "node:net";
 import { test, type TestContext } from "node:test";
 import { readAll } from "../../test/support/read-all.ts";
-import { openSocketRing, type SocketRing } from "../ring/index.ts";
+import { openSocketRing, RECEIVE_BYTES, type SocketRing } from "../ring/index.ts";
 import type { Carrier, CarrierListener } from "./carrier.ts";
 import { carryAccepted, RingCarrier } from "./ring-carrier.ts";
 
@@ -17,6 +17,8 @@ interface Carried {
   text: string;
   /** What the receiver returns: it is in the middle of a body. */
   isInside: boolean;
+  /** What it does in the middle of a receive. */
+  amid: () => void;
   until(isSo: () => boolean): Promise<void>;
 }
 
@@ -69,6 +71,7 @@ async function carried(t: TestContext, kind: Kind): Promise<Carried | null> {
     heard,
     text: "",
     isInside: false,
+    amid: () => {},
     async until(isSo: () => boolean) {
       while (!isSo()) {
         await new Promise<void>((resolve) => {
@@ -80,6 +83,7 @@ async function carried(t: TestContext, kind: Kind): Promise<Carried | null> {
   const accepting = await accept(t, kind, opened.ring, {
     received: (bytes, size) => {
       it.text += bytes.toString("latin1", 0, size);
+      it.amid();
       hear(`${size}`);
       return it.isInside;
     },
@@ -230,6 +234,29 @@ for (const kind of KINDS) {
     peer.write("request");
     await it.until(() => it.text.endsWith("xrequest"));
     assert.equal(it.text.length, 4 * MIB + 8);
+  });
+
+  test(`${accepted}: whoever goes on and pauses again amid a receive gets everything in its order`, async (t) => {
+    const it = await carried(t, kind);
+    if (it === null) return;
+    const { carrier, peer } = it;
+    const whole = Array.from({ length: 20_000 }, (_, i) => String(i).padStart(8, "0")).join("");
+    it.isInside = true;
+    it.amid = () => {
+      carrier.pause();
+      carrier.resume();
+      carrier.pause();
+    };
+    // A full receive, so that a long read is next: nobody else may read what comes meanwhile.
+    peer.write(whole.slice(0, RECEIVE_BYTES));
+    await it.until(() => it.text.length === RECEIVE_BYTES);
+    peer.write(whole.slice(RECEIVE_BYTES));
+    for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(it.text.length, RECEIVE_BYTES);
+    it.amid = () => {};
+    carrier.resume();
+    await it.until(() => it.text.length === whole.length);
+    assert.ok(it.text === whole, "in another order");
   });
 
   test(`${accepted}: a connection that the peer resets is told to be closed, once`, async (t) => {

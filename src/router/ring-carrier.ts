@@ -51,6 +51,8 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
   /** Who hears of the end of a connection without a socket. */
   #owner: CarrierListener | null;
   #isPaused = false;
+  /** Somebody is being told what was received: who reads on is decided when that is over. */
+  #isTelling = false;
   /** The socket reads. */
   #readsLong = false;
   /** What came after a pause; null bytes are the end. */
@@ -295,12 +297,13 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
 
   pause(): void {
     this.#isPaused = true;
-    if (this.#readsLong) this.#memory?.pause();
+    if (this.#readsLong && !this.#isTelling) this.#memory?.pause();
   }
 
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
+    if (this.#isTelling) return;
     if (this.#readsLong) this.#memory?.resume();
     else if (this.#early === null) this.#ring.receive();
     else queueMicrotask(() => this.#receiveEarly());
@@ -319,7 +322,9 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
       this.#early = { bytes: Buffer.copyBytesFrom(bytes, 0, size) };
       return;
     }
+    this.#isTelling = true;
     const isInside = this.#receive(bytes, size, FOREIGN_MEMORY);
+    this.#isTelling = false;
     if (this.#ring.isClosed) return;
     if (isInside && size === RECEIVE_BYTES) {
       this.#takeSocket();
@@ -328,9 +333,18 @@ export class RingCarrier implements Carrier, RingListener, OtherReader {
     } else if (!this.#isPaused) this.#ring.receive();
   }
 
-  /** The socket has read; it goes on until the body is over. */
+  /** The socket has read, and tells of it. */
+  tells(): void {
+    this.#isTelling = true;
+  }
+
+  /** It goes on until the body is over. */
   readsOn(isInside: boolean): boolean {
-    if (isInside) return true;
+    this.#isTelling = false;
+    if (isInside) {
+      if (this.#isPaused) this.#memory?.pause();
+      return true;
+    }
     this.#readsLong = false;
     if (!this.#isPaused) this.#ring.receive();
     return false;
