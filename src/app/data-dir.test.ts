@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -26,41 +26,66 @@ test("the first start makes a password that later starts keep, in a file only it
   assert.equal(second.secrets.adminPassword, first.secrets.adminPassword);
 });
 
-test("a folder that a living process holds is refused with its number", async (t) => {
-  const path = temporaryFolder(t);
+/** A process that opens the folder when it is told to, and says what came of it. */
+async function startOpener(t: TestContext, path: string) {
   const module = new URL("./data-dir.ts", import.meta.url).href;
-  const script = `import(${JSON.stringify(module)}).then((m) => { m.openDataDir(process.argv[1]); console.log("held"); setInterval(() => {}, 1000); })`;
-  const holder = spawn(process.execPath, ["-e", script, path], { stdio: ["ignore", "pipe", "inherit"] });
-  t.after(() => holder.kill("SIGKILL"));
-  await once(holder.stdout, "data");
+  const script = `
+    import { openDataDir } from ${JSON.stringify(module)};
+    console.log("ready");
+    process.stdin.once("data", () => {
+      try { openDataDir(process.argv[1]); console.log("held"); } catch (error) { console.log(error.code); }
+    });`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script, path], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const ended = once(child, "exit");
+  t.after(async () => {
+    child.kill("SIGKILL");
+    await ended;
+  });
+  await once(child.stdout, "data");
+  return {
+    pid: child.pid,
+    async open() {
+      child.stdin.write("now");
+      return String((await once(child.stdout, "data"))[0]).trim();
+    },
+    async kill() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
+test("a folder that a living process holds is refused with its number, one whose holder was killed is not", async (t) => {
+  const path = temporaryFolder(t);
+  const holder = await startOpener(t, path);
+  assert.equal(await holder.open(), "held");
   assert.throws(
     () => openDataDir(path),
     (error) => dataDirInUse.is(error) && error.details.pid === holder.pid,
   );
-});
-
-test("the lock of a process that was killed is taken over, also when its number is somebody else's now", (t) => {
-  const path = temporaryFolder(t);
-  writeFileSync(join(path, "lock.json"), JSON.stringify({ pid: 1, startedAt: "0" }));
-  openDataDir(path).release();
-  writeFileSync(join(path, "lock.json"), JSON.stringify({ pid: 2 ** 22 + 1, startedAt: "5" }));
+  await holder.kill();
   openDataDir(path).release();
 });
 
-test("a holder that was killed and that nobody has waited for holds nothing", async (t) => {
+test("of eight processes that open a folder at once, one that was killed in it before, exactly one gets it", async (t) => {
   const path = temporaryFolder(t);
-  // The shell becomes «sleep», which never waits for the child that the shell started.
-  const script = "sleep 0.05 & echo $!; exec sleep 60";
-  const parent = spawn("/bin/sh", ["-c", script], { stdio: ["ignore", "pipe", "inherit"] });
-  t.after(() => parent.kill("SIGKILL"));
-  const [line] = (await once(parent.stdout, "data")) as [Buffer];
-  const pid = Number(line.toString());
-  const stat = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(" ");
-  if (!existsSync(`/proc/${pid}/stat`)) return t.skip("skipped: this system has no /proc");
-  const startedAt = stat()[21];
-  while (stat()[2] !== "Z") await new Promise(setImmediate);
-  writeFileSync(join(path, "lock.json"), JSON.stringify({ pid, startedAt }));
-  openDataDir(path).release();
+  const before = await startOpener(t, path);
+  await before.open();
+  await before.kill();
+  const openers = await Promise.all(Array.from({ length: 8 }, () => startOpener(t, path)));
+  const outcomes = await Promise.all(openers.map((opener) => opener.open()));
+  assert.deepEqual(outcomes.sort(), [...Array.from({ length: 7 }, () => "data_dir_in_use"), "held"]);
+});
+
+test("a holder that has not said its number yet is another process", async (t) => {
+  const path = temporaryFolder(t);
+  const holder = await startOpener(t, path);
+  await holder.open();
+  // What a process left behind that was killed.
+  writeFileSync(join(path, "lock.json"), JSON.stringify({ pid: 2 ** 22 + 1 }));
+  assert.throws(() => openDataDir(path), /is in use by another process; stop that process, or choose/);
 });
 
 test("a file in place of the folder is named", (t) => {

@@ -4,12 +4,14 @@
  *   viaduct.db       everything the control plane knows (SQLite)
  *   secrets.json     the admin's password and keys made at the first start; readable by the owner only
  *   up.json          where the running process listens; the command line reads it
- *   lock.json        which process has the folder
+ *   lock.db          locked by the process that has the folder
+ *   lock.json        which one that is
  *   logs/            access log, process log, logs of the apps
  */
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { dataDirInUse, dataDirUnusable, secretsUnreadable } from "../kernel/errors/app.ts";
 import { systemReason, ViaductError } from "../kernel/index.ts";
 
@@ -39,34 +41,38 @@ const OWNER_ONLY = 0o600;
  */
 export function openDataDir(path: string): DataDir {
   const logFolder = join(path, "logs");
-  const lockFile = join(path, "lock.json");
+  const holderFile = join(path, "lock.json");
   const upFile = join(path, "up.json");
   const secretsFile = join(path, "secrets.json");
-  const isNew = !existsSync(secretsFile);
-  let secrets: Secrets;
+  let unlock: (() => void) | null = null;
   try {
     mkdirSync(logFolder, { recursive: true, mode: 0o700 });
-    takeLock(lockFile, path);
-    secrets = isNew ? newSecrets() : readSecrets(secretsFile);
+    unlock = lock(join(path, "lock.db"));
+    if (unlock === null) throw dataDirInUse({ path, pid: readHolder(holderFile) });
+    const release = unlock;
+    writeAtomically(holderFile, { pid: process.pid });
+    const isNew = !existsSync(secretsFile);
+    const secrets = isNew ? newSecrets() : readSecrets(secretsFile);
     if (isNew) writeAtomically(secretsFile, secrets);
+    return {
+      path,
+      databaseFile: join(path, "viaduct.db"),
+      secretsFile,
+      logFolder,
+      secrets,
+      isNew,
+      publish: (up) => writeAtomically(upFile, up),
+      release() {
+        rmSync(upFile, { force: true });
+        rmSync(holderFile, { force: true });
+        release();
+      },
+    };
   } catch (error) {
+    unlock?.();
     if (error instanceof ViaductError) throw error;
     throw dataDirUnusable({ path, reason: systemReason(error) }, error);
   }
-
-  return {
-    path,
-    databaseFile: join(path, "viaduct.db"),
-    secretsFile,
-    logFolder,
-    secrets,
-    isNew,
-    publish: (up) => writeAtomically(upFile, up),
-    release() {
-      rmSync(upFile, { force: true });
-      rmSync(lockFile, { force: true });
-    },
-  };
 }
 
 function newSecrets(): Secrets {
@@ -93,42 +99,34 @@ function writeAtomically(file: string, content: object): void {
   renameSync(temporary, file);
 }
 
-// After a kill -9 the lock stays behind. A process with the same number may be another program by then, so
-// the lock carries when its holder started, where the system tells that.
-function takeLock(lockFile: string, path: string): void {
-  const holder = readLock(lockFile);
-  if (holder !== null && holder.pid !== process.pid && startOf(holder.pid) === holder.startedAt) {
-    throw dataDirInUse({ path, pid: holder.pid });
-  }
-  writeAtomically(lockFile, { pid: process.pid, startedAt: startOf(process.pid) });
-}
+const SQLITE_BUSY = 5;
 
-function readLock(file: string): { pid: number; startedAt: string } | null {
+/**
+ * SQLite's lock on a file is the system's: two that ask at once do not both get it, and it ends with its process, however
+ * that ends. The file stays; were it removed, two processes could each lock one of its name.
+ *
+ * @returns what unlocks it; null when another process has it.
+ */
+function lock(file: string): (() => void) | null {
+  const database = new DatabaseSync(file);
   try {
-    const parsed = JSON.parse(readFileSync(file, "utf8")) as { pid?: unknown; startedAt?: unknown };
-    if (typeof parsed.pid !== "number" || typeof parsed.startedAt !== "string") return null;
-    return { pid: parsed.pid, startedAt: parsed.startedAt };
-  } catch {
-    // No lock, or one that was never completely written: nobody holds the folder.
-    return null;
-  }
-}
-
-/** When a process started, in the system's own words; "gone" when there is no such process. */
-function startOf(pid: number): string {
-  try {
-    process.kill(pid, 0);
+    database.exec("BEGIN EXCLUSIVE");
+    return () => database.close();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EPERM") return "gone";
+    database.close();
+    if ((error as { errcode?: unknown }).errcode === SQLITE_BUSY) return null;
+    throw error;
   }
+}
+
+/** Null while it has not written its number yet, over that of a process that is gone. */
+function readHolder(file: string): number | null {
   try {
-    // /proc/PID/stat, counted behind the name, which may hold spaces: field 3 is the state, 22 clock ticks since boot.
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    // A killed process stays as a zombie until its parent asks for it; in a container nobody may ever ask.
-    if (fields[0] === "Z" || fields[0] === "X") return "gone";
-    return fields[19] ?? "unknown";
+    const { pid } = JSON.parse(readFileSync(file, "utf8")) as { pid?: unknown };
+    if (typeof pid !== "number") return null;
+    process.kill(pid, 0);
+    return pid;
   } catch {
-    return "unknown";
+    return null;
   }
 }

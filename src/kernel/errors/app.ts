@@ -9,13 +9,13 @@ export const dataDirUnusable = defineError<{ path: string; reason: string }>({
     `the data folder ${d.path} cannot be used: ${d.reason}; choose another one with VIADUCT_HOME`,
 });
 
-export const dataDirInUse = defineError<{ path: string; pid: number }>({
+export const dataDirInUse = defineError<{ path: string; pid: number | null }>({
   code: "data_dir_in_use",
   source: "operator",
   retry: "never",
   status: 0,
   explain: (d) =>
-    `the data folder ${d.path} is in use by process ${d.pid}; stop that process, or choose another folder with VIADUCT_HOME`,
+    `the data folder ${d.path} is in use by ${d.pid === null ? "another process" : `process ${d.pid}`}; stop that process, or choose another folder with VIADUCT_HOME`,
 });
 
 export const secretsUnreadable = defineError<{ file: string; reason: string }>({
