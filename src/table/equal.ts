@@ -1,23 +1,7 @@
 /** «Says the same»: what decides whether a message changes anything. */
 import type { Endpoint, Reservation } from "./types.ts";
 
-// Objects, so that the compiler misses a field that is added to a type and not here.
-const ENDPOINT_FIELDS: { readonly [K in Exclude<keyof Endpoint, "tags">]: true } = {
-  processGuid: true,
-  instanceId: true,
-  instanceIndex: true,
-  appGuid: true,
-  host: true,
-  port: true,
-  tls: true,
-  serverCertDomainSan: true,
-  appPort: true,
-  instanceAddress: true,
-  protocol: true,
-  availabilityZone: true,
-  isolationSegment: true,
-  updatedAtNs: true,
-};
+// An object, so that the compiler misses a field that is added to the type and not here.
 const RESERVATION_FIELDS: {
   readonly [K in Exclude<keyof Reservation, "tags" | "options" | "destinations">]: true;
 } = {
@@ -28,16 +12,31 @@ const RESERVATION_FIELDS: {
   routeServiceUrl: true,
   isolationSegment: true,
 };
-const endpointFields = Object.keys(ENDPOINT_FIELDS) as (keyof typeof ENDPOINT_FIELDS)[];
 const reservationFields = Object.keys(RESERVATION_FIELDS) as (keyof typeof RESERVATION_FIELDS)[];
 
-/** Heartbeats come by the thousand per second, and this is most of their cost: hence no generic comparison. */
+/**
+ * Heartbeats come by the thousand per second, and this is much of their cost: hence no loop over names of fields. Its
+ * test misses a field that is added to the type and not here.
+ */
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
-  if (a === b) return true;
-  for (const field of endpointFields) {
-    if (a[field] !== b[field]) return false;
-  }
-  return sameRecord(a.tags, b.tags);
+  return (
+    a === b ||
+    (a.host === b.host &&
+      a.port === b.port &&
+      a.tls === b.tls &&
+      a.updatedAtNs === b.updatedAtNs &&
+      a.instanceId === b.instanceId &&
+      a.instanceIndex === b.instanceIndex &&
+      a.processGuid === b.processGuid &&
+      a.appGuid === b.appGuid &&
+      a.serverCertDomainSan === b.serverCertDomainSan &&
+      a.appPort === b.appPort &&
+      a.instanceAddress === b.instanceAddress &&
+      a.protocol === b.protocol &&
+      a.availabilityZone === b.availabilityZone &&
+      a.isolationSegment === b.isolationSegment &&
+      sameRecord(a.tags, b.tags))
+  );
 }
 
 /** Flat objects, the order of their keys aside. */
@@ -45,7 +44,8 @@ export function sameRecord<T extends object>(a: T, b: T): boolean {
   if (a === b) return true;
   let surplus = 0;
   for (const key in a) {
-    if (a[key] !== b[key] || !Object.hasOwn(b, key)) return false;
+    const value = a[key];
+    if (value !== b[key] || (value === undefined && !Object.hasOwn(b, key))) return false;
     surplus++;
   }
   for (const _key in b) surplus--;

@@ -6,13 +6,17 @@
 import type { Endpoint } from "./types.ts";
 
 const SLOTS = 8192;
+/** GUIDs differ within these; longer texts that begin alike push each other out, nothing else. */
+const HASHED_LENGTH = 16;
 
 export class SharedStrings {
   readonly #recent: string[] = Array.from({ length: SLOTS }, () => "");
 
   share(text: string): string {
-    let hash = 0x811c9dc5;
-    for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    let hash = text.length;
+    for (let i = Math.min(hash, HASHED_LENGTH) - 1; i >= 0; i--) {
+      hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+    }
     const slot = (hash ^ (hash >>> 13)) & (SLOTS - 1);
     const known = this.#recent[slot];
     if (known === text) return known;
@@ -22,8 +26,8 @@ export class SharedStrings {
 
   /** An equal endpoint over shared strings. */
   shareEndpoint(endpoint: Endpoint): Endpoint {
-    const tags: Record<string, string> = {};
-    for (const [key, value] of Object.entries(endpoint.tags)) tags[key] = this.share(value);
+    const tags: Record<string, string> = { ...endpoint.tags };
+    for (const key in tags) tags[key] = this.share(tags[key] as string);
     return {
       processGuid: this.share(endpoint.processGuid),
       instanceId: this.share(endpoint.instanceId),

@@ -312,7 +312,9 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
   // === classic feed ===
 
   register(registration: Registration, nowMs: number): RegisterOutcome {
-    const pool = this.#poolOf("http", registration.uri);
+    const address = parseRouteKey(registration.uri);
+    // A new one is never unseen: it has a member, and so a route, when we return.
+    const pool = this.#findPool("http", address) ?? newPool<A>("http", address);
     // Whole, because a fraction would be an object of its own in each of them; upwards, so that nobody is pruned early.
     const seenAtMs = Math.ceil(nowMs);
     const { endpoint, options, routeServiceUrl, staleAfterMs } = registration;
@@ -448,18 +450,8 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     const address = parseRouteKey(uri);
     const known = this.#findPool(protocol, address);
     if (known !== undefined) return known;
-    const { key, path } = address;
-    const pool = {
-      protocol,
-      key,
-      path,
-      reservations: NONE,
-      members: null,
-      lingering: null,
-      isTouched: false,
-      route: null,
-    };
-    this.#unseen[protocol].set(key, pool);
+    const pool = newPool<A>(protocol, address);
+    this.#unseen[protocol].set(address.key, pool);
     return pool;
   }
 
@@ -555,6 +547,19 @@ class RouteTable<A> implements Table<A>, AttachmentMaker<A> {
     }
     return variant;
   }
+}
+
+function newPool<A>(protocol: RouteProtocol, { key, path }: RouteKey): Pool<A> {
+  return {
+    protocol,
+    key,
+    path,
+    reservations: NONE,
+    members: null,
+    lingering: null,
+    isTouched: false,
+    route: null,
+  };
 }
 
 /** The lowest known app port; an instance's ports have no other order that all readers see alike. */

@@ -57,26 +57,26 @@ export function decodeRegister(bytes: Uint8Array): Decoded<RegisterMessage> {
 
 function readRegister(json: Json, raw: string): RegisterMessage {
   const message: RegisterMessage = {
-    host: text(json, "host"),
-    port: wholeNumber(json, "port", 0, MAX_PORT),
-    tlsPort: wholeNumber(json, "tls_port", 0, MAX_PORT),
-    serverCertDomainSan: text(json, "server_cert_domain_san"),
-    protocol: text(json, "protocol") === "http2" ? "http2" : "http1",
-    uris: texts(json, "uris"),
-    app: text(json, "app"),
-    privateInstanceId: text(json, "private_instance_id"),
-    privateInstanceIndex: text(json, "private_instance_index"),
-    tags: textMap(json, "tags"),
+    host: text(json["host"], "host"),
+    port: wholeNumber(json["port"], "port", 0, MAX_PORT),
+    tlsPort: wholeNumber(json["tls_port"], "tls_port", 0, MAX_PORT),
+    serverCertDomainSan: text(json["server_cert_domain_san"], "server_cert_domain_san"),
+    protocol: text(json["protocol"], "protocol") === "http2" ? "http2" : "http1",
+    uris: texts(json["uris"], "uris"),
+    app: text(json["app"], "app"),
+    privateInstanceId: text(json["private_instance_id"], "private_instance_id"),
+    privateInstanceIndex: text(json["private_instance_index"], "private_instance_index"),
+    tags: textMap(json["tags"], "tags"),
     staleThresholdInSeconds: wholeNumber(
-      json,
+      json["stale_threshold_in_seconds"],
       "stale_threshold_in_seconds",
       Number.MIN_SAFE_INTEGER,
       Number.MAX_SAFE_INTEGER,
     ),
-    routeServiceUrl: text(json, "route_service_url"),
-    isolationSegment: text(json, "isolation_segment"),
-    availabilityZone: text(json, "availability_zone"),
-    endpointUpdatedAtNs: nanoseconds(json, "endpoint_updated_at_ns", raw),
+    routeServiceUrl: text(json["route_service_url"], "route_service_url"),
+    isolationSegment: text(json["isolation_segment"], "isolation_segment"),
+    availabilityZone: text(json["availability_zone"], "availability_zone"),
+    endpointUpdatedAtNs: nanoseconds(json["endpoint_updated_at_ns"], "endpoint_updated_at_ns", raw),
     options: json["options"] ?? undefined,
   };
   if (message.routeServiceUrl !== "" && !message.routeServiceUrl.startsWith("https")) {
@@ -91,8 +91,7 @@ function readRegister(json: Json, raw: string): RegisterMessage {
 const NANOSECONDS = /"endpoint_updated_at_ns"\s*:\s*(\d+)/;
 
 /** All digits of the number as it was written: today's nanoseconds need 61 bits, a JavaScript number has 53. */
-function nanoseconds(json: Json, field: string, raw: string): string {
-  const value = json[field];
+function nanoseconds(value: unknown, field: string, raw: string): string {
   if (value === undefined || value === null || value === 0) return "";
   if (typeof value !== "number" || !Number.isInteger(value) || Math.abs(value) > 2 ** 63) {
     return refuse(field, value, "a whole number of nanoseconds");
@@ -150,9 +149,12 @@ export function encodeRouterStart(message: RouterStartMessage): string {
 
 export function decodeRouterStart(bytes: Uint8Array): Decoded<RouterStartMessage> {
   return decodeJson(bytes, (json) => ({
-    id: text(json, "id"),
-    hosts: texts(json, "hosts"),
-    minimumRegisterIntervalInSeconds: seconds(json, "minimumRegisterIntervalInSeconds"),
-    pruneThresholdInSeconds: seconds(json, "pruneThresholdInSeconds"),
+    id: text(json["id"], "id"),
+    hosts: texts(json["hosts"], "hosts"),
+    minimumRegisterIntervalInSeconds: seconds(
+      json["minimumRegisterIntervalInSeconds"],
+      "minimumRegisterIntervalInSeconds",
+    ),
+    pruneThresholdInSeconds: seconds(json["pruneThresholdInSeconds"], "pruneThresholdInSeconds"),
   }));
 }

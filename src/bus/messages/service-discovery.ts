@@ -30,7 +30,7 @@ export function decodeServiceDiscoveryUnregister(bytes: Uint8Array): Decoded<Ser
 }
 
 function readMessage(json: Json): ServiceDiscoveryMessage {
-  const message = { host: text(json, "host"), uris: texts(json, "uris") };
+  const message = { host: text(json["host"], "host"), uris: texts(json["uris"], "uris") };
   if (message.uris.length === 0) refuseMessage("uris: is missing or empty");
   return message;
 }
@@ -64,9 +64,12 @@ export function encodeServiceDiscoveryStart(message: ServiceDiscoveryStartMessag
 
 export function decodeServiceDiscoveryStart(bytes: Uint8Array): Decoded<ServiceDiscoveryStartMessage> {
   return decodeJson(bytes, (json) => ({
-    id: text(json, "id"),
-    host: text(json, "host"),
-    minimumRegisterIntervalInSeconds: seconds(json, "minimumRegisterIntervalInSeconds"),
-    pruneThresholdInSeconds: seconds(json, "pruneThresholdInSeconds"),
+    id: text(json["id"], "id"),
+    host: text(json["host"], "host"),
+    minimumRegisterIntervalInSeconds: seconds(
+      json["minimumRegisterIntervalInSeconds"],
+      "minimumRegisterIntervalInSeconds",
+    ),
+    pruneThresholdInSeconds: seconds(json["pruneThresholdInSeconds"], "pruneThresholdInSeconds"),
   }));
 }

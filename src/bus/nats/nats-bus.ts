@@ -6,7 +6,7 @@
  *      └──► busUnreachable      └── close ──► closed
  */
 import { Socket } from "node:net";
-import type { NatsConnection, NatsConnectionImpl, Status } from "@nats-io/transport-node";
+import type { Msg, NatsConnection, NatsConnectionImpl, Status } from "@nats-io/transport-node";
 import { type Clock, keepAliveWhile, type Logger, systemReason, type Timer } from "../../kernel/index.ts";
 import { busDisconnected, busPayloadTooLarge, busUnreachable } from "../../kernel/errors/bus.ts";
 import { createInbox } from "../inbox.ts";
@@ -165,10 +165,9 @@ function createNatsBus(connection: NatsConnection, options: NatsOptions): Bus {
             log.error({ subject, error: error.message }, "nats-subscription-error");
             return;
           }
-          const data = message.data;
-          if (data.length === 0 && message.headers?.code === NO_RESPONDERS) return;
+          if (message.data.length === 0 && message.headers?.code === NO_RESPONDERS) return;
           try {
-            handler({ subject: message.subject, data, replyTo: message.reply ?? "" });
+            handler(new NatsMessage(message));
           } catch (failure) {
             log.error({ subject: message.subject, err: failure }, "bus-handler-failed");
           }
@@ -227,6 +226,23 @@ function createNatsBus(connection: NatsConnection, options: NatsOptions): Bus {
       await connection.close();
     },
   };
+}
+
+/** The library decodes a text when it is asked for it, and few ask where to answer: also an absent one takes 0.3 µs. */
+class NatsMessage implements BusMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly #message: Msg;
+
+  constructor(message: Msg) {
+    this.subject = message.subject;
+    this.data = message.data;
+    this.#message = message;
+  }
+
+  get replyTo(): string {
+    return this.#message.reply ?? "";
+  }
 }
 
 /**
