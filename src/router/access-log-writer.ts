@@ -8,11 +8,12 @@ import { type LineSink, RotatingFile, type RotatingFileOptions } from "../kernel
 /**
  * Lines are copied into a page as they come: kept as texts until they are written, they would outlive the collector's
  * young generation, and that cost more than making them. A full page is written at once, else at the next tick. Each
- * write wakes another thread: with a quarter of this the switching cost as much as formatting the lines.
+ * write is another thread's, which may take the core from the event loop until it is done: 0.2 ms at most for this much, 0.6
+ * to 1 for four times of it, where every page of the file is memory that the system has to find first.
  */
-const PAGE_BYTES = 256 * 1024;
+const PAGE_BYTES = 64 * 1024;
 /** Full pages that wait for a slow file: about a second of a busy router. */
-const MAX_FULL_PAGES = 64;
+const MAX_FULL_PAGES = 256;
 
 /** Where batches go. */
 export interface BatchSink {
