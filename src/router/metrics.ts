@@ -177,7 +177,8 @@ function addFeeds({ feeds, clock }: MetricsSources, add: AddFamily): void {
       ([component, count]) => `unregistry_message{component="${label(component)}"} ${count}`,
     ),
   );
-  const sinceUpdate = feeds.lastUpdateAtMs === null ? -1 : clock.nowMs() - feeds.lastUpdateAtMs;
+  // A wall clock that was set back would make it negative, which means «never» to who watches it.
+  const sinceUpdate = feeds.lastUpdateAtMs === null ? -1 : Math.max(0, clock.nowMs() - feeds.lastUpdateAtMs);
   const numbers = [
     ["counter", "routes_pruned", feeds.pruned, "Endpoints removed for their age."],
     [

@@ -28,14 +28,14 @@ export interface VarzPageParts {
 
 /** @returns what `/varz` answers, made when it is asked for. */
 export function createVarzPage({ index, status, clock, metrics }: VarzPageParts): () => Promise<object> {
-  const startedAtMs = clock.nowMs();
+  const startedAtMs = clock.monotonicMs();
   const identity = {
     type: "Router",
     index,
     host: `${status.host}:${status.port ?? 0}`,
     credentials: [status.user, status.pass],
     uuid: `${index}-${newGuid()}`,
-    start: goTime(startedAtMs),
+    start: goTime(clock.nowMs()),
     num_cores: cpus().length,
   };
   return async () => {
@@ -49,7 +49,7 @@ export function createVarzPage({ index, status, clock, metrics }: VarzPageParts)
     const components = [...ofComponents].map(([name, own]) => [name, httpFacts(own)]);
     return {
       ...identity,
-      uptime: goUptime(clock.nowMs() - startedAtMs),
+      uptime: goUptime(clock.monotonicMs() - startedAtMs),
       mem: sum(facts, "varz_memory_kilobytes"),
       cpu: sum(facts, "varz_cpu"),
       log_counts: Object.fromEntries(byLabel(facts, "varz_log_lines", "level")),

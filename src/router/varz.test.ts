@@ -12,7 +12,9 @@ import { createVarz } from "./varz.ts";
 import { createVarzPage } from "./varz-page.ts";
 
 async function startVarz() {
-  const clock = createManualClock();
+  const manual = createManualClock();
+  let wallOffsetMs = 0;
+  const clock = { ...manual, nowMs: () => manual.nowMs() + wallOffsetMs };
   const table = createTable({ attach: () => null });
   const logCounts = { debug: 0, info: 3, error: 1, fatal: 0 };
   const varz = createVarz({ table, clock, logCounts });
@@ -47,7 +49,10 @@ async function startVarz() {
     varz.observe(exchange as unknown as EndedExchange);
     exchanges.ended(exchange as unknown as Parameters<ExchangeMetrics["ended"]>[0]);
   };
-  return { clock, table, counters, feeds, page: page as () => Promise<Varz>, serve };
+  const setWallClock = (byMs: number) => {
+    wallOffsetMs += byMs;
+  };
+  return { clock, setWallClock, table, counters, feeds, page: page as () => Promise<Varz>, serve };
 }
 
 interface HttpFacts {
@@ -125,6 +130,17 @@ test("requests are counted for all and for each component, with rates and recent
   isNear(dea.latency["90"], 0.01);
   isNear(dea.latency["99"], 1);
   isNear(varz.latency["50"], 0.01);
+});
+
+test("a wall clock that is set back makes no age negative, and one that is set at all does not change the uptime", async () => {
+  const { page, clock, setWallClock, feeds } = await startVarz();
+  feeds.heard(clock.nowMs());
+  clock.advance(5_000);
+  setWallClock(-3_600_000);
+  const varz = await page();
+  assert.deepEqual([varz["uptime"], varz["ms_since_last_registry_update"]], ["0d:0h:0m:5s", 0]);
+  setWallClock(7_200_000);
+  assert.equal((await page())["uptime"], "0d:0h:0m:5s");
 });
 
 test("the ten busiest apps of the last minute are listed, those of nobody are not", async () => {
