@@ -25,13 +25,21 @@ test("lines of one turn are one write at its end, in order", async () => {
 
 test("no write is more than a pipe takes in one piece, but for a line that is", async () => {
   const { writes, lines } = gather();
-  const line = `${"ü".repeat(999)}\n`;
+  const line = `${"x".repeat(1_999)}\n`;
   for (let i = 0; i < 5; i++) lines.write(line);
   const long = `${"x".repeat(5_000)}\n`;
   lines.write(long);
   lines.write("end\n");
   await endOfTurn();
   assert.deepEqual(writes, [line + line, line + line, line, long, "end\n"]);
+});
+
+test("lines that are more bytes than characters are not too much for a pipe either", async () => {
+  const { writes, lines } = gather();
+  const line = `${"ü".repeat(1_999)}\n`;
+  for (const given of [line, line, "end\n"]) lines.write(given);
+  await endOfTurn();
+  assert.deepEqual(writes, [line, line, "end\n"]);
 });
 
 for (const { name, end } of [

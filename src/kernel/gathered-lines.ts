@@ -9,11 +9,11 @@ import type { LineSink } from "./log.ts";
 
 /** What a pipe takes in one piece (`PIPE_BUF`): processes that share one do not cut into each other's lines. */
 const PIECE_BYTES = 4_096;
+const BEHIND_LINE = /(?<=\n)(?=.)/;
 
 export class GatheredLines implements LineSink {
   readonly #sink: LineSink;
   #text = "";
-  #bytes = 0;
   #isTurnOpen = false;
 
   constructor(sink: LineSink) {
@@ -21,10 +21,9 @@ export class GatheredLines implements LineSink {
   }
 
   write(line: string): void {
-    const bytes = Buffer.byteLength(line);
-    if (this.#bytes + bytes > PIECE_BYTES) this.flush();
+    // Characters: to count bytes is to copy the text, which is of many parts and copied by the write anyway.
+    if (this.#text.length + line.length > PIECE_BYTES) this.flush();
     this.#text += line;
-    this.#bytes += bytes;
     if (this.#isTurnOpen) return;
     this.#isTurnOpen = true;
     setImmediate(this.#endTurn);
@@ -35,8 +34,8 @@ export class GatheredLines implements LineSink {
     if (this.#text === "") return;
     const text = this.#text;
     this.#text = "";
-    this.#bytes = 0;
-    this.#sink.write(text);
+    if (Buffer.byteLength(text) <= PIECE_BYTES) this.#sink.write(text);
+    else for (const line of text.split(BEHIND_LINE)) this.#sink.write(line);
   }
 
   readonly #endTurn = () => {

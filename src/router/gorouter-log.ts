@@ -46,16 +46,15 @@ export function createGorouterLogger(options: GorouterLogOptions): GorouterLogge
 
   const counts = { debug: 0, info: 0, error: 0, fatal: 0 };
   const logger = (source: string, common: object): GorouterLogger => {
-    const sourceText = JSON.stringify(source);
+    const tail = `,"source":${JSON.stringify(source)},"data":`;
     const at = (level: keyof typeof LEVELS) => {
       if (LEVELS[level] < least) return () => {};
       const counted = level === "warn" ? "info" : level;
-      const levelText = JSON.stringify(isNumeric ? LEVELS[level] : level);
+      const head = `{"log_level":${JSON.stringify(isNumeric ? LEVELS[level] : level)},"timestamp":`;
       return (fields: object, message: string) => {
         counts[counted]++;
         sink.write(
-          `{"log_level":${levelText},"timestamp":${timestamp()},"message":${JSON.stringify(message)},` +
-            `"source":${sourceText},"data":${dataText(common, fields)}}\n`,
+          `${head}${timestamp()},"message":${JSON.stringify(message)}${tail}${dataText(common, fields)}}\n`,
         );
       };
     };

@@ -11,6 +11,8 @@ const HASHED_LENGTH = 16;
 
 export class SharedStrings {
   readonly #recent: string[] = Array.from({ length: SLOTS }, () => "");
+  /** Of the recent ones: a text is looked at, somewhere else in memory, only if it may be the same. */
+  readonly #hashes = new Int32Array(SLOTS);
 
   share(text: string): string {
     let hash = text.length;
@@ -18,8 +20,8 @@ export class SharedStrings {
       hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
     }
     const slot = (hash ^ (hash >>> 13)) & (SLOTS - 1);
-    const known = this.#recent[slot];
-    if (known === text) return known;
+    if (this.#hashes[slot] === hash && this.#recent[slot] === text) return this.#recent[slot];
+    this.#hashes[slot] = hash;
     this.#recent[slot] = text;
     return text;
   }
