@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from "node:fs";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,7 +34,7 @@ async function open(t: TestContext, maxPackageBytes = 1_000_000) {
       await incoming.drop();
     }
   };
-  return { bits, wanted, upload };
+  return { bits, folder, wanted, upload };
 }
 
 /** A zip made by the program of that name, links kept as links. */
@@ -43,6 +43,13 @@ function zip(t: TestContext, folder: string): string {
   execFileSync("zip", ["-qry", path, "."], { cwd: folder });
   return path;
 }
+
+test("an upload that is given up leaves no file, however early that is", async (t) => {
+  const { bits, folder } = await open(t);
+  // Given up while its file was being made, one of 25 stayed.
+  for (let i = 0; i < 600; i++) await bits.receive().drop();
+  assert.deepEqual(readdirSync(join(folder, "incoming")), []);
+});
 
 test("an upload is unpacked once, with rights and links, for everybody who pushes the same", async (t) => {
   if (!needs(t, "zip")) return;

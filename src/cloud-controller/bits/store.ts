@@ -88,6 +88,8 @@ export class Bits {
       },
       drop: async () => {
         file.destroy();
+        // It may be on its way to be made; removed before that, it would stay.
+        await finished(file).catch(() => {});
         await rm(path, { force: true });
       },
     };
