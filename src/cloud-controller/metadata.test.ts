@@ -87,3 +87,24 @@ test("metadata merges key by key, and null removes a key", async (t) => {
     "Metadata label key error: 'a b' contains invalid characters",
   ]);
 });
+
+test("a resource has 50 labels and 200 annotations at most, and keeps those it has when one more is refused", async (t) => {
+  const api = await startApi(t);
+  const patch = (metadata: object) => api.patch(`/v3/spaces/${api.space}`, { metadata });
+  const many = (count: number, value: string | null = "x") =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, value]));
+  assert.deepEqual((await patch({ labels: many(51) })).details, [
+    "Failed to add 51 labels because it would exceed maximum of 50",
+  ]);
+  assert.equal((await patch({ labels: many(50), annotations: many(200) })).status, 200);
+  assert.deepEqual((await patch({ labels: { one: "more" } })).details, [
+    "Failed to add 1 labels because it would exceed maximum of 50",
+  ]);
+  assert.deepEqual((await patch({ annotations: { one: "more", k1: "y" } })).details, [
+    "Failed to add 2 annotations because it would exceed maximum of 200",
+  ]);
+  assert.equal((await patch({ labels: { k0: null, k1: "y", one: "more" } })).status, 200);
+  const { metadata } = (await api.get(`/v3/spaces/${api.space}`)).body;
+  assert.equal(Object.keys(metadata?.["labels"] ?? {}).length, 50);
+  assert.equal(metadata?.["labels"]?.["one"], "more");
+});

@@ -8,6 +8,7 @@ import { type RowOf, writeLater } from "../store/index.ts";
 import type { Database, Writer } from "./context.ts";
 import { badQueryParameter } from "../kernel/errors/cloud-controller.ts";
 import type { Condition } from "./condition.ts";
+import { refuse } from "./refuse.ts";
 
 const Values = Type.Record(Type.String(), Type.Union([Type.String(), Type.Null()]));
 
@@ -29,6 +30,8 @@ const MAX_PREFIX = 253;
 const MAX_LABEL_VALUE = 63;
 const MAX_ANNOTATION_KEY = 1000;
 const MAX_ANNOTATION_VALUE = 5000;
+/** Upstream's: of one resource. */
+const MOST = { label: 50, annotation: 200 } as const;
 const WORD = /^[\w.-]*$/;
 const STARTS_AND_ENDS_ALPHANUMERIC = /^[a-zA-Z\d](?:.*[a-zA-Z\d])?$/;
 const DNS_NAME = /^(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)+[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/i;
@@ -121,6 +124,10 @@ export async function writeMetadata(
     ["label", input?.labels],
     ["annotation", input?.annotations],
   ] as const) {
+    const given = Object.values(values ?? {}).filter((value) => value !== null).length;
+    const tooMany = `Failed to add ${given} ${kind}s because it would exceed maximum of ${MOST[kind]}`;
+    if (given > MOST[kind]) refuse(tooMany);
+    const before = given === 0 ? 0 : await countMetadata(db, type, guid, kind);
     for (const [key, value] of Object.entries(values ?? {})) {
       const { prefix, name } = splitKey(key);
       if (value === null) {
@@ -148,7 +155,26 @@ export async function writeMetadata(
           ),
       );
     }
+    if (given === 0) continue;
+    const after = await countMetadata(db, type, guid, kind);
+    if (after > MOST[kind] && after > before) refuse(tooMany);
   }
+}
+
+async function countMetadata(
+  db: Writer,
+  type: string,
+  guid: string,
+  kind: keyof typeof MOST,
+): Promise<number> {
+  const { total } = await db
+    .selectFrom("metadata")
+    .select((eb) => eb.fn.countAll<number | string>().as("total"))
+    .where("resource_type", "=", type)
+    .where("resource_guid", "=", guid)
+    .where("kind", "=", kind)
+    .executeTakeFirstOrThrow();
+  return Number(total);
 }
 
 /** Resources are deleted one by one; their labels have no foreign key that would do it. */

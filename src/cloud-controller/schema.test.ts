@@ -103,3 +103,10 @@ test("any number of unknown keys is refused", async () => {
     );
   }
 });
+
+test("a relationship names as many as a database takes in one question", async () => {
+  const Body = toMany("spaces");
+  const data = (count: number) => Array.from({ length: count }, (_, i) => ({ guid: String(i) }));
+  assert.deepEqual(await problemsOf(Body, { data: data(10_000) }), []);
+  assert.deepEqual(await problemsOf(Body, { data: data(10_001) }), ["Data must name at most 10000 at once"]);
+});

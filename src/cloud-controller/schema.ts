@@ -20,6 +20,19 @@ interface Wording {
 /** The largest that a column of whole numbers holds in both databases. */
 export const MAX_INTEGER = 2_147_483_647;
 
+/**
+ * What people call things: some character that can be seen, and none that moves a cursor or ends a line, because names
+ * stand in tables and logs.
+ */
+export const nameOf = (maxLength: number) =>
+  Type.String({
+    minLength: 1,
+    maxLength,
+    pattern: NAME.source,
+    refusals: { pattern: "must have a character that is no space, and no control characters" },
+  });
+export const NAME = /^(?!\s+$)[^\p{Cc}]*$/u;
+
 /** An object that knows no other keys. */
 export function message<P extends TProperties>(properties: P, wording: Wording = {}): TObject<P> {
   return Type.Object(properties, { additionalProperties: false, ...wording });
@@ -29,6 +42,9 @@ export function message<P extends TProperties>(properties: P, wording: Wording =
 export function nullable<S extends TSchema & { type: string }>(schema: S) {
   return Type.Unsafe<Static<S> | null>({ ...schema, type: [schema.type, "null"] });
 }
+
+/** Of one relationship in one body; a statement of SQLite takes 32,766 values. */
+const MAX_RELATED = 10_000;
 
 const GuidObject = message({ guid: Type.String({ minLength: 1, maxLength: 200 }) });
 
@@ -51,7 +67,7 @@ export function toOneOrNone(attribute: string) {
 /** `{"data":[{"guid":"…"},…]}` */
 export function toMany(attribute: string) {
   return message(
-    { data: Type.Array(GuidObject) },
+    { data: Type.Array(GuidObject, { maxItems: MAX_RELATED }) },
     {
       refusal: `must be structured like this: "${attribute}: {"data": [{"guid": "valid-guid"},{"guid": "valid-guid"}]}"`,
     },
@@ -99,6 +115,11 @@ function sentences(schema: TSchema, value: unknown, error: SchemaError): string[
   // The checker also reports each surplus key as a value that a `false` schema refuses; once is enough.
   if (error.keyword === "boolean") return [];
   const path = error.instancePath.split("/").slice(1);
+  // Said before anything that speaks for the form: there is nothing wrong with that.
+  if (error.keyword === "maxItems") {
+    const { limit } = error.params as { readonly limit: number };
+    return [label(path, `must name at most ${limit} at once`)];
+  }
   const { node, refusedAt } = find(schema, error.schemaPath);
   if (refusedAt !== null) {
     const { depth, wording } = refusedAt;

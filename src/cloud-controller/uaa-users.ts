@@ -105,10 +105,12 @@ function present({ guid, username, email, origin }: Account): object {
 /** @throws badTokenRequest */
 function readBody(request: FastifyRequest): Readonly<Record<string, unknown>> {
   try {
-    const body: unknown = JSON.parse(String(request.body));
-    if (typeof body === "object" && body !== null) return body as Readonly<Record<string, unknown>>;
+    const text = String(request.body);
+    const body: unknown = JSON.parse(text);
+    const isRead = typeof body === "object" && body !== null && !text.includes("\\u0000");
+    if (isRead) return body as Readonly<Record<string, unknown>>;
   } catch {
-    // Answered below, with everything else that is no JSON object.
+    // Answered below, with everything else that is no JSON object, or holds what no database has.
   }
   throw badTokenRequest({ reason: "the body is not a JSON object" });
 }

@@ -32,6 +32,31 @@ const token = (api: TestApi, form: Record<string, string>, authorization = CF) =
   });
 const password = { grant_type: "password", username: "admin", password: "s3cret" };
 
+test("a request with a character that no database has is malformed, wherever that stands", async (t) => {
+  const api = await startApi(t, issuer);
+  const malformed = async (reply: ReturnType<typeof token>) => {
+    const { status, body } = await reply;
+    assert.equal(status, 400);
+    assert.match(String(body["error_description"]), /NUL character|not a JSON object/);
+  };
+  await malformed(token(api, { ...password, username: "ad\0min" }));
+  await malformed(token(api, { grant_type: "refresh_token", refresh_token: "\0" }));
+  await malformed(token(api, password, `Basic ${Buffer.from("c\0f:").toString("base64")}`));
+  await malformed(token(api, { ...password, client_id: "c\0f" }, ""));
+  const { body: mine } = await token(api, password);
+  const ask = (method: "GET" | "POST", url: string, payload?: string) =>
+    api.request({
+      method,
+      url,
+      headers: { authorization: `bearer ${String(mine["access_token"])}` },
+      ...(payload !== undefined && { payload }),
+    });
+  await malformed(ask("GET", "/uaa/Users/a%00b"));
+  await malformed(ask("GET", "/uaa/Users?filter=userName+eq+%22a%00%22"));
+  const emails = [{ value: "a\0" }];
+  await malformed(ask("POST", "/uaa/Users", JSON.stringify({ userName: "a", password: "b", emails })));
+});
+
 test("what the UAA does not have is said in its own shape", async (t) => {
   const api = await startApi(t, issuer);
   const { status, body } = await api.request({

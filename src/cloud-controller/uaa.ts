@@ -36,6 +36,10 @@ export function registerUaa(api: HttpApi, options: UaaOptions): void {
     (_request, body, done) => done(null, new URLSearchParams(String(body))),
   );
   api.setErrorHandler((error, _request, reply) => answerError(error, reply, log));
+  api.addHook("preHandler", async ({ params, query, body }) => {
+    const form = body instanceof URLSearchParams ? [...body.values()] : [];
+    refuseNul([...form, ...textsIn(params), ...textsIn(query)]);
+  });
   api.setNotFoundHandler((_request, reply) => void reply.code(404).send(NO_SUCH_ADDRESS));
   registerUaaUsers(api, options);
 
@@ -58,6 +62,15 @@ export function registerUaa(api: HttpApi, options: UaaOptions): void {
     }
     return {};
   });
+}
+
+const textsIn = (values: unknown) => Object.values(values ?? {}).map(String);
+
+/** No row holds that character, and PostgreSQL does not take it in a question. @throws badTokenRequest */
+function refuseNul(texts: readonly string[]): void {
+  if (texts.some((text) => text.includes("\0"))) {
+    throw badTokenRequest({ reason: "the request holds a NUL character" });
+  }
 }
 
 function login(url: string): object {
@@ -108,8 +121,9 @@ function readClient(authorization: string | undefined, form: URLSearchParams): C
   if (encoded === undefined) {
     return { id: form.get("client_id") ?? "", secret: form.get("client_secret") ?? "" };
   }
-  const [id = "", ...secret] = Buffer.from(encoded, "base64").toString("utf8").split(":");
-  return { id: decode(id), secret: decode(secret.join(":")) };
+  const [id = "", ...secret] = Buffer.from(encoded, "base64").toString("utf8").split(":").map(decode);
+  refuseNul([id]);
+  return { id, secret: secret.join(":") };
 }
 
 /** Form-encoded inside Basic (RFC 6749 §2.3.1); clients that forget it send no «%» either. */

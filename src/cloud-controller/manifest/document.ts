@@ -8,7 +8,7 @@ import { metadataProblems } from "../metadata.ts";
 import type { Payload } from "../endpoint.ts";
 import { variableProblems } from "../resources/apps.ts";
 import { HEALTH_ENDPOINT, instanceProblems } from "../resources/processes.ts";
-import { MAX_INTEGER } from "../schema.ts";
+import { MAX_INTEGER, NAME } from "../schema.ts";
 import { parseMegabytes, SIZE_PROBLEM } from "./sizes.ts";
 import { readYaml } from "./yaml.ts";
 
@@ -180,6 +180,9 @@ function readApp(
   const name = typeof app["name"] === "string" ? app["name"] : "";
   if (name === "") problems.push("Name must not be empty");
   else if (name.length > 255) problems.push("Name is too long (maximum is 255 characters)");
+  else if (!NAME.test(name)) {
+    problems.push("Name must have a character that is no space, and no control characters");
+  }
   const known: readonly string[] = [...PROCESS_KEYS, ...APP_KEYS, ...CLIENT_KEYS];
   for (const key of Object.keys(app)) {
     const reason = Object.hasOwn(REFUSED_KEYS, key) ? REFUSED_KEYS[key] : undefined;

@@ -307,3 +307,25 @@ test("who sees an app's environment is told so, and a flag hides it from users o
     await flag("env_var_visibility", true);
   }
 });
+
+test("apps, spaces, organizations and services have names that stand on one line and can be seen", async (t) => {
+  const api = await startApi(t);
+  const space = { space: { data: { guid: api.space } } };
+  const organization = { organization: { data: { guid: api.organization } } };
+  const bodies: readonly [path: string, body: object][] = [
+    ["/v3/apps", { relationships: space }],
+    ["/v3/spaces", { relationships: organization }],
+    ["/v3/organizations", {}],
+    ["/v3/service_instances", { type: "user-provided", relationships: space }],
+  ];
+  for (const [path, body] of bodies) {
+    for (const name of ["  ", "a\nb", "a\tb", "\u001b[2J"]) {
+      assert.deepEqual(
+        (await api.post(path, { ...body, name })).details,
+        ["Name must have a character that is no space, and no control characters"],
+        path,
+      );
+    }
+    assert.equal((await api.post(path, { ...body, name: "Größe 👩‍🚀, 100 %" })).status, 201);
+  }
+});

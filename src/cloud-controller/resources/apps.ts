@@ -28,7 +28,7 @@ import { demand, may, type Operation, spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { newWebProcess } from "../process-defaults.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
-import { message, nullable, toOne, toOneOrNone } from "../schema.ts";
+import { message, nameOf, nullable, toOne, toOneOrNone } from "../schema.ts";
 import {
   AnyObject,
   linksTo,
@@ -47,7 +47,7 @@ import { findSpace, organizationOf, placeOf, spaceInOrganizations, spaceOf } fro
 
 // --- messages ---
 
-const Name = Type.String({ minLength: 1, maxLength: 255 });
+const Name = nameOf(255);
 const Lifecycle = message({
   type: Type.String(),
   data: Type.Record(Type.String(), Type.Unknown()),

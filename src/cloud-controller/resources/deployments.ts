@@ -10,7 +10,7 @@ import type { Context, Writer } from "../context.ts";
 import { beginDeployment, cancelDeployment, renewVersion } from "../deployment-steps.ts";
 import { type Call, created, defineEndpoint, type Endpoint, ok } from "../endpoint.ts";
 import { currentDroplet, whyNotRunnable } from "../lifecycle.ts";
-import { column, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
+import { column, findAgain, findRow, type Listing, listEndpoint, presentNow, showEndpoint } from "../list.ts";
 import { Metadata, writeMetadata } from "../metadata.ts";
 import { metadataEndpoint } from "../metadata-endpoint.ts";
 import type { News } from "../news.ts";
@@ -66,11 +66,7 @@ async function createDeployment(call: Call<Static<typeof CreateDeployment>>): Pr
   await demandApp(call, "app.operate", app);
   const guid = newGuid();
   await context.write(async (db, news) => {
-    const current = await db
-      .selectFrom("apps")
-      .selectAll()
-      .where("guid", "=", app.guid)
-      .executeTakeFirstOrThrow();
+    const current = await findAgain(db, appListing, app.guid);
     if (body.droplet !== undefined && body.droplet !== null) {
       await setDroplet(db, news, call, app, body.droplet.guid);
     }

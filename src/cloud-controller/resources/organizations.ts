@@ -15,12 +15,12 @@ import { demand, demandAdmin, organizationVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { defaultQuota } from "../quotas.ts";
 import { unlessTaken } from "../refuse.ts";
-import { message } from "../schema.ts";
+import { message, nameOf } from "../schema.ts";
 import { linksTo, MetadataShape, part, resource, type Shown, ToOneOrNone } from "../shape.ts";
 
 // --- messages ---
 
-const Name = Type.String({ minLength: 1, maxLength: 255 });
+const Name = nameOf(255);
 const CreateOrganization = message({
   name: Name,
   suspended: Type.Optional(Type.Boolean()),

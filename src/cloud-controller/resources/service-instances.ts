@@ -29,7 +29,7 @@ import type { News } from "../news.ts";
 import { demand, may, type Operation, spaceVisible } from "../permissions.ts";
 import { head, lastOperation, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
-import { message, nullable, toOne } from "../schema.ts";
+import { message, nameOf, nullable, toOne } from "../schema.ts";
 import {
   AnyObject,
   LastOperation,
@@ -48,7 +48,7 @@ import { findSpace, placeOf, spaceInOrganizations } from "./spaces.ts";
 // --- messages ---
 
 const MAX_TAGS_LENGTH = 2048;
-const Name = Type.String({ minLength: 1, maxLength: 255 });
+const Name = nameOf(255);
 const Url = nullable(Type.String({ maxLength: 2048 }));
 const changeable = {
   credentials: Type.Optional(nullable(Type.Record(Type.String(), Type.Unknown()))),

@@ -24,13 +24,13 @@ import { Metadata, writeMetadata } from "../metadata.ts";
 import { demand, organizationVisible, spaceVisible } from "../permissions.ts";
 import { head, link, toOneData, withMetadata } from "../present.ts";
 import { refuse, unlessTaken } from "../refuse.ts";
-import { message, toOne } from "../schema.ts";
+import { message, nameOf, toOne } from "../schema.ts";
 import { linksTo, MetadataShape, part, resource, type Shown, ToOne, ToOneOrNone } from "../shape.ts";
 import { Organization, organizationListing, presentOrganizations } from "./organizations.ts";
 
 // --- messages ---
 
-const Name = Type.String({ minLength: 1, maxLength: 255 });
+const Name = nameOf(255);
 const CreateSpace = message({
   name: Name,
   relationships: message({ organization: toOne("organization") }),
