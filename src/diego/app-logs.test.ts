@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
@@ -124,6 +124,26 @@ test("a file that was there before is continued and counts towards its size", as
   logs.append("app", line("y"));
   await logs.flush();
   assert.deepEqual(await readdir(directory), []);
+});
+
+test("files of apps that have said nothing for a week are removed, and no others", async (t) => {
+  const { logs, directory } = await startLogs(t, {});
+  const [silent, talking] = ["3f0c2e4a-0b6e-4f6d-9f0c-1f2e3d4c5b6a", "9b2d4a0e-0b6e-4f6d-9f0c-1f2e3d4c5b6a"];
+  const day = 24 * 3600;
+  const nowS = 1_767_225_600;
+  for (const [name, ageS] of [
+    [`${silent}.log`, 7 * day + 1],
+    [`${silent}.log.1`, 30 * day],
+    [`${talking}.log`, 7 * day - 1],
+    [`${talking}.log.1`, 8 * day],
+    ["access.log", 30 * day],
+    ["viaduct.log.1", 30 * day],
+  ] as const) {
+    await writeFile(join(directory, name), "");
+    await utimes(join(directory, name), nowS - ageS, nowS - ageS);
+  }
+  await logs.sweep(nowS * 1000);
+  assert.deepEqual((await readdir(directory)).sort(), [`${talking}.log`, "access.log", "viaduct.log.1"]);
 });
 
 test("a backlog is told while the disk is behind, and ends", async (t) => {

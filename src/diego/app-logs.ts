@@ -1,6 +1,7 @@
 /**
  * Output of instances by app: the newest lines in memory, all of them in files that are put aside by size.
  */
+import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { StringDecoder } from "node:string_decoder";
 import type { LogLine } from "../contracts/index.ts";
@@ -47,6 +48,11 @@ export function createLineSplitter(maxChars: number, emit: (line: string) => voi
   };
 }
 
+/** What an app said last may be wanted when it is gone, for as long as somebody is on holiday. */
+const FILES_ARE_KEPT_MS = 7 * 24 * 3_600_000;
+/** Ours beside them have names of their own, such as `access.log`. */
+const FILE_OF_APP = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\.log(?:\.\d+)?$/;
+
 export interface AppLogsOptions {
   readonly directory: string;
   readonly recentBytes: number;
@@ -83,6 +89,18 @@ export class AppLogs {
   /** Everything appended before is in its file. */
   async flush(): Promise<void> {
     await Promise.all([...this.#apps.values()].map(({ file }) => file.flush()));
+  }
+
+  /** Removes files that nobody has written to for a week: of apps that are gone, or have nothing to say. */
+  async sweep(nowMs: number): Promise<void> {
+    const { directory } = this.#options;
+    const names = await readdir(directory).catch(() => []);
+    for (const name of names.filter((each) => FILE_OF_APP.test(each))) {
+      const path = join(directory, name);
+      // Put aside, or removed by somebody else meanwhile.
+      const about = await stat(path).catch(() => null);
+      if (about !== null && nowMs - about.mtimeMs > FILES_ARE_KEPT_MS) await rm(path, { force: true });
+    }
   }
 
   #of(logGuid: string) {

@@ -7,13 +7,15 @@ import { userInfo } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import type { ActualLrp, DesiredLrp, LogLine } from "../contracts/index.ts";
 import { configInvalid } from "../kernel/errors/config.ts";
-import { type Clock, type Logger, newGuid, type Part, ViaductError } from "../kernel/index.ts";
+import { type Clock, type Logger, newGuid, type Part, type Timer, ViaductError } from "../kernel/index.ts";
 import { createInstanceAddresses, createPorts, type Ports } from "./addresses.ts";
 import { AppLogs } from "./app-logs.ts";
 import type { Cell, CellBbs } from "./bbs.ts";
 import type { DiegoConfig } from "./config.ts";
 import { Instance } from "./instance.ts";
 import type { NetInfo } from "./state.ts";
+
+const SWEEP_LOGS_EVERY_MS = 24 * 3_600_000;
 
 export interface LocalCellOptions {
   readonly bbs: CellBbs;
@@ -35,6 +37,7 @@ export class LocalCell implements Cell, Part {
   #nextAddress: () => string = () => "127.0.0.1";
   #leave: () => void = () => {};
   #onEmpty: (() => void) | null = null;
+  #sweeps: Timer | null = null;
 
   /** @throws configInvalid */
   constructor(options: LocalCellOptions) {
@@ -61,12 +64,16 @@ export class LocalCell implements Cell, Part {
   async start(): Promise<void> {
     // Left by a process that was killed; its instances died with it.
     await rm(join(this.#options.dataDir, "instances"), { recursive: true, force: true });
+    const sweep = () => void this.#sweepLogs();
+    sweep();
+    this.#sweeps = this.#options.clock.setInterval(sweep, SWEEP_LOGS_EVERY_MS);
     this.#nextAddress = await createInstanceAddresses();
     this.#leave = this.#options.bbs.join(this);
   }
 
   async stop(): Promise<void> {
     this.#leave();
+    this.#sweeps?.clear();
     for (const instance of this.#instances.values()) instance.stop();
     if (this.#instances.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     await this.#logs.flush();
@@ -123,6 +130,13 @@ export class LocalCell implements Cell, Part {
   }
 
   // --- inside ---
+
+  async #sweepLogs(): Promise<void> {
+    const { clock, log } = this.#options;
+    await this.#logs
+      .sweep(clock.nowMs())
+      .catch((error: unknown) => log.warn({ err: error }, "old logs of apps are not removed"));
+  }
 
   async #takeNet(lrp: DesiredLrp): Promise<NetInfo> {
     const hostPorts = await this.#ports.take(lrp.ports.length);
