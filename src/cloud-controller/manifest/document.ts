@@ -17,6 +17,8 @@ export interface Manifest {
   /** As written, for comparing: entry i belongs to application i. */
   readonly raw: readonly RawMap[];
   readonly warnings: readonly string[];
+  /** What is wrong with any of them; the caller knows what is wrong besides, and refuses it all together. */
+  readonly problems: readonly string[];
 }
 
 export type RawMap = Readonly<Record<string, unknown>>;
@@ -113,7 +115,7 @@ const REFUSED_KEYS: Readonly<Record<string, string>> = {
 };
 
 /**
- * @throws wrongContentType, messageParseError, unprocessable with every problem
+ * @throws wrongContentType, messageParseError, unprocessable where there is no application to speak of
  */
 export function readManifest(payload: Payload, config: CloudControllerConfig): Manifest {
   if (!/\byaml\b|\bx-yaml\b/i.test(payload.type)) throw wrongContentType({ wanted: "yaml" });
@@ -132,17 +134,18 @@ export function readManifest(payload: Payload, config: CloudControllerConfig): M
   const applications = raw.map((each, index) => {
     const own: string[] = [];
     const app = readApp(each, own, warnings, config);
-    const prefix =
-      app.name === "" ? `For application at index ${index}: ` : `For application '${app.name}': `;
-    problems.push(...own.map((problem) => prefix + problem));
+    problems.push(...own.map((problem) => subjectOf(app, index) + problem));
     return app;
   });
   const names = applications.map(({ name }) => name.toLowerCase()).filter((name) => name !== "");
   const twice = names.find((name, i) => names.indexOf(name) < i);
   if (twice !== undefined) problems.push(`For application '${twice}': Name is there twice in the manifest`);
-  refuseAll(problems);
-  return { applications, raw, warnings };
+  return { applications, raw, warnings, problems };
 }
+
+/** How sentences about an application begin. */
+export const subjectOf = ({ name }: Pick<ManifestApp, "name">, index: number): string =>
+  name === "" ? `For application at index ${index}: ` : `For application '${name}': `;
 
 function parseYaml(text: string): RawMap {
   let value: unknown;

@@ -215,6 +215,8 @@ applications:
   - route: nonsense
   - route: a.localhost
     protocol: gopher
+    options: { loadbalancing: magic }
+- routes: [{ route: b.localhost, options: { hash_header: x } }]
 `,
     details: [
       "For application at index 0: Name must not be empty",
@@ -230,6 +232,9 @@ applications:
       "For application 'shop': Env cannot start with VCAP_",
       "For application 'shop': The route 'nonsense' is not a properly formed URL",
       "For application 'shop': Route protocol must be 'http1', 'http2' or 'tcp'.",
+      "For application at index 2: Name must not be empty",
+      "For application 'shop': Cannot use loadbalancing value 'magic' for Route 'a.localhost'; Valid values are: 'round-robin, least-connection, hash'",
+      "For application at index 2: Route 'b.localhost': Hash header can only be set when loadbalancing is hash",
     ],
   },
   {

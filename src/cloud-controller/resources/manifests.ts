@@ -10,7 +10,7 @@ import { JOB } from "../jobs.ts";
 import { findRow } from "../list.ts";
 import { applyManifest } from "../manifest/apply.ts";
 import { type Difference, diffApp } from "../manifest/diff.ts";
-import { type Manifest, readManifest, refuseAll } from "../manifest/document.ts";
+import { type Manifest, readManifest, refuseAll, subjectOf } from "../manifest/document.ts";
 import { generateManifest } from "../manifest/generate.ts";
 import { optionProblems, type Place } from "../manifest/routes.ts";
 import { demand } from "../permissions.ts";
@@ -31,11 +31,11 @@ async function findPlace(call: Call<unknown>): Promise<Place> {
 async function readChecked(call: Call<unknown>, place: Place): Promise<Manifest> {
   const manifest = readManifest(call.payload, call.context.config);
   const { db } = call.context.store;
-  const problems: string[] = [];
-  for (const { name, routes } of manifest.applications) {
-    for (const route of routes ?? []) {
+  const problems = [...manifest.problems];
+  for (const [index, app] of manifest.applications.entries()) {
+    for (const route of app.routes ?? []) {
       const own = await optionProblems(db, place, route);
-      problems.push(...own.map((problem) => `For application '${name}': ${problem}`));
+      problems.push(...own.map((problem) => subjectOf(app, index) + problem));
     }
   }
   refuseAll(problems);
