@@ -20,6 +20,7 @@ test("flags win over what a manifest says of the web process, wherever it says i
   assert.deepEqual(await sent(t, "applications: [{name: a, instances: 1}]", changes), {
     name: "a",
     ...changes,
+    "default-route": true,
   });
   assert.deepEqual(
     await sent(
@@ -38,3 +39,24 @@ test("flags win over what a manifest says of the web process, wherever it says i
     },
   );
 });
+
+for (const { app, changes = {}, routes } of [
+  { app: "{name: a}", routes: { "default-route": true } },
+  {
+    app: "{name: a, routes: [{route: a.localhost}]}",
+    routes: { routes: [{ route: "a.localhost" }], "default-route": true },
+  },
+  { app: "{name: a, default-route: false}", routes: { "default-route": false } },
+  { app: "{name: a, random-route: true}", routes: { "random-route": true } },
+  { app: "{name: a, no-route: true, routes: []}", routes: { "no-route": true } },
+  { app: "{name: a}", changes: { "no-route": true }, routes: { "no-route": true } },
+  {
+    app: "{name: a, routes: []}",
+    changes: { "random-route": true },
+    routes: { routes: [], "random-route": true },
+  },
+]) {
+  test(`of ${app} with ${JSON.stringify(changes)}, what is said of routes is ${JSON.stringify(routes)}`, async (t) => {
+    assert.deepEqual(await sent(t, `applications: [${app}]`, changes), { name: "a", ...routes });
+  });
+}

@@ -40,8 +40,8 @@ export async function readManifestFile(
     throw manifestUnreadable({ path, reason: systemReason(error) }, error);
   });
   if (text === null) {
-    const app = { name: name ?? basename(folder), "default-route": true, ...changes };
-    return { text: stringify({ applications: [withoutRoutes(app)] }), apps: [{ name: app.name, folder }] };
+    const app = { name: name ?? basename(folder), ...changes };
+    return { text: stringify({ applications: [withRoutes(app)] }), apps: [{ name: app.name, folder }] };
   }
   const document = parseDocument(text, path);
   const given = Array.isArray(document["applications"]) ? (document["applications"] as unknown[]) : [];
@@ -52,7 +52,7 @@ export async function readManifestFile(
   }
   // With one application in the manifest, another name makes another app of it.
   const meant = chosen.length > 0 ? chosen : all.map((app) => ({ ...app, name }));
-  const applications = meant.map((app) => withoutRoutes(changed(app, changes)));
+  const applications = meant.map((app) => withRoutes(changed(app, changes)));
   return {
     text: stringify({ ...document, applications }),
     apps: applications.map((app) => ({
@@ -81,16 +81,24 @@ function changed(app: App, changes: App): App {
   };
 }
 
-/** One of the words about routes is enough, and the later one is meant. */
-function withoutRoutes(app: App & { name?: unknown }): App & { name: string } {
-  const { routes, "default-route": byDefault, "random-route": random, "no-route": none, ...rest } = app;
+/**
+ * One of the words about routes is enough, and the later one is meant. As with the cf CLI, who says nothing gets the
+ * default route, unless the app has a route by then.
+ */
+function withRoutes(app: App & { name?: unknown }): App & { name: string } {
+  const {
+    routes,
+    "default-route": byDefault = true,
+    "random-route": random,
+    "no-route": none,
+    ...rest
+  } = app;
   const named = { ...rest, name: String(app.name ?? "") };
   if (none === true) return { ...named, "no-route": true };
-  if (random === true) return { ...named, "random-route": true, ...(routes !== undefined && { routes }) };
   return {
     ...named,
     ...(routes !== undefined && { routes }),
-    ...(byDefault !== undefined && { "default-route": byDefault }),
+    ...(random === true ? { "random-route": true } : { "default-route": byDefault }),
   };
 }
 

@@ -53,7 +53,7 @@ const pushFlags = {
 export default defineCommand({
   usage: "push [DIR] [-f FILE]",
   details:
-    "Uploads a folder, finds out how it starts (Procfile, package.json, server.js, a single executable) and runs it.\nWhat .cfignore names stays at home. Without a manifest the app gets the route NAME.DOMAIN.",
+    "Uploads a folder, finds out how it starts (Procfile, package.json, server.js, a single executable) and runs it.\nWhat .cfignore names stays at home. An app that is given no route gets NAME.DOMAIN, unless it has one.",
   examples: [
     { command: "viaduct push examples/hello", effect: "the app hello at http://hello.localhost:8080/" },
     {
