@@ -53,6 +53,21 @@ test("an http check does not wait for a body that never ends", async (t) => {
   assert.equal(await checkHealth(HTTP_CHECK, at, 60_000), null);
 });
 
+test("an http check is not waiting for ever when the app changes the protocol", async (t) => {
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    socket.once("data", () =>
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+    );
+    t.after(() => socket.destroy());
+  });
+  const at = await listening(t, server);
+  assert.equal(
+    await checkHealth(HTTP_CHECK, at, 60_000),
+    `GET /health on 127.0.0.1:${at.port} answered 101 instead of 200`,
+  );
+});
+
 test("an http check gives up after its time", async (t) => {
   const at = await serve(t, () => {});
   assert.match((await checkHealth(HTTP_CHECK, at, 20)) ?? "", /no answer within 20 ms/);

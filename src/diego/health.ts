@@ -69,6 +69,11 @@ function checkHttp(
         resolve(status === 200 ? null : `GET ${path} on ${host}:${port} answered ${status} instead of 200`);
       },
     );
+    // Of an answer 101 there is no response, no error, and nothing to abort.
+    request.on("upgrade", (_response, socket) => {
+      socket.destroy();
+      resolve(`GET ${path} on ${host}:${port} answered 101 instead of 200`);
+    });
     request.on("error", (error) => {
       const why = signal.aborted ? `no answer within ${timeoutMs} ms` : reasonOf(error);
       resolve(`GET ${path} on ${host}:${port}: ${why}`);
