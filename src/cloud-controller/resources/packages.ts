@@ -39,6 +39,10 @@ export const KEPT_PER_APP = 5;
 /** The list of files a client believes to be here; a few hundred bytes per file. */
 const MAX_RESOURCES_BYTES = 16 * 1024 * 1024;
 
+/** States in which a package takes bits. */
+const WAITING: readonly string[] = ["AWAITING_UPLOAD", "FAILED"];
+const ALREADY_UPLOADED = "Bits have already been uploaded; create another package.";
+
 // --- messages ---
 
 const CreatePackage = message({
@@ -123,22 +127,24 @@ async function upload(call: Call<unknown>, row: RowOf<"packages">): Promise<void
   const bits = demandBits(context);
   await demandFeature(context.store.db, call.caller, "app_bits_upload");
   const app = await demandPackage(call, row);
-  if (row.state !== "AWAITING_UPLOAD" && row.state !== "FAILED") {
-    refuse("Bits have already been uploaded; create another package.");
-  }
+  if (!WAITING.includes(row.state)) refuse(ALREADY_UPLOADED);
   if (payload.stream === null) throw multipartInvalid({ reason: "its content type is another" });
   const incoming = bits.receive();
   try {
     await readForm(payload.stream, boundaryOf(payload.type), incoming);
     await incoming.keep((sha256) =>
-      setState(context, row.guid, "READY", null, { sha256 }, async (db) => {
+      context.write(async (db) => {
+        if (!(await setState(db, context, row, "READY", null, { sha256 }))) {
+          await findAgain(db, packageListing, row.guid);
+          refuse(ALREADY_UPLOADED);
+        }
         const data = { package_guid: row.guid };
         await recordEvent(db, call, { type: "audit.app.package.upload", target: app, data });
       }),
     );
   } catch (error) {
     if (error instanceof ViaductError && error.source === "client") {
-      await setState(context, row.guid, "FAILED", error.message, {});
+      await context.write((db) => setState(db, context, row, "FAILED", error.message, {}));
     }
     throw zipInvalid.is(error) ? refuse(error.message, error) : error;
   } finally {
@@ -171,23 +177,22 @@ async function readForm(stream: AsyncIterable<Buffer>, boundary: string, bits: I
   }
 }
 
+/** False when it waits no longer: another upload was faster, or it was deleted. */
 async function setState(
+  db: Writer,
   context: Context,
-  guid: string,
+  { guid }: Pick<RowOf<"packages">, "guid">,
   state: "READY" | "FAILED",
   error: string | null,
   data: StoredBits,
-  alongWith: (db: Writer) => Promise<void> = async () => {},
-): Promise<void> {
-  await context.write(async (db) => {
-    const changed = await db
-      .updateTable("packages")
-      .set({ state, error, data: encodeJson({ ...data }), updated_at: context.now() })
-      .where("guid", "=", guid)
-      .executeTakeFirst();
-    if (Number(changed.numUpdatedRows) === 0) throw resourceNotFound({ resource: "Package" });
-    await alongWith(db);
-  });
+): Promise<boolean> {
+  const changed = await db
+    .updateTable("packages")
+    .set({ state, error, data: encodeJson({ ...data }), updated_at: context.now() })
+    .where("guid", "=", guid)
+    .where("state", "in", WAITING)
+    .executeTakeFirst();
+  return Number(changed.numUpdatedRows) > 0;
 }
 
 /** @returns its app */

@@ -70,6 +70,22 @@ test("a process is of the droplet only when the droplet says so, whatever it is 
   ]);
 });
 
+test("of uploads to one package at the same time one is kept, and what fails beside it breaks nothing", async (t) => {
+  if (needs(t, "zip") === null) return;
+  const api = await startApi(t);
+  const source = await newPackage(api, await newApp(api));
+  const bits = [zip(t, { a: "1" }), zip(t, { b: "2" }), Buffer.from("no zip"), Buffer.from("none")];
+  const replies = await Promise.all(bits.map((each) => upload(api, source, each)));
+  assert.deepEqual(replies.map(({ status }) => status).toSorted(), [200, 422, 422, 422]);
+  assert.deepEqual(
+    replies.slice(0, 2).flatMap(({ details }) => details),
+    ["Bits have already been uploaded; create another package."],
+  );
+  const kept = replies.find(({ status }) => status === 200);
+  const now = await api.get(`/v3/packages/${source}`);
+  assert.deepEqual([now.body.state, now.body.data], ["READY", kept?.body.data]);
+});
+
 test("without the flag, only administrators upload files", async (t) => {
   const api = await startApi(t);
   const source = await newPackage(api, await newApp(api));
