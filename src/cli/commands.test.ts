@@ -69,6 +69,18 @@ test("a port that no app can listen on is refused before anything is made", asyn
   assert.deepEqual(api.writes, []);
 });
 
+test("a size of memory is one in the words of a manifest, or megabytes", async (t) => {
+  const { api, run } = await start(t);
+  for (const [size, megabytes] of [
+    ["512", 512],
+    ["64M", 64],
+    ["2gb", 2048],
+  ] as const) {
+    assert.equal(await run(`run --name shop --memory ${size} -- true`), 0);
+    assert.equal(api.processes.get("app-1")?.["memory_in_mb"], megabytes);
+  }
+});
+
 for (const { name, line, refusing } of [
   {
     name: "mapping a new route",

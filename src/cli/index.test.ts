@@ -96,8 +96,12 @@ const wrong: readonly { argv: readonly string[]; says: string }[] = [
   },
   { argv: ["scale", "a", "-i", "two"], says: "--instances «two» is no count; write --instances 2" },
   {
-    argv: ["run", "-n", "a", "-m", "1G", "--", "b"],
-    says: "--memory «1G» is no count; write --memory 256",
+    argv: ["run", "-n", "a", "-m", "1T", "--", "b"],
+    says: "--memory «1T» is no size; write --memory 256M or --memory 1G",
+  },
+  {
+    argv: ["run", "-n", "a", "-m", "0", "--", "b"],
+    says: "--memory «0» is no size; write --memory 256M or --memory 1G",
   },
   { argv: ["start", "a", "--timeout", "5"], says: "--timeout «5» is no duration; write one like 30s" },
   {
@@ -105,6 +109,14 @@ const wrong: readonly { argv: readonly string[]; says: string }[] = [
     says: "--app-port «99999» is no port of an app (1024 to 65535); write --app-port 8080",
   },
   { argv: ["map-route", "a", "b.c", "-o", "x"], says: "--option «x» is no pair; write --option KEY=VALUE" },
+  {
+    argv: ["map-route", "a", "b.c", "-o", "x=1", "-o", "x=2"],
+    says: "--option «x» is there twice; leave one of them out",
+  },
+  {
+    argv: ["update-route", "b.c", "-o", "x=1", "-r", "x"],
+    says: "«x» is to be set and removed; leave --option or --remove-option out",
+  },
   { argv: ["run", "--", "true"], says: "«viaduct run» needs a name for the app; add --name NAME" },
   {
     argv: ["run", "-n", "a", "-o", "b=c", "--", "d"],

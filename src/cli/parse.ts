@@ -94,20 +94,29 @@ export function parsePairs(flag: string, pairs: readonly string[]): Readonly<Rec
     if (at < 1) {
       throw usageInvalid({ problem: `${flag} «${pair}» is no pair`, remedy: `write ${flag} KEY=VALUE` });
     }
-    map[pair.slice(0, at)] = pair.slice(at + 1);
+    const key = pair.slice(0, at);
+    if (Object.hasOwn(map, key)) {
+      throw usageInvalid({ problem: `${flag} «${key}» is there twice`, remedy: "leave one of them out" });
+    }
+    map[key] = pair.slice(at + 1);
   }
   return map;
 }
 
-/** @throws usageInvalid, with the example */
-export function parseCount(flag: string, text: string, example = 2): number {
+/** @throws usageInvalid */
+export function parseCount(flag: string, text: string): number {
   if (!/^\d{1,6}$/.test(text)) {
-    throw usageInvalid({
-      problem: `${flag} «${text}» is no count`,
-      remedy: `write ${flag} ${example}`,
-    });
+    throw usageInvalid({ problem: `${flag} «${text}» is no count`, remedy: `write ${flag} 2` });
   }
   return Number(text);
+}
+
+/** `256M`, `1G`, or a number of megabytes → megabytes. @throws usageInvalid */
+export function parseMegabytes(flag: string, text: string): number {
+  const [, number, unit = "M"] = /^(\d{1,7})(?:([MG])B?)?$/i.exec(text) ?? [];
+  const megabytes = Number(number) * (unit.toUpperCase() === "G" ? 1024 : 1);
+  if (megabytes >= 1) return megabytes;
+  throw usageInvalid({ problem: `${flag} «${text}» is no size`, remedy: `write ${flag} 256M or ${flag} 1G` });
 }
 
 /** A port that an app may listen on. @throws usageInvalid */

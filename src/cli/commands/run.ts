@@ -12,7 +12,7 @@ import {
 } from "../command.ts";
 import type { Named } from "../data-dir.ts";
 import { waitUntilRunning, webProcess } from "../instances.ts";
-import { parseCount, parsePairs, parseTimeout } from "../parse.ts";
+import { parseCount, parseMegabytes, parsePairs, parseTimeout } from "../parse.ts";
 import {
   allOrNothing,
   createOrFind,
@@ -52,7 +52,12 @@ const runFlags = {
     describe: "Set an environment variable; repeatable.",
   },
   "health-check": { type: "string", value: "TYPE", describe: "port (default), http or process." },
-  memory: { type: "string", short: "m", value: "MB", describe: "Memory limit of one instance in megabytes." },
+  memory: {
+    type: "string",
+    short: "m",
+    value: "SIZE",
+    describe: "Memory limit of one instance: 256M, 1G, or a number of megabytes.",
+  },
   "no-wait": { type: "boolean", describe: "Leave as soon as the start is accepted." },
   ...timeoutFlag,
   ...jsonFlag,
@@ -140,7 +145,7 @@ function readWanted(flags: FlagValues<typeof runFlags>, args: readonly string[])
     name,
     command: shellLine(args),
     instances: flags.instances === undefined ? null : parseCount("--instances", flags.instances),
-    memoryMb: flags.memory === undefined ? null : parseCount("--memory", flags.memory, 256),
+    memoryMb: flags.memory === undefined ? null : parseMegabytes("--memory", flags.memory),
     environment: parsePairs("--env", flags.env ?? []),
     routeOptions: parsePairs("--option", option),
     healthCheck,

@@ -38,6 +38,13 @@ export default defineCommand({
         remedy: "add -o KEY=VALUE or --remove-option KEY",
       });
     }
+    const both = remove.find((key) => Object.hasOwn(set, key));
+    if (both !== undefined) {
+      throw usageInvalid({
+        problem: `«${both}» is to be set and removed`,
+        remedy: "leave --option or --remove-option out",
+      });
+    }
     const api = await client();
     const route = await existingRoute(api, url);
     const changed = await api.patch(`/v3/routes/${route.text("guid")}`, {
