@@ -365,6 +365,8 @@ export class Exchange implements ExchangeView, PickContext {
     if (upstream !== null) {
       // Part of a body that the endpoint did not wait for would be read as its next request.
       if (!client.body.done) upstream.isReusable = false;
+      // TLS tells of all that a read has brought, also when it was paused amid that.
+      if (this.#waitsForClient) upstream.socket.resume();
       this.#endAttempt();
       upstream.release();
     }

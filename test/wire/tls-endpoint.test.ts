@@ -10,6 +10,7 @@ import type { TestContext } from "node:test";
 import { createServer, type TlsOptions } from "node:tls";
 import { type Authority, createAuthority } from "../support/authority.ts";
 import { needs } from "../support/needs.ts";
+import { ask, openSession, startHttp2Router } from "./http2-support.ts";
 import { deadPort, Peer, type RouterUnderTest, script, startEndpoint, startRouter } from "./support.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: shop.example.com\r\n\r\n";
@@ -70,6 +71,25 @@ script("an endpoint with TLS is verified by its expected name and served like an
     client.send(GET);
     assert.match(await answerOnce(router, endpoint), /^GET \/ HTTP\/1\.1\r\n/);
     assert.match(await client.message(), /ok$/);
+  }
+  assert.equal(endpoint.accepted.length, 1, "the connection is used again");
+});
+
+script("an endpoint's connection that had to wait for a slow client reads on for the next one", async (t) => {
+  const router = await startHttp2Router(t);
+  if (router === null) return;
+  const endpoint = await startTlsEndpoint(t, router.authority);
+  router.map(routeTo(endpoint.port));
+  // Its window takes a small part of a record, so that the endpoint is told to wait amid what one read has brought.
+  const session = openSession(t, router, { settings: { initialWindowSize: 1_000 } });
+  const body = "b".repeat(40_000);
+  for (let i = 0; i < 2; i++) {
+    const answer = ask(session);
+    await router.eventually(() => endpoint.accepted.length > 0);
+    const [upstream] = endpoint.accepted;
+    await upstream?.message();
+    upstream?.send(`HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+    assert.equal((await answer).body.length, body.length);
   }
   assert.equal(endpoint.accepted.length, 1, "the connection is used again");
 });
