@@ -9,7 +9,7 @@ import type { LineSink } from "./log.ts";
 
 /** What a pipe takes in one piece (`PIPE_BUF`): processes that share one do not cut into each other's lines. */
 const PIECE_BYTES = 4_096;
-const BEHIND_LINE = /(?<=\n)(?=.)/;
+const BEHIND_LINE = /(?<=\n)/;
 
 export class GatheredLines implements LineSink {
   readonly #sink: LineSink;

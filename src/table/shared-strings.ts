@@ -6,8 +6,8 @@
 import type { Endpoint } from "./types.ts";
 
 const SLOTS = 8192;
-/** GUIDs differ within these; longer texts that begin alike push each other out, nothing else. */
-const HASHED_LENGTH = 16;
+/** Of each end: texts that differ nearly always do there, and those that do not push each other out, nothing else. */
+const HASHED_LENGTH = 8;
 
 export class SharedStrings {
   readonly #recent: string[] = Array.from({ length: SLOTS }, () => "");
@@ -15,8 +15,10 @@ export class SharedStrings {
   readonly #hashes = new Int32Array(SLOTS);
 
   share(text: string): string {
-    let hash = text.length;
-    for (let i = Math.min(hash, HASHED_LENGTH) - 1; i >= 0; i--) {
+    const { length } = text;
+    let hash = length;
+    for (let i = 0; i < length; i++) {
+      if (i === HASHED_LENGTH) i = Math.max(i, length - HASHED_LENGTH);
       hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
     }
     const slot = (hash ^ (hash >>> 13)) & (SLOTS - 1);
