@@ -57,6 +57,7 @@ export const REGISTER_PBUF_RING = 22;
 // === entries ===
 export const SQE_BYTES = 64;
 export const CQE_BYTES = 16;
+export const OP_POLL_ADD = 6;
 export const OP_ACCEPT = 13;
 export const OP_ASYNC_CANCEL = 14;
 export const OP_CLOSE = 19;
@@ -80,6 +81,11 @@ export const MSG_DONTWAIT = 0x40;
 /** Of a send in the ring: less than all is a failure, whose result says how much it was. */
 export const MSG_WAITALL = 0x100;
 export const MSG_NOSIGNAL = 0x4000;
+/** Something follows at once, and may share its packet. */
+export const MSG_MORE = 0x8000;
+export const POLLIN = 1;
+export const POLLOUT = 4;
+export const F_DUPFD_CLOEXEC = 1030;
 export const PROT_READ_WRITE = 3;
 export const MAP_SHARED = 1;
 export const MAP_PRIVATE_ANONYMOUS = 0x22;

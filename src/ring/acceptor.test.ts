@@ -7,7 +7,7 @@ import { test, type TestContext } from "node:test";
 import { loadFfi } from "../kernel/index.ts";
 import { readAll } from "../../test/support/read-all.ts";
 import type { Acceptor, SocketRing } from "./index.ts";
-import { ringFor } from "./testing.ts";
+import { Memo, ringFor } from "./testing.ts";
 
 const EINVAL = 22;
 const IPPROTO_TCP = 6;
@@ -149,7 +149,7 @@ test("descriptors that the ring closes are closed, with a receive that waits as 
     const peer = await client(t, door.port);
     await door.until(1);
     const [fd = -1] = door.fds.splice(0);
-    const silent = { received() {}, ended() {}, sent() {}, failed() {} };
+    const silent = new Memo();
     const socket = ring.add(fd, silent);
     if (i % 2 === 0) socket.receive();
     socket.send(`last words ${i}`);

@@ -4,3 +4,4 @@ export const SEND = 1;
 export const CANCEL = 2;
 export const ACCEPT = 3;
 export const CLOSE = 4;
+export const WRITABLE = 5;

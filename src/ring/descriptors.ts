@@ -3,6 +3,7 @@ import { getSystemErrorName } from "node:util";
 import {
   AF_INET,
   AF_INET6,
+  F_DUPFD_CLOEXEC,
   IPPROTO_TCP,
   RESETTING_LINGER,
   SHUT_WR,
@@ -69,6 +70,11 @@ export function resetOnClose(system: System, fd: number): void {
   const linger = Buffer.alloc(8);
   RESETTING_LINGER.forEach((word, i) => linger.writeInt32LE(word, i * 4));
   system.calls.setsockopt(fd, SOL_SOCKET, SO_LINGER, linger, linger.length);
+}
+
+/** @returns another descriptor of the same connection, which lives until both are closed; -1 without descriptors */
+export function duplicate(system: System, fd: number): number {
+  return system.calls.fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
 export function closeNow(system: System, fd: number): void {

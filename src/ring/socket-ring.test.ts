@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
 import { readAll } from "../../test/support/read-all.ts";
+import { NOTHING_YET } from "./index.ts";
 import { addedSocket, connectedPair, Memo, ringFor } from "./testing.ts";
 
 const ECONNRESET = 104;
@@ -85,6 +86,108 @@ test("what the other end does not take at once is given back", async (t) => {
     runs.every((run) => run.length === 60_000),
     "each piece whole, and in its place",
   );
+});
+
+test("what is sent at once goes behind what is on its way, and in front of what is sent next", async (t) => {
+  const added = await addedSocket(t);
+  if (added === null) return;
+  const { peer, memo, socket } = added;
+  for (const [first, last] of [
+    ["one ", "three "],
+    ["four ", "six "],
+  ] as const) {
+    const middle = Buffer.from(first === "one " ? "two " : "five ");
+    assert.ok(socket.send(first));
+    assert.equal(socket.sendNow(middle), middle.length);
+    assert.ok(socket.send(last));
+    assert.equal(socket.sendBytes, last.length, "only that is on its way");
+  }
+  const text = "one two three four five six ";
+  assert.equal(await readAll(peer, text.length), text);
+  assert.deepEqual(memo.lines, []);
+});
+
+test("nothing overtakes what the other end did not take, and there is room when it has read", async (t) => {
+  const added = await addedSocket(t);
+  if (added === null) return;
+  const { peer, memo, socket } = added;
+  peer.pause();
+  const filling = Buffer.alloc(1024 * 1024, "f");
+  let taken = 0;
+  for (let last = -1; last !== 0; taken += last) last = socket.sendNow(filling);
+  assert.ok(socket.send("behind"));
+  assert.equal(socket.sendNow(Buffer.from("too early")), 0);
+  assert.equal(socket.send("too early"), false, "while it is not known how much was taken");
+  await memo.until(1);
+  assert.equal(memo.rest.toString(), "behind");
+  socket.awaitWritable();
+  socket.awaitWritable();
+  const arrived = readAll(peer, taken);
+  assert.deepEqual(await memo.until(2), ["sent in part", "writable"]);
+  assert.equal(await arrived, "f".repeat(taken));
+});
+
+test("who waits for bytes is told that there are some, and takes them to where it likes", async (t) => {
+  const added = await addedSocket(t);
+  if (added === null) return;
+  const { peer, memo, socket } = added;
+  const memory = Buffer.alloc(5);
+  assert.equal(socket.receiveNow(memory), NOTHING_YET);
+  socket.awaitReadable();
+  peer.end("one two");
+  assert.deepEqual(await memo.until(1), ["readable"]);
+  assert.equal(socket.receiveNow(memory), 5);
+  assert.equal(memory.toString(), "one t");
+  assert.equal(socket.receiveNow(memory), 2);
+  await once(peer, "finish");
+  socket.awaitReadable();
+  assert.deepEqual(await memo.until(2), ["readable", "readable"]);
+  assert.equal(socket.receiveNow(memory), 0, "the end");
+});
+
+test("who closes while it waits for room or bytes hears nothing more, and nor does who comes next", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const memos = [];
+  for (let i = 0; i < 4; i++) {
+    const { ours, fd, peer } = await connectedPair(t);
+    peer.pause();
+    const memo = new Memo();
+    memos.push(memo);
+    const socket = ring.add(fd, memo);
+    while (socket.sendNow(Buffer.alloc(1024 * 1024)) > 0);
+    socket.awaitWritable();
+    if (i % 2 === 0) socket.awaitReadable();
+    await nextTurn();
+    socket.close();
+    ours.destroy();
+    const next = await connectedPair(t);
+    const own = new Memo();
+    const other = ring.add(next.fd, own);
+    t.after(() => other.close());
+    other.receive();
+    next.peer.write(`for ${i}`);
+    assert.deepEqual(await own.until(1), [`received for ${i}`]);
+  }
+  assert.deepEqual(
+    memos.flatMap(({ lines }) => lines),
+    [],
+  );
+});
+
+test("two descriptors of a connection are one connection, which ends with the last of them", async (t) => {
+  const ring = ringFor(t);
+  if (ring === null) return;
+  const { ours, fd, peer } = await connectedPair(t);
+  const memo = new Memo();
+  const socket = ring.add(ring.duplicate(fd), memo);
+  ours.destroy();
+  await once(ours, "close");
+  socket.send("still here");
+  assert.equal(await readAll(peer, 10), "still here");
+  socket.destroy();
+  assert.equal(await readAll(peer), "");
+  assert.equal(ring.duplicate(-1), -1);
 });
 
 test("the other end's end and its reset are told apart", async (t) => {
@@ -207,3 +310,9 @@ test("more connections than there are buffers all get what is theirs", async (t)
     memos.map((_, i) => `received for ${i}`),
   );
 });
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

@@ -7,8 +7,12 @@
  *        └── the eventfd wakes the loop ◄── kernel ◄── one submit ◄──┘
  *
  * A send is tried once, within the call that tells the kernel of it: what the other end does not take at once is given
- * back to the socket's owner, so that no memory is held for clients who don't read. One that goes through, as nearly all
- * do, has no completion: it is over when the call is, and what failed in it has been looked for.
+ * back to the socket's owner, who asks to be told when there is room, so that no memory is held here for clients who don't
+ * read. One that goes through, as nearly all do, has no completion: it is over when the call is, and what failed in it has
+ * been looked for.
+ *
+ * What is long goes past the queues, from and to memory of the owner's own, at once: copying it would cost more than a
+ * call. The ring then only tells when it is time.
  */
 import {
   CQE_BUFFER_SHIFT,
@@ -18,25 +22,39 @@ import {
   EINTR,
   ENOBUFS,
   MSG_DONTWAIT,
+  MSG_MORE,
   MSG_NOSIGNAL,
   MSG_WAITALL,
   OP_ASYNC_CANCEL,
   OP_CLOSE,
+  OP_POLL_ADD,
   OP_RECV,
   OP_SEND,
+  POLLIN,
+  POLLOUT,
   RECV_POLL_FIRST,
   SQE_BUFFER_SELECT,
   SQE_CQE_SKIP_SUCCESS,
 } from "./abi.ts";
 import { Acceptor, type AcceptListener } from "./acceptor.ts";
-import { ACCEPT, CANCEL, CLOSE, RECEIVE, SEND } from "./completion-kinds.ts";
-import { endWriting, listen, nameOf, peerOf, resetOnClose, type SocketAddress } from "./descriptors.ts";
+import { ACCEPT, CANCEL, CLOSE, RECEIVE, SEND, WRITABLE } from "./completion-kinds.ts";
+import {
+  duplicate,
+  endWriting,
+  listen,
+  nameOf,
+  peerOf,
+  resetOnClose,
+  type SocketAddress,
+} from "./descriptors.ts";
 import { IoUring, type MappedMemory, mapMemory } from "./io-uring.ts";
 import type { System } from "./system.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /** The most that one receive brings. */
 export const RECEIVE_BYTES = 16 * 1024;
+/** Of {@link RingSocket.receiveNow}, which is no end. */
+export const NOTHING_YET: number = -EAGAIN;
 /** So many sockets can have received something that nobody has looked at yet; the others' turn is the next one. */
 const RECEIVE_BUFFERS = 128;
 const BUFFER_GROUP = 0;
@@ -55,6 +73,10 @@ export interface RingListener {
   received(bytes: Buffer, size: number): void;
   /** The same: the other end says no more. */
   ended(): void;
+  /** The answer to {@link RingSocket.awaitReadable}: bytes, an end or a failure. */
+  readable(): void;
+  /** The answer to {@link RingSocket.awaitWritable}: there is room, or nobody is there any more, which a send will tell. */
+  writable(): void;
   /**
    * The end of a {@link RingSocket.send}, when not all was taken at once or when it was asked for.
    * @param rest  What was not taken; null when all was.
@@ -72,6 +94,7 @@ export class RingSocket {
   /** In the table of the ring. */
   readonly #place: number;
   #isReceiving = false;
+  #awaitsRoom = false;
   #isClosed = false;
   /** What is being sent: where in the ring's memory, and the entry that says so. */
   #sendFrom = 0;
@@ -80,7 +103,9 @@ export class RingSocket {
   /** The round of the ring that will have seen what became of it. */
   #sendRound = 0;
   #isAwaited = false;
-  /** The number of the submit that will tell, or has told, the kernel of what was asked last. */
+  /** The number of the submit that will tell, or has told, the kernel of it. */
+  #sendNumber = 0;
+  /** The same of what was asked last, whatever it is. */
   #submitNumber = 0;
 
   constructor(ring: SocketRing, fd: number, listener: RingListener, place: number) {
@@ -119,18 +144,54 @@ export class RingSocket {
     uring.sqe16[word * 2 + 20] = BUFFER_GROUP;
   }
 
+  /** The same without bytes: {@link receiveNow} then brings them, to where they are wanted. Or they come all the same. */
+  awaitReadable(): void {
+    if (this.#isReceiving || this.#isClosed) return;
+    this.#isReceiving = this.#poll(POLLIN, RECEIVE);
+    if (!this.#isReceiving) this.#ring.receiveLater(this);
+  }
+
+  /** Asks to be told when there is room for more, once. */
+  awaitWritable(): void {
+    if (this.#awaitsRoom || this.#isClosed) return;
+    this.#awaitsRoom = this.#poll(POLLOUT, WRITABLE);
+    if (!this.#awaitsRoom) this.#ring.awaitWritableLater(this);
+  }
+
+  /** @returns false when there is no room for it now */
+  #poll(events: number, kind: number): boolean {
+    const ring = this.#ring;
+    const word = ring.nextEntry(OP_POLL_ADD, this.fd, this.#place, kind);
+    if (word === null) return false;
+    ring.uring.sqe32[word + 7] = events;
+    this.#submitNumber = ring.submitNumber;
+    return true;
+  }
+
+  /**
+   * Receives past the ring, at once.
+   * @returns how much; 0 when the other end says no more; {@link NOTHING_YET}, or another negative errno when it failed
+   */
+  receiveNow(memory: Buffer): number {
+    return this.#isClosed ? NOTHING_YET : this.#ring.receiveNow(this.fd, memory);
+  }
+
   /**
    * @param data  A character per byte, or bytes; it is copied.
    * @returns false when there is no room for it now, or something else is on its way: the order is the caller's affair
    */
   send(data: string | Buffer): boolean {
     const ring = this.#ring;
-    if (this.sendBytes > 0) return this.#append(data);
+    if (this.sendBytes > 0) {
+      if (this.#sendNumber === ring.submitNumber) return this.#append(data);
+      if (!this.#hasGone()) return false;
+    }
     const from = ring.takeSendMemory(data);
     if (from === -1) return false;
     const word = ring.nextEntry(OP_SEND, this.fd, this.#place, SEND);
     if (word === null) return false;
     this.#submitNumber = ring.submitNumber;
+    this.#sendNumber = ring.submitNumber;
     this.#sendFrom = from;
     this.#sendBytes = data.length;
     this.#sendWord = word;
@@ -146,17 +207,32 @@ export class RingSocket {
   }
 
   /**
-   * Sends past the ring, at once, when nothing is on its way: what is long costs more to copy than a call of its own.
+   * Sends past the ring, at once, behind what is on its way: what is long costs more to copy than a call of its own.
    * @returns how much was taken; a negative errno when it failed
    */
-  sendNow(data: Buffer, size: number): number {
-    return this.#isClosed ? 0 : this.#ring.sendNow(this.fd, data, size);
+  sendNow(data: Buffer): number {
+    if (this.#isClosed) return 0;
+    const ring = this.#ring;
+    if (this.sendBytes > 0) {
+      if (this.#sendNumber === ring.submitNumber) {
+        ring.uring.sqe32[this.#sendWord + 7] = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL | MSG_MORE;
+        ring.submit();
+      }
+      if (!this.#hasGone()) return 0;
+    }
+    return ring.sendNow(this.fd, data);
+  }
+
+  /** What was submitted is over already, before its round is. */
+  #hasGone(): boolean {
+    if (!this.#ring.hasTaken(this.#sendNumber) || this.#ring.sendHasFailed(this.#place)) return false;
+    this.#sendBytes = 0;
+    return true;
   }
 
   /** Two writes of one turn are one, if they can be. */
   #append(data: string | Buffer): boolean {
     const ring = this.#ring;
-    if (this.#submitNumber !== ring.submitNumber) return false;
     if (!ring.extendSendMemory(this.#sendFrom + this.#sendBytes, data)) return false;
     this.#sendBytes += data.length;
     ring.uring.sqe32[this.#sendWord + 6] = this.#sendBytes;
@@ -192,9 +268,7 @@ export class RingSocket {
     const ring = this.#ring;
     // After this the descriptor's number may be another socket's.
     if (this.#submitNumber === ring.submitNumber) ring.submit();
-    // The kernel keeps the connection open while somebody waits for it.
-    if (this.#isReceiving) ring.cancel(this.#place, RECEIVE);
-    this.#leave();
+    this.#letGo();
   }
 
   /** The same, and the descriptor is closed in the next round. */
@@ -202,8 +276,14 @@ export class RingSocket {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const ring = this.#ring;
-    if (this.#isReceiving) ring.cancel(this.#place, RECEIVE);
+    this.#letGo();
     ring.closeDescriptor(this.fd);
+  }
+
+  /** The kernel keeps the connection open while somebody waits for it. */
+  #letGo(): void {
+    if (this.#isReceiving) this.#ring.cancel(this.#place, RECEIVE);
+    if (this.#awaitsRoom) this.#ring.cancel(this.#place, WRITABLE);
     this.#leave();
   }
 
@@ -213,9 +293,17 @@ export class RingSocket {
     this.#isReceiving = false;
     if (this.#isClosed) this.#leave();
     else if (result > 0 && bytes !== null) this.#listener.received(bytes, result);
+    else if (result > 0) this.#listener.readable();
     else if (result >= 0) this.#listener.ended();
     else if (result === -ENOBUFS || result === -EINTR) this.#ring.receiveLater(this);
     else if (result !== -ECANCELED) this.#listener.failed("read", -result);
+  }
+
+  roomCompleted(result: number): void {
+    this.#awaitsRoom = false;
+    if (this.#isClosed) this.#leave();
+    else if (result >= 0) this.#listener.writable();
+    else if (result !== -ECANCELED) this.#listener.failed("write", -result);
   }
 
   /** @param result  How much of it was taken, which is not all; negative: why it could not be. */
@@ -238,7 +326,7 @@ export class RingSocket {
 
   /** The place may be another's when no completion can come for it any more. */
   #leave(): void {
-    if (this.#isReceiving) return;
+    if (this.#isReceiving || this.#awaitsRoom) return;
     if (this.sendBytes > 0) this.tellWhenSent();
     else this.#ring.forget(this.#place, this);
   }
@@ -250,6 +338,10 @@ export class SocketRing {
   readonly sendAddressHigh: number;
   /** Counts submits: the one that is to come next. */
   submitNumber = 1;
+  /** The kernel took all of the last one. */
+  #hasTakenAll = true;
+  /** Completions up to here have been looked at for sends that failed. */
+  #endOfSends = 0;
   /** Counts rounds: sends that bear another number are over. */
   round = 1;
   readonly system: System;
@@ -269,6 +361,7 @@ export class SocketRing {
   #bufferRingTail = 0;
   /** They ask again when buffers, or entries, are free. */
   #waiting: RingSocket[] = [];
+  #waitingForRoom: RingSocket[] = [];
   /** Descriptors there was no entry for. */
   #unclosed: number[] = [];
   /** They want to know when their sends are over. */
@@ -373,7 +466,24 @@ export class SocketRing {
   /** @returns false when the kernel took not all of it now */
   submit(): boolean {
     this.submitNumber++;
-    return this.uring.submit();
+    this.#hasTakenAll = this.uring.submit();
+    return this.#hasTakenAll;
+  }
+
+  /** What was to go with this submit is with the kernel. */
+  hasTaken(submitNumber: number): boolean {
+    return submitNumber < this.submitNumber && this.#hasTakenAll;
+  }
+
+  /** Of sends that the kernel has taken, but whose round is not over. */
+  sendHasFailed(place: number): boolean {
+    const { uring } = this;
+    const end = uring.endOfCompletions;
+    for (let index = this.#endOfSends; index !== end; index = (index + 1) | 0) {
+      const word = uring.completionWord(index);
+      if (uring.ring32[word + 1] === SEND && uring.ring32[word] === place) return true;
+    }
+    return false;
   }
 
   cancel(place: number, kind: number): void {
@@ -387,6 +497,11 @@ export class SocketRing {
     uring.sqe32[word + 5] = kind;
   }
 
+  /** @returns another descriptor of the same connection, which the first may be closed for; -1 without descriptors */
+  duplicate(fd: number): number {
+    return duplicate(this.system, fd);
+  }
+
   /** Behind all entries that name it. */
   closeDescriptor(fd: number): void {
     const word = this.nextEntry(OP_CLOSE, fd, 0, CLOSE);
@@ -396,6 +511,10 @@ export class SocketRing {
 
   receiveLater(socket: RingSocket): void {
     this.#waiting.push(socket);
+  }
+
+  awaitWritableLater(socket: RingSocket): void {
+    this.#waitingForRoom.push(socket);
   }
 
   /** @returns where the copy begins; -1 when there is no room */
@@ -414,12 +533,18 @@ export class SocketRing {
     return true;
   }
 
-  sendNow(fd: number, data: Buffer, size: number): number {
-    const { calls, errno } = this.system;
-    const taken = calls.send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+  sendNow(fd: number, data: Buffer): number {
+    const taken = this.system.calls.send(fd, data, data.length, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (taken >= 0) return taken;
-    const reason = errno();
+    const reason = this.system.errno();
     return reason === EAGAIN || reason === EINTR ? 0 : -reason;
+  }
+
+  receiveNow(fd: number, memory: Buffer): number {
+    const size = this.system.calls.recv(fd, memory, memory.length, MSG_DONTWAIT);
+    if (size >= 0) return size;
+    const reason = this.system.errno();
+    return reason === EINTR ? NOTHING_YET : -reason;
   }
 
   copySendMemory(from: number, size: number): Buffer {
@@ -451,7 +576,7 @@ export class SocketRing {
         const end = uring.endOfCompletions;
         this.#endSends(first, end, hasAll);
         this.#receive(first, end);
-        this.#receiveAgain();
+        this.#askAgain();
         if (this.#unclosed.length > 0) this.#closeAgain();
         mayBeMore = end - first >= MANY_COMPLETIONS || this.#sendMemoryUsed > 0 || this.#mustAskAgain;
       }
@@ -477,6 +602,7 @@ export class SocketRing {
     const { uring } = this;
     const { ring32 } = uring;
     const used = this.#sendMemoryUsed;
+    this.#endOfSends = end;
     for (let index = first; index !== end; index = (index + 1) | 0) {
       const word = uring.completionWord(index);
       if (ring32[word + 1] !== SEND) continue;
@@ -501,7 +627,8 @@ export class SocketRing {
       const flags = ring32[word + 3] as number;
       const result = ring32[word + 2] as number;
       if (kind !== RECEIVE) {
-        if (kind === ACCEPT) this.#acceptors[ring32[word] as number]?.completed(result, flags);
+        if (kind === WRITABLE) this.#sockets[ring32[word] as number]?.roomCompleted(result);
+        else if (kind === ACCEPT) this.#acceptors[ring32[word] as number]?.completed(result, flags);
         continue;
       }
       const socket = this.#sockets[ring32[word] as number] ?? null;
@@ -517,11 +644,17 @@ export class SocketRing {
     this.#tellBuffers();
   }
 
-  #receiveAgain(): void {
-    if (this.#waiting.length === 0) return;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const socket of waiting) socket.receive();
+  #askAgain(): void {
+    if (this.#waiting.length > 0) {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const socket of waiting) socket.receive();
+    }
+    if (this.#waitingForRoom.length > 0) {
+      const waiting = this.#waitingForRoom;
+      this.#waitingForRoom = [];
+      for (const socket of waiting) socket.awaitWritable();
+    }
   }
 
   #closeAgain(): void {

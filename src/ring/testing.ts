@@ -55,6 +55,14 @@ export class Memo implements RingListener {
     this.#note("ended");
   }
 
+  readable(): void {
+    this.#note("readable");
+  }
+
+  writable(): void {
+    this.#note("writable");
+  }
+
   sent(rest: Buffer | null): void {
     if (rest !== null) this.rest = rest;
     this.#note(rest === null ? "sent" : "sent in part");

@@ -3,7 +3,7 @@
  * were a connection of its own. The part of `net.Socket` that exchanges use, under its names.
  */
 import type { Socket } from "node:net";
-import type { OnBytes } from "./receive-buffer.ts";
+import type { OnBytes, ReadMemory } from "./receive-buffer.ts";
 
 export interface Carrier {
   /** Ours; undefined when it is not known. */
@@ -48,8 +48,22 @@ export interface CarrierListener {
   readonly drained: () => void;
   /** The other end says no more. */
   readonly ended: () => void;
+  /** Why it will be over: it broke. */
+  readonly failed?: (error: Error) => void;
   /** Over. Always the last call. */
   readonly closed: () => void;
+}
+
+/** Writes `bytes[from, to)` of a read, which stay where they are where that is possible. */
+export function writeRead(
+  carrier: Carrier,
+  memory: ReadMemory,
+  bytes: Buffer,
+  from: number,
+  to: number,
+): boolean {
+  if (carrier.writeCopy !== undefined) return carrier.writeCopy(bytes, from, to);
+  return carrier.write(memory.keep(bytes, from, to));
 }
 
 /** @returns the socket, whose events now go to the listener; reading is the caller's affair. */

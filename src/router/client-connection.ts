@@ -11,7 +11,7 @@
  * pauses when they are many, so that memory per connection is bounded.
  */
 import { BodyReader, RequestHead } from "../wire/http1/index.ts";
-import type { Carrier } from "./carrier.ts";
+import { type Carrier, writeRead } from "./carrier.ts";
 import type { ClientTransport } from "./client-transport.ts";
 import type { RouterContext } from "./context.ts";
 import { Exchange } from "./exchange.ts";
@@ -58,7 +58,7 @@ export class ClientConnection {
   readonly head = new RequestHead();
   readonly body = new BodyReader();
   readonly exchange: Exchange;
-  /** Received, not yet used. During a read it may be the memory that is read into: see {@link keepHeld}. */
+  /** Received, not yet used. During a read it may be the memory that is read into: see {@link writeHeld}. */
   held: Buffer | null = null;
   /** When the first byte of the present head came (monotonic, precise). */
   headStartedAtMs = 0;
@@ -175,9 +175,9 @@ export class ClientConnection {
     if (this.#takesRequests) this.#readOn(null, 0);
   }
 
-  /** Bytes of {@link held} for longer than the present read lasts. */
-  keepHeld(held: Buffer, from: number, to: number): Buffer {
-    return this.#borrowsHeld ? this.#memory.keep(held, from, to) : held.subarray(from, to);
+  /** Writes bytes of {@link held}. @returns what the carrier does */
+  writeHeld(carrier: Carrier, held: Buffer, from: number, to: number): boolean {
+    return writeRead(carrier, this.#borrowsHeld ? this.#memory : OWN_MEMORY, held, from, to);
   }
 
   startTunnel(): void {

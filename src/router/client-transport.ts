@@ -43,7 +43,7 @@ export function ringTransport(ring: SocketRing, fd: number): ClientTransport {
     ...ring.peerOf(fd),
     tls: null,
     isHttp2: false,
-    open: (listener) => RingCarrier.ofDescriptor(ring, fd, listener),
+    open: (listener) => new RingCarrier(ring, fd, listener),
   };
 }
 

@@ -24,6 +24,7 @@ import { type Timer, ViaductError } from "../kernel/index.ts";
 import type { Admission, ExchangeView } from "../options/index.ts";
 import type { Route } from "../table/index.ts";
 import { SAID_UPGRADE } from "../wire/http1/index.ts";
+import { writeRead } from "./carrier.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RouterContext } from "./context.ts";
 import {
@@ -322,7 +323,7 @@ export class Exchange implements ExchangeView, PickContext {
       this.responseBodyBytes += size;
       this.client.touch();
       const { socket } = this.client;
-      if (!socket.write(upstream.memory.keep(bytes, 0, size))) this.waitForClient(upstream);
+      if (!writeRead(socket, upstream.memory, bytes, 0, size)) this.waitForClient(upstream);
       else if (socket.writableLength === 0) upstream.memory.reuse();
       return;
     }

@@ -160,36 +160,6 @@ test("when much of all large bodies was read in a turn all of them rest, and go 
   for (const body of [...bodies, late]) body.close();
 });
 
-test("who begins when a turn's share is spent waits for its turn, unless somebody paused it meanwhile", async () => {
-  await nobodyRests();
-  const [first, late, paused] = [largeBody(), largeBody(), largeBody()];
-  first.memory.takeOver(8 * LONG);
-  assert.deepEqual(first.asked, [], "what somebody else has read of it counts");
-  late.memory.resume();
-  paused.memory.resume();
-  paused.memory.pause();
-  assert.deepEqual(late.asked, []);
-  await nextTurn();
-  assert.deepEqual(first.asked, ["resume"]);
-  await nextTurn();
-  assert.deepEqual(late.asked, ["resume"]);
-  await nextTurn();
-  assert.deepEqual(paused.asked, ["pause"]);
-  for (const body of [first, late, paused]) body.close();
-});
-
-test("who has begun and not read yet rests with the others when the turn's share is spent", async () => {
-  await nobodyRests();
-  const [one, other] = [largeBody(), largeBody()];
-  other.memory.resume();
-  for (let i = 0; i < 7; i++) one.read();
-  assert.deepEqual(other.asked, ["resume", "stop"]);
-  await nextTurn();
-  await nextTurn();
-  assert.deepEqual(other.asked, ["resume", "stop", "resume"]);
-  for (const body of [one, other]) body.close();
-});
-
 test("a socket whose body ended while it rested is not read on for it", async () => {
   await nobodyRests();
   const body = largeBody();

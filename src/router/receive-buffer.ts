@@ -8,28 +8,17 @@
  *                                            └───┘ kept: the next read goes elsewhere
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
-import { createTurnQueue, TurnCount, type Waiting } from "./turn-queue.ts";
+import { countRead, LONG_READ_BYTES, STILL_LONG_BYTES, waitForBodyTurn } from "./large-bodies.ts";
+import type { Waiting } from "./turn-queue.ts";
 
 const SHARED: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
-/** Fewer reads per body; measured with bodies of 1 MiB. */
-const OWN_BYTES = 128 * 1024;
-/** What a read must have brought for the next one to go into own memory, and to stay there. */
+/** What a read must have brought for the next one to go into own memory. */
 const LONG_BYTES = 32 * 1024;
-const STILL_LONG_BYTES = 16 * 1024;
 /** Connections that have own memory at the same time: bodies that stall must not take more than so much of it. */
 const MAX_OWNERS = 256;
 let owners = 0;
-/**
- * So much of all large bodies together is read in one turn. Then all that read them rest, and go on one after the other,
- * each for as much as that, and whoever wants to begin waits behind them: as long as there are bytes a socket is read up to
- * 32 times at once, and a few fast endpoints would hold up everybody. One is read often before the next one, because its
- * memory is warm then.
- */
-const TURN_BYTES = 384 * 1024;
-const turnBytes = new TurnCount();
 /** In the middle of a large body, and not resting: they read, or may at any moment of this turn. */
 const active = new Set<SocketMemory>();
-const waitForTurn = createTurnQueue(1);
 /** Own memory that nobody has at the moment, the last one warm in the processor's caches. */
 const spare: Buffer[] = [];
 const MAX_SPARE = 64;
@@ -63,13 +52,6 @@ export const FOREIGN_MEMORY: ReadMemory = {
   close() {},
 };
 
-export interface OtherReader {
-  /** The receiver is about to be told of a read. */
-  tells(): void;
-  /** Asked after that with what the receiver returned. @returns false when it reads on itself. */
-  readsOn(isInside: boolean): boolean;
-}
-
 /** The reading of one socket: `onread` is the option that it is made with, {@link SocketMemory.of} tells which it is. */
 export class SocketMemory implements ReadMemory, Waiting {
   readonly #receive: OnBytes;
@@ -79,12 +61,8 @@ export class SocketMemory implements ReadMemory, Waiting {
   #isLong = false;
   #isClosed = false;
   #isActive = false;
-  /** Resumed, and to begin when its turn comes. */
-  #isDue = false;
   /** Stopped until its turn comes. */
   #isResting = false;
-  /** Who else reads the socket; null when nobody does. */
-  #other: OtherReader | null = null;
 
   constructor(receive: OnBytes) {
     this.#receive = receive;
@@ -96,57 +74,24 @@ export class SocketMemory implements ReadMemory, Waiting {
     callback: (size: number) => {
       const present = this.#present ?? SHARED;
       this.#isResting = false;
-      this.#other?.tells();
       const isInside = this.#receive(present, size, this);
       // The read may have been what closed it; what went back must not be asked for again.
       this.#isLong =
         isInside && !this.#isClosed && size >= (present === SHARED ? LONG_BYTES : STILL_LONG_BYTES);
       if (!this.#isLong && this.#isActive) this.#leave();
-      if (this.#other !== null && !this.#other.readsOn(isInside)) return false;
       return !this.#isLong || this.#mayGoOn(size);
     },
   };
-
-  share(other: OtherReader): void {
-    this.#other = other;
-  }
 
   of<S extends Socket>(socket: S): S {
     this.#socket = socket;
     return socket;
   }
 
-  /** In the middle of a large body, of which the other reader has brought `size` bytes: the socket reads on. */
-  takeOver(size: number): void {
-    turnBytes.add(size);
-    this.resume();
-  }
-
-  pause(): void {
-    this.#isDue = false;
-    this.#socket?.pause();
-  }
-
-  /** At once, as long as there is something left of this turn. */
-  resume(): void {
-    if (turnBytes.count < TURN_BYTES) this.#begin();
-    else {
-      this.#isDue = true;
-      waitForTurn(this);
-    }
-  }
-
-  #begin(): void {
-    this.#isDue = false;
-    this.#isResting = false;
-    this.#enter();
-    this.#socket?.resume();
-  }
-
   /** @returns false when the socket is to rest until its turn comes. */
   #mayGoOn(size: number): boolean {
     this.#enter();
-    if (turnBytes.add(size) < TURN_BYTES) return true;
+    if (countRead(size)) return true;
     for (const memory of active) memory.#rest();
     return false;
   }
@@ -156,7 +101,7 @@ export class SocketMemory implements ReadMemory, Waiting {
     this.#leave();
     this.#isResting = true;
     stopReading(this.#socket);
-    waitForTurn(this);
+    waitForBodyTurn(this);
   }
 
   #enter(): void {
@@ -171,8 +116,11 @@ export class SocketMemory implements ReadMemory, Waiting {
   }
 
   takeTurn(): void {
-    if (this.#socket === null || this.#socket.destroyed) return;
-    if (this.#isDue || (this.#isResting && !this.#socket.isPaused())) this.#begin();
+    const socket = this.#socket;
+    if (socket === null || socket.destroyed || socket.isPaused() || !this.#isResting) return;
+    this.#isResting = false;
+    this.#enter();
+    socket.resume();
   }
 
   keep(bytes: Buffer, from: number, to: number): Buffer {
@@ -188,7 +136,6 @@ export class SocketMemory implements ReadMemory, Waiting {
   close(): void {
     this.#isClosed = true;
     this.#isLong = false;
-    this.#isDue = false;
     this.#isResting = false;
     if (this.#isActive) this.#leave();
     this.#next();
@@ -201,13 +148,13 @@ export class SocketMemory implements ReadMemory, Waiting {
     else if (present === SHARED) {
       if (!this.#isLong || owners >= MAX_OWNERS) return null;
       owners++;
-      this.#present = spare.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES);
+      this.#present = spare.pop() ?? Buffer.allocUnsafeSlow(LONG_READ_BYTES);
     } else {
       if (this.#isLong && !this.#isKept) return null;
       if (!this.#isKept && spare.length < MAX_SPARE) spare.push(present);
       this.#isKept = false;
       if (!this.#isLong) owners--;
-      this.#present = this.#isLong ? (spare.pop() ?? Buffer.allocUnsafeSlow(OWN_BYTES)) : SHARED;
+      this.#present = this.#isLong ? (spare.pop() ?? Buffer.allocUnsafeSlow(LONG_READ_BYTES)) : SHARED;
     }
     return this.#present;
   }
@@ -225,7 +172,7 @@ export function readInto(accepted: Socket, receive: OnBytes): Socket {
   if (handle === null)
     return accepted.on("data", (chunk: Buffer) => receive(chunk, chunk.length, OWN_MEMORY)).resume();
   const memory = new SocketMemory(receive);
-  const options = { handle, allowHalfOpen: true, onread: memory.onread };
+  const options: object = { handle, allowHalfOpen: true, onread: memory.onread };
   return memory.of(new Socket(options as SocketConstructorOpts)).resume();
 }
 
@@ -233,25 +180,35 @@ export function readInto(accepted: Socket, receive: OnBytes): Socket {
  * What makes a new socket of an accepted one, by the option `handle`; null when it has none. That leans on `_handle`, which
  * is not documented; where it is missing, the socket is read in the ordinary way.
  */
-export function takeHandle(accepted: Socket): object | null {
-  const owner = accepted as unknown as { _handle?: object | null };
-  const handle = owner._handle ?? null;
-  owner._handle = null;
+export function takeHandle(accepted: Socket): Handle | null {
+  const handle = handleOf(accepted);
+  (accepted as unknown as HandleOwner)._handle = null;
   return handle;
 }
+
+/** The same, left where it is. */
+export const handleOf = (socket: Socket | null): Handle | null =>
+  (socket as unknown as HandleOwner | null)?._handle ?? null;
 
 /**
  * Until somebody resumes it, without a word to the stream, whose pausing is others' affair. By `_handle` too; where that is
  * missing, the socket has one more read.
  */
 function stopReading(socket: Socket | null): void {
-  const handle = (socket as unknown as { readonly _handle?: ReadingHandle | null } | null)?._handle ?? null;
+  const handle = handleOf(socket);
   if (handle === null || !handle.reading) return;
   handle.reading = false;
   handle.readStop();
 }
 
-interface ReadingHandle {
+interface HandleOwner {
+  _handle?: Handle | null;
+}
+
+interface Handle {
+  /** -1 where the system has none. */
+  readonly fd: number;
   reading: boolean;
   readStop(): void;
+  close(): void;
 }

@@ -45,7 +45,7 @@ async function accept(
   }
   const bound = new BoundSocket({ host: "127.0.0.1", port: 0 });
   const acceptor = ring.listen(bound.fd(), 16, {
-    accepted: (fd) => resolve(RingCarrier.ofDescriptor(ring, fd, listener)),
+    accepted: (fd) => resolve(new RingCarrier(ring, fd, listener)),
     failed: (errno) => assert.fail(`accept fails with errno ${errno}`),
   });
   t.after(() => {

@@ -137,7 +137,7 @@ export function sendRequestBody(exchange: Exchange): void {
         if (!isCorked) socket.cork();
         isCorked = true;
         if (out !== "") socket.write(out, "latin1");
-        mayWrite = socket.write(client.keepHeld(chunk, body.dataStart, body.dataEnd));
+        mayWrite = client.writeHeld(socket, chunk, body.dataStart, body.dataEnd);
         out = "";
       }
       if (isChunked) out += "\r\n";

@@ -1,4 +1,5 @@
 import { CONTENT_LENGTH, type ResponseHead, TRAILER } from "../wire/http1/index.ts";
+import { writeRead } from "./carrier.ts";
 import type { Exchange } from "./exchange.ts";
 import { DATE, DROP, KEEP, LOOK, RESPONSE_ACTIONS, SET_COOKIE, X_VCAP_REQUEST_ID } from "./header-names.ts";
 import { hopByHopNames, NO_NAMES } from "./hop-by-hop.ts";
@@ -64,19 +65,15 @@ export function sendResponseBody(
     if (length === 0) continue;
     exchange.responseBodyBytes += length;
     if (sendsChunks) out += `${length.toString(16)}\r\n`;
-    // Not of chunks: a write cannot be taken back when the next one is malformed.
-    if (isSmall && length > SMALL_PIECE_BYTES && !body.isChunked && socket.writeCopy !== undefined) {
-      if (out !== "") socket.write(out, "latin1");
-      mayWrite = socket.writeCopy(bytes, dataStart, dataEnd);
-      out = "";
-    } else if (isSmall || length <= SMALL_PIECE_BYTES) {
+    // Not of small chunks: a write cannot be taken back when the next one is malformed.
+    if (length <= SMALL_PIECE_BYTES || (isSmall && (body.isChunked || socket.writeCopy === undefined))) {
       out +=
         text !== "" && at === dataEnd && dataEnd + shift <= text.length
           ? text.slice(dataStart + shift, dataEnd + shift)
           : bytes.toString("latin1", dataStart, dataEnd);
     } else {
       if (out !== "") socket.write(out, "latin1");
-      mayWrite = socket.write(upstream.memory.keep(bytes, dataStart, dataEnd));
+      mayWrite = writeRead(socket, upstream.memory, bytes, dataStart, dataEnd);
       out = "";
     }
     if (sendsChunks) out += "\r\n";

@@ -63,7 +63,7 @@ export function openTlsCarrierOn(
   owner: TlsCarrierOwner,
 ): { destroy(): unknown } {
   let record: Buffer | null = null;
-  const raw = RingCarrier.ofDescriptor(ring, fd, {
+  const raw = new RingCarrier(ring, fd, {
     received(bytes, size, memory) {
       const piece = memory.keep(bytes, 0, size);
       record = record === null ? piece : Buffer.concat([record, piece]);

@@ -5,6 +5,7 @@
  *      │                  │                          │
  *      └── refused, late  └── EOF, reset, timeout    └── EOF, aged, endpoint left ──► closed
  */
+import type { Socket } from "node:net";
 import { BodyReader, ResponseHead } from "../wire/http1/index.ts";
 import type { RouterContext } from "./context.ts";
 import type { EndpointState } from "./endpoint-state.ts";
@@ -12,11 +13,11 @@ import type { Exchange } from "./exchange.ts";
 import type { RoutedCandidate } from "./program.ts";
 import type { Carrier } from "./carrier.ts";
 import { OWN_MEMORY, type ReadMemory } from "./receive-buffer.ts";
-import { RingCarrier, RingedSocket } from "./ring-carrier.ts";
-import { dial, type DialedSocket, localAddressOf, type Upstream } from "./upstream.ts";
+import { carryThroughRing } from "./ring-carrier.ts";
+import { dial, localAddressOf, type Upstream } from "./upstream.ts";
 
 export class UpstreamConnection implements Upstream {
-  /** Of Node while it is dialed. */
+  /** The dialed one, unless it goes through the ring when it is connected. */
   socket: Carrier;
   readonly state: EndpointState;
   readonly head = new ResponseHead();
@@ -41,7 +42,7 @@ export class UpstreamConnection implements Upstream {
   /** Asked for while there is a connection: of one that broke off it is wanted most, and the socket forgets it. */
   localAddress = "";
   #error: Error | null = null;
-  readonly #dialed: DialedSocket;
+  readonly #dialed: Socket;
   readonly #router: RouterContext;
   readonly #usesTls: boolean;
 
@@ -52,8 +53,8 @@ export class UpstreamConnection implements Upstream {
     this.dialStartedAtMs = router.ticker.monotonicMs();
     const { endpoint } = candidate;
     this.#usesTls = endpoint.tls;
-    this.#dialed = dial(router, candidate, this.#receive, null);
-    const { socket } = this.#dialed;
+    const socket = dial(router, candidate, this.#receive, null);
+    this.#dialed = socket;
     this.socket = socket;
     socket
       .on("lookup", this.#onLookup)
@@ -151,27 +152,30 @@ export class UpstreamConnection implements Upstream {
     this.dialTimeMs = this.#router.ticker.monotonicMs() - this.dialStartedAtMs;
     this.sinceMs = this.#router.ticker.nowMs;
     if (this.#usesTls) return;
+    this.localAddress = localAddressOf(this.#dialed);
     const { ring } = this.#router;
-    const { socket, memory } = this.#dialed;
-    if (ring !== null && socket instanceof RingedSocket) {
-      const carrier = RingCarrier.of(ring, socket, memory, {
+    if (ring !== null) {
+      const carried = carryThroughRing(ring, this.#dialed.pause(), {
         received: this.#receive,
         drained: this.#onDrain,
+        ended: this.#onEnd,
+        failed: this.#onError,
+        closed: this.#onClose,
       });
-      socket.off("drain", this.#onDrain).on("drain", carrier.drainedLong);
-      this.socket = carrier;
+      if (carried === null) this.#dialed.resume();
+      else this.socket = carried;
     }
     this.#connected();
   };
 
   readonly #onSecureConnect = () => {
     this.tlsTimeMs = this.#router.ticker.monotonicMs() - this.dialStartedAtMs - this.dialTimeMs;
+    this.localAddress = localAddressOf(this.#dialed);
     this.#connected();
   };
 
   #connected(): void {
     this.isConnected = true;
-    this.localAddress = localAddressOf(this.#dialed.socket);
     this.exchange?.connected(this);
   }
 

@@ -2,7 +2,7 @@
  * The way of one attempt to its endpoint, as phases see it: a connection of its own ({@link UpstreamConnection}), or a
  * stream of an HTTP/2 session that others share (`http2/endpoint-lane.ts`). Also: how either is dialed.
  */
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { connect as tlsConnect } from "node:tls";
 import type { BodyReader, ResponseHead } from "../wire/http1/index.ts";
 import type { Carrier } from "./carrier.ts";
@@ -10,7 +10,6 @@ import type { RouterContext } from "./context.ts";
 import type { Exchange } from "./exchange.ts";
 import type { RoutedCandidate } from "./program.ts";
 import { type OnBytes, type ReadMemory, SocketMemory } from "./receive-buffer.ts";
-import { RingedSocket } from "./ring-carrier.ts";
 
 export interface Upstream {
   /** Speaks HTTP/1.1, whatever the endpoint does. */
@@ -39,12 +38,6 @@ export interface Upstream {
   release(): void;
 }
 
-export interface DialedSocket {
-  readonly socket: Socket;
-  /** What it reads into. */
-  readonly memory: SocketMemory;
-}
-
 /**
  * Begins a connection to an endpoint or a route service.
  * @param alpnProtocols  All that is offered on TLS; without them the other end may choose as it likes.
@@ -54,7 +47,7 @@ export function dial(
   { endpoint, service }: RoutedCandidate,
   receive: OnBytes,
   alpnProtocols: string[] | null,
-): DialedSocket {
+): Socket {
   const memory = new SocketMemory(receive);
   const options = {
     host: endpoint.host,
@@ -65,12 +58,11 @@ export function dial(
     allowHalfOpen: true,
     onread: memory.onread,
   };
-  const dialed = (socket: Socket) => ({ socket: memory.of(socket), memory });
   if (service !== null && router.routeServices !== null)
-    return dialed(router.routeServices.dial(service, options));
-  if (!endpoint.tls) return dialed(new RingedSocket(options).connect(options));
+    return memory.of(router.routeServices.dial(service, options));
+  if (!endpoint.tls) return memory.of(connect(options));
   const san = endpoint.serverCertDomainSan;
-  return dialed(
+  return memory.of(
     tlsConnect({
       ...options,
       ...(san === "" ? {} : { servername: san }),

@@ -3,6 +3,7 @@
  * endpoint, and for a TLS listener with the files of its certificate and key; it sends its own port, and a report for
  * every message it gets.
  */
+import { readdirSync } from "node:fs";
 import { loadConfig, silentLogger, systemClock } from "../../src/kernel/index.ts";
 import {
   createHttpRouter,
@@ -21,6 +22,8 @@ export interface Report {
   readonly heldBytes: number;
   readonly activeConnections: number;
   readonly activeExchanges: number;
+  /** Open ones that are not those of idle connections to endpoints. */
+  readonly descriptors: number;
 }
 
 const [port, certificate, key] = process.argv.slice(2);
@@ -45,9 +48,17 @@ function report(): void {
   // Buffers that one collection frees are swept beside it, and count as held until then; the next one waits for that.
   globalThis.gc?.();
   globalThis.gc?.();
-  const { activeConnections, activeExchanges } = router.counters;
+  const { activeConnections, activeExchanges, idleUpstreamConnections } = router.counters;
   const { heapUsed, external } = process.memoryUsage();
   const heldBytes = heapUsed + external;
   const { port, tlsPort } = router;
-  process.send?.({ port, tlsPort, heldBytes, activeConnections, activeExchanges } satisfies Report);
+  const descriptors = readdirSync("/proc/self/fd").length - idleUpstreamConnections;
+  process.send?.({
+    port,
+    tlsPort,
+    heldBytes,
+    activeConnections,
+    activeExchanges,
+    descriptors,
+  } satisfies Report);
 }

@@ -8,6 +8,7 @@ await import("./bodies.test.ts");
 await import("./client-abort.test.ts");
 await import("./http2-client.test.ts");
 await import("./keep-alive.test.ts");
+await import("./large-bodies.test.ts");
 await import("./killed-endpoint.test.ts");
 await import("./timeouts.test.ts");
 await import("./tls-listener.test.ts");

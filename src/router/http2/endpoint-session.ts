@@ -65,7 +65,7 @@ export class EndpointSession extends Session implements EndpointLaneOwner {
     this.#receivedAtMs = nowMs;
     this.#idleSinceMs = nowMs;
     this.socket = dial(router, candidate, this.#onBytes, ["h2"])
-      .socket.on("lookup", this.#onLookup)
+      .on("lookup", this.#onLookup)
       .on("connect", this.#onConnect)
       .on("drain", this.#onDrain)
       .on("end", this.#onEnd)

@@ -81,6 +81,11 @@ export abstract class Lane implements Carrier {
     return !this.writableNeedDrain;
   }
 
+  /** As it is: what waits is copied. */
+  writeCopy(memory: Buffer, from: number, to: number): boolean {
+    return this.write(memory.subarray(from, to));
+  }
+
   /** What is written in one turn leaves together anyway. */
   cork(): void {}
   uncork(): void {}
