@@ -175,6 +175,56 @@ test("who closes while it waits for room or bytes hears nothing more, and nor do
   );
 });
 
+test("bytes pass from one connection to another in their order, and what there is no room for is fetched", async (t) => {
+  const [from, to] = [await addedSocket(t), await addedSocket(t)];
+  if (from === null || to === null) return;
+  assert.equal(from.socket.receiveToPass(10), NOTHING_YET);
+  from.socket.awaitReadable();
+  from.peer.write("passes");
+  await from.memo.until(1);
+  assert.ok(to.socket.send("before "));
+  assert.equal(from.socket.receiveToPass(4), 4);
+  assert.equal(to.socket.passOn(4), 4);
+  assert.equal(from.socket.receiveToPass(4), 2);
+  assert.equal(to.socket.passOn(2), 2);
+  assert.ok(to.socket.send(" behind"));
+  assert.equal(await readAll(to.peer, 20), "before passes behind");
+
+  to.peer.pause();
+  while (to.socket.sendNow(Buffer.alloc(1024 * 1024)) > 0);
+  from.socket.awaitReadable();
+  from.peer.end("waits");
+  await from.memo.until(2);
+  assert.equal(from.socket.receiveToPass(100), 5);
+  assert.equal(to.socket.passOn(5), 0);
+  const memory = Buffer.alloc(5);
+  to.socket.fetchRest(5, memory);
+  assert.equal(memory.toString(), "waits");
+  from.socket.awaitReadable();
+  await from.memo.until(3);
+  assert.equal(from.socket.receiveToPass(100), 0, "the end");
+});
+
+test("what passes to a connection that broke fails, and the next one has the way for itself", async (t) => {
+  const [from, gone, to] = [await addedSocket(t), await addedSocket(t), await addedSocket(t)];
+  if (from === null || gone === null || to === null) return;
+  gone.socket.receive();
+  gone.peer.resetAndDestroy();
+  await gone.memo.until(1);
+  from.socket.awaitReadable();
+  from.peer.write("lost");
+  await from.memo.until(1);
+  assert.equal(from.socket.receiveToPass(4), 4);
+  assert.ok(gone.socket.passOn(4) < 0);
+  from.socket.fetchRest(4, Buffer.alloc(4));
+  from.socket.awaitReadable();
+  from.peer.write("found");
+  await from.memo.until(2);
+  assert.equal(from.socket.receiveToPass(5), 5);
+  assert.equal(to.socket.passOn(5), 5);
+  assert.equal(await readAll(to.peer, 5), "found");
+});
+
 test("two descriptors of a connection are one connection, which ends with the last of them", async (t) => {
   const ring = ringFor(t);
   if (ring === null) return;

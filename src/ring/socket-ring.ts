@@ -48,6 +48,7 @@ import {
   type SocketAddress,
 } from "./descriptors.ts";
 import { IoUring, type MappedMemory, mapMemory } from "./io-uring.ts";
+import { Passage } from "./passage.ts";
 import type { System } from "./system.ts";
 import { Wakeup } from "./wakeup.ts";
 
@@ -211,16 +212,36 @@ export class RingSocket {
    * @returns how much was taken; a negative errno when it failed
    */
   sendNow(data: Buffer): number {
-    if (this.#isClosed) return 0;
+    return this.#isClosed || !this.#isFree() ? 0 : this.#ring.sendNow(this.fd, data);
+  }
+
+  /**
+   * As {@link receiveNow}, but the bytes stay in the kernel: {@link passOn} of another socket, or {@link fetchRest},
+   * must follow at once for all of them.
+   */
+  receiveToPass(size: number): number {
+    return this.#isClosed ? NOTHING_YET : this.#ring.passage.take(this.fd, size);
+  }
+
+  /** As {@link sendNow}, of what another socket has received to pass. */
+  passOn(size: number): number {
+    return this.#isClosed || !this.#isFree() ? 0 : this.#ring.passage.give(this.fd, size);
+  }
+
+  /** What has not been passed on of what was received to pass: all that is left, so that nothing is. */
+  fetchRest(size: number, memory: Buffer): void {
+    this.#ring.passage.empty(size, memory);
+  }
+
+  /** Submits what is on its way, so that what follows may go past the ring. @returns false when that would overtake it */
+  #isFree(): boolean {
+    if (this.sendBytes === 0) return true;
     const ring = this.#ring;
-    if (this.sendBytes > 0) {
-      if (this.#sendNumber === ring.submitNumber) {
-        ring.uring.sqe32[this.#sendWord + 7] = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL | MSG_MORE;
-        ring.submit();
-      }
-      if (!this.#hasGone()) return 0;
+    if (this.#sendNumber === ring.submitNumber) {
+      ring.uring.sqe32[this.#sendWord + 7] = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_WAITALL | MSG_MORE;
+      ring.submit();
     }
-    return ring.sendNow(this.fd, data);
+    return this.#hasGone();
   }
 
   /** What was submitted is over already, before its round is. */
@@ -345,6 +366,7 @@ export class SocketRing {
   /** Counts rounds: sends that bear another number are over. */
   round = 1;
   readonly system: System;
+  readonly passage: Passage;
   readonly #wakeup: Wakeup;
   readonly #sockets: (RingSocket | null)[] = [];
   readonly #freePlaces: number[] = [];
@@ -372,6 +394,7 @@ export class SocketRing {
   /** @throws Error when the kernel has no such thing, or lets us have none */
   constructor(system: System) {
     this.system = system;
+    this.passage = new Passage(system);
     this.uring = new IoUring(system);
     const send = mapMemory(system, SEND_MEMORY_BYTES);
     this.#sendMemory = send.bytes;

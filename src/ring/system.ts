@@ -9,6 +9,8 @@ const SIGNATURES = {
   pipe2: { arguments: ["pointer", "i32"], return: "i32" },
   dup3: { arguments: ["i32", "i32", "i32"], return: "i32" },
   eventfd: { arguments: ["u32", "i32"], return: "i32" },
+  read: { arguments: ["i32", "pointer", "u32"], return: "i32" },
+  splice: { arguments: ["i32", "pointer", "i32", "pointer", "u32", "u32"], return: "i32" },
   fcntl: { arguments: ["i32", "i32", "i32"], return: "i32" },
   close: { arguments: ["i32"], return: "i32" },
   recv: { arguments: ["i32", "pointer", "u32", "i32"], return: "i32" },

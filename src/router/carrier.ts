@@ -42,9 +42,19 @@ export interface SocketCarrier extends Carrier {
   readonly writableEnded: boolean;
 }
 
+/** Where a body goes whose bytes nobody looks at. */
+export interface BodyPassage {
+  readonly to: Carrier | null;
+  /** That are still to come. The last of them are received all the same: what comes after a body is others' affair. */
+  readonly bytes: number;
+  passed(size: number): void;
+}
+
 /** The reading end of a carrier. */
 export interface CarrierListener {
   readonly received: OnBytes;
+  /** Asked in the middle of a large body. @returns null when its bytes are to be received */
+  readonly passage?: () => BodyPassage | null;
   readonly drained: () => void;
   /** The other end says no more. */
   readonly ended: () => void;

@@ -86,6 +86,7 @@ export class ClientConnection {
     this.exchange = new Exchange(router, this);
     this.socket = transport.open({
       received: this.#receive,
+      passage: () => this.exchange.requestPassage,
       drained: this.#onDrain,
       ended: this.#onEnd,
       closed: this.#onClose,

@@ -24,6 +24,7 @@ import { type Timer, ViaductError } from "../kernel/index.ts";
 import type { Admission, ExchangeView } from "../options/index.ts";
 import type { Route } from "../table/index.ts";
 import { SAID_UPGRADE } from "../wire/http1/index.ts";
+import { AnswerPassage, RequestPassage } from "./body-passage.ts";
 import { writeRead } from "./carrier.ts";
 import type { ClientConnection } from "./client-connection.ts";
 import type { RouterContext } from "./context.ts";
@@ -72,6 +73,8 @@ export class Exchange implements ExchangeView, PickContext {
   readonly router: RouterContext;
   readonly client: ClientConnection;
   readonly logRecord = new ExchangeRecord(this);
+  readonly requestPassage = new RequestPassage(this);
+  readonly answerPassage = new AnswerPassage(this);
 
   // === the request ===
   method = "";

@@ -15,7 +15,7 @@ import {
   type RingSocket,
   type SocketRing,
 } from "../ring/index.ts";
-import { attach, type Carrier, type CarrierListener } from "./carrier.ts";
+import { attach, type BodyPassage, type Carrier, type CarrierListener } from "./carrier.ts";
 import {
   countRead,
   isTurnSpent,
@@ -117,6 +117,22 @@ export class RingCarrier implements Carrier, RingListener, Waiting {
     this.#waitingBytes = waiting.reduce((sum, { length }) => sum + length, 0);
     if (this.#ring.sendBytes === 0) this.#ring.awaitWritable();
     else this.#ring.tellWhenSent();
+  }
+
+  /** Bytes of another connection come to this one. @returns as {@link RingSocket.receiveNow} there */
+  #passFrom(source: RingSocket): number {
+    const came = source.receiveToPass(LONG_READ_BYTES);
+    if (came <= 0) return came;
+    const taken = this.#ring.passOn(came);
+    const rest = came - Math.max(taken, 0);
+    if (rest > 0) this.#ring.fetchRest(rest, LONG_MEMORY);
+    if (taken < 0) this.failed("write", -taken);
+    else if (rest > 0) this.#wait([Buffer.copyBytesFrom(LONG_MEMORY, 0, rest)]);
+    return came;
+  }
+
+  get takesNow(): boolean {
+    return this.#mayWrite && this.#waitingBytes === 0;
   }
 
   writable(): void {
@@ -244,12 +260,16 @@ export class RingCarrier implements Carrier, RingListener, Waiting {
   #readLong(): void {
     let mayGoOn = true;
     while (mayGoOn) {
-      const size = this.#ring.receiveNow(LONG_MEMORY);
+      const passage = this.#listener.passage?.() ?? null;
+      const to = passage === null ? null : passableTo(passage);
+      const size = to === null ? this.#ring.receiveNow(LONG_MEMORY) : to.#passFrom(this.#ring);
       if (size <= 0) {
         this.#readNothing(size);
         return;
       }
-      const isInside = this.#tell(LONG_MEMORY, size);
+      let isInside = true;
+      if (to === null) isInside = this.#tell(LONG_MEMORY, size);
+      else passage?.passed(size);
       this.#isLong = isInside && size >= STILL_LONG_BYTES;
       mayGoOn = countRead(size) && this.#isLong && !this.#isPaused && !this.#isOver;
     }
@@ -283,6 +303,11 @@ export class RingCarrier implements Carrier, RingListener, Waiting {
     }
     this.destroy();
   }
+}
+
+/** @returns the connection of the ring that much may go to now; null when there is none, or little is left */
+function passableTo({ to, bytes }: BodyPassage): RingCarrier | null {
+  return bytes > LONG_READ_BYTES && to instanceof RingCarrier && to.takesNow ? to : null;
 }
 
 /** Begins to carry a connection that a listener accepted. @param ring  Null when there is none */

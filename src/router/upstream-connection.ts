@@ -157,6 +157,7 @@ export class UpstreamConnection implements Upstream {
     if (ring !== null) {
       const carried = carryThroughRing(ring, this.#dialed.pause(), {
         received: this.#receive,
+        passage: () => this.exchange?.answerPassage ?? null,
         drained: this.#onDrain,
         ended: this.#onEnd,
         failed: this.#onError,

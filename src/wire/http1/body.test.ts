@@ -193,6 +193,22 @@ test("broken chunked bodies end in the same error however they are cut", () => {
   );
 });
 
+test("of a length-framed body what went by unseen is not waited for, and only of it is anything unframed", () => {
+  const body = new BodyReader();
+  body.startLength(10);
+  assert.equal(body.unframedBytes, 10);
+  body.step(Buffer.from("abc"), 0, 3);
+  body.skip(5);
+  assert.deepEqual([body.unframedBytes, body.done], [2, false]);
+  assert.equal(body.step(Buffer.from("yz more"), 0, 7), 2);
+  assert.deepEqual([body.unframedBytes, body.done], [0, true]);
+  body.startChunked();
+  body.step(Buffer.from("5\r\na"), 0, 4);
+  assert.equal(body.unframedBytes, 0);
+  body.startUntilClose();
+  assert.equal(body.unframedBytes, 0);
+});
+
 test("a length-framed body ends exactly at its length", () => {
   fc.assert(
     fc.property(fc.nat(50), fc.nat(20), fc.array(fc.integer({ min: 1, max: 9 })), (length, extra, cuts) => {

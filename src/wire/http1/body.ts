@@ -89,6 +89,16 @@ export class BodyReader {
   /** The trailer line that has not ended yet. */
   #line = "";
 
+  /** Of {@link remaining}: nothing but data, and nobody need look at it. */
+  get unframedBytes(): number {
+    return this.#kind === LENGTH ? this.remaining : 0;
+  }
+
+  /** So much of the unframed data went by, which was not all of it. */
+  skip(size: number): void {
+    this.remaining -= size;
+  }
+
   startNone(): void {
     this.#kind = NONE;
     this.done = true;
