@@ -220,6 +220,27 @@ test("a body is JSON whatever its content type says", async (t) => {
   assert.equal(reply.status, 201);
 });
 
+test("a body that is nested deeper than anything means is refused, wherever it is deep", async (t) => {
+  const api = await startApi(t);
+  const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
+  const relationships = `"relationships":{"space":{"data":{"guid":"${api.space}"}},"domain":{"data":{"guid":"${api.domain}"}}}`;
+  for (const [path, body] of [
+    ["/v3/routes", `{"host":"a","options":{"rate-limit":${nested(5_000)}},${relationships}}`],
+    ["/v3/apps", `{"name":"a","lifecycle":{"type":"buildpack","data":{"credentials":${nested(5_000)}}}}`],
+    ["/v3/service_instances", `{"name":"a","credentials":{"a":${nested(63)}}}`],
+  ] as const) {
+    const reply = await api.post(path, body);
+    assert.deepEqual(
+      [reply.status, reply.details],
+      [400, ["Request invalid due to parse error: the body is nested more than 64 deep"]],
+    );
+  }
+  const space = { space: { data: { guid: api.space } } };
+  const deepest = { type: "user-provided", name: "a", relationships: space };
+  const credentials = { a: JSON.parse(nested(62)) as unknown, 'b"[': '[[{\\"'.repeat(100) };
+  assert.equal((await api.post("/v3/service_instances", { ...deepest, credentials })).status, 201);
+});
+
 test("a fault of ours is a 500 without details, and in the log", async (t) => {
   const lines: string[] = [];
   const log = createLogger({ level: "error", sink: { write: (line) => lines.push(line) } });

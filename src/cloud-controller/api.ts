@@ -31,6 +31,10 @@ import { registerUaa } from "./uaa.ts";
 /** The page needs its own style and nothing else. */
 const DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'";
 
+/** No body that means anything is half as deep. */
+const MAX_DEPTH = 64;
+const [QUOTE, BACKSLASH, OPENING, CLOSING] = ['"', "\\", "{", "}"].map((each) => each.charCodeAt(0));
+
 export interface CloudControllerDeps extends ContextOptions {
   /** Checks the token of every call. */
   readonly verifier: TokenVerifier;
@@ -199,6 +203,7 @@ async function readBody(request: FastifyRequest, endpoint: Endpoint, context: Co
 /** @throws messageParseError */
 function parseJson(text: string): Record<string, unknown> {
   if (text.trim() === "") return {};
+  if (isTooDeep(text)) throw messageParseError({ reason: `the body is nested more than ${MAX_DEPTH} deep` });
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -211,6 +216,24 @@ function parseJson(text: string): Record<string, unknown> {
     throw messageParseError({ reason: "invalid request body" });
   }
   return value as Record<string, unknown>;
+}
+
+/** Seen before it is parsed: who writes such a value down again, into a row or an answer, runs out of stack. */
+function isTooDeep(text: string): boolean {
+  let depth = 0;
+  let isInText = false;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (isInText) {
+      if (code === BACKSLASH) i++;
+      else if (code === QUOTE) isInText = false;
+    } else if (code === QUOTE) isInText = true;
+    // «[» and «{», «]» and «}» differ in one bit.
+    else if ((code | 0x20) === OPENING) {
+      if (++depth > MAX_DEPTH) return true;
+    } else if ((code | 0x20) === CLOSING) depth--;
+  }
+  return false;
 }
 
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, context: Context): void {
