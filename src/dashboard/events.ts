@@ -17,6 +17,8 @@ import type { LiveRoutes, RouteChange } from "./live-routes.ts";
 const LOOK_EVERY_MS = 50;
 /** A look at 100,000 routes takes some 40 ms, of the process that carries the traffic: it rests 19 times as long. */
 const RESTS_PER_LOOK = 19;
+/** Of a look, in one turn of the event loop: the first one takes 0.6 s. */
+const SLICE_MS = 5;
 /** Also the page's sign of life: it calls the connection lost after three of these. */
 const TRAFFIC_EVERY_MS = 1_000;
 const RETRY_MS = 1_000;
@@ -52,17 +54,51 @@ export function createEvents({ routes, clock, stats }: EventsOptions): Events {
   let feed: FeedStatus = "live";
   let timers: readonly Timer[] = [];
   let restsUntilMs = 0;
+  /** The look that is under way, in slices. */
+  let looking: ReturnType<LiveRoutes["look"]> | null = null;
+  /** Pages that get their image when it has ended. */
+  const waiting: { readonly response: ServerResponse; readonly hello: object }[] = [];
+  let nextTurn: NodeJS.Immediate | null = null;
+  /** Its slices so far. */
+  let tookMs = 0;
   let before: { readonly atMs: number; readonly stats: TrafficStats } | null = null;
 
   const broadcast = (text: string) => {
     for (const client of clients) client.send(text);
   };
   const look = () => {
+    if (looking !== null) return;
+    looking = routes.look();
+    tookMs = 0;
+    lookOn(looking);
+  };
+  const lookOn = (steps: ReturnType<LiveRoutes["look"]>) => {
     const startedMs = clock.monotonicMs();
-    const change = routes.look();
-    const endedMs = clock.monotonicMs();
-    restsUntilMs = endedMs + (endedMs - startedMs) * RESTS_PER_LOOK;
-    if (change !== null) for (const text of encodeChange(change)) broadcast(text);
+    let step = steps.next();
+    let nowMs = clock.monotonicMs();
+    while (step.done !== true && nowMs - startedMs < SLICE_MS) {
+      step = steps.next();
+      nowMs = clock.monotonicMs();
+    }
+    tookMs += nowMs - startedMs;
+    if (step.done === true) endLook(step.value);
+    else nextTurn = setImmediate(() => lookOn(steps));
+  };
+  const endLook = (change: RouteChange | null) => {
+    looking = null;
+    restsUntilMs = clock.monotonicMs() + tookMs * RESTS_PER_LOOK;
+    if (change !== null && clients.size > 0) for (const text of encodeChange(change)) broadcast(text);
+    for (const { response, hello } of waiting.splice(0)) welcome(response, hello);
+  };
+  const welcome = (response: ServerResponse, hello: object) => {
+    if (response.destroyed) return;
+    const client = new Client(response, encodeImage(hello, routes.all(), feed));
+    clients.add(client);
+    if (clients.size === 1) startTimers();
+    response.once("close", () => {
+      clients.delete(client);
+      if (clients.size === 0) stopTimers();
+    });
   };
   const lookWhenRested = () => {
     if (clock.monotonicMs() >= restsUntilMs) look();
@@ -99,14 +135,8 @@ export function createEvents({ routes, clock, stats }: EventsOptions): Events {
 
   return {
     connect(response, hello) {
+      waiting.push({ response, hello });
       look();
-      const client = new Client(response, encodeImage(hello, routes.all(), feed));
-      clients.add(client);
-      if (clients.size === 1) startTimers();
-      response.once("close", () => {
-        clients.delete(client);
-        if (clients.size === 0) stopTimers();
-      });
     },
     setFeed(status) {
       if (status === feed) return;
@@ -115,7 +145,9 @@ export function createEvents({ routes, clock, stats }: EventsOptions): Events {
     },
     close() {
       stopTimers();
+      if (nextTurn !== null) clearImmediate(nextTurn);
       for (const client of clients) client.end();
+      for (const { response } of waiting.splice(0)) response.end();
     },
   };
 }
@@ -131,8 +163,8 @@ class Client {
   constructor(response: ServerResponse, image: Iterator<string>) {
     this.#response = response;
     this.#image = image;
-    response.on("drain", () => this.#sendImage());
-    this.#sendImage();
+    response.on("drain", () => this.#sendNext());
+    this.#sendPiece();
   }
 
   send(text: string): void {
@@ -145,18 +177,21 @@ class Client {
     this.#response.end();
   }
 
-  /** As much as the connection takes now; its `drain` asks for more. */
-  #sendImage(): void {
-    while (this.#image !== null) {
-      const { done, value } = this.#image.next();
-      if (done !== true) {
-        if (!this.#response.write(value)) return;
-        continue;
-      }
-      this.#image = null;
-      this.#response.write(this.#later);
-      this.#later = "";
+  /** One of its events; what the connection takes at once would else be all of them in one turn. */
+  #sendPiece(): void {
+    if (this.#image === null || this.#response.writableEnded || this.#response.destroyed) return;
+    const { done, value } = this.#image.next();
+    if (done !== true) {
+      if (this.#response.write(value)) this.#sendNext();
+      return;
     }
+    this.#image = null;
+    this.#response.write(this.#later);
+    this.#later = "";
+  }
+
+  #sendNext(): void {
+    if (this.#image !== null) setImmediate(() => this.#sendPiece());
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * The routes as the pages have them, and what changed since the last look. Routes are immutable and unchanged ones
- * keep their identity, so a look compares references.
+ * keep their identity, so a look compares references. It is at the table as it is when it begins, however long it takes.
  */
 import type { Route, Snapshot } from "../table/index.ts";
 import { type RouteView, routeId, viewOf } from "./view.ts";
@@ -15,11 +15,14 @@ export interface RouteChange {
 }
 
 export interface LiveRoutes {
-  /** Null when nothing changed. */
-  look(): RouteChange | null;
-  /** JSON texts of everything as of the last look. */
+  /** Yields wherever others may have their turn; returns null when nothing changed. One at a time. */
+  look(): Generator<undefined, RouteChange | null>;
+  /** JSON texts of everything as of the last look that has ended. */
   all(): readonly string[];
 }
+
+/** Routes between two places to yield; new ones, which are written down, take some 5 µs each. */
+const ROUTES_PER_STEP = 64;
 
 interface Shown {
   readonly id: string;
@@ -37,14 +40,14 @@ export function createLiveRoutes(table: LiveTable): LiveRoutes {
   let looks = 0;
 
   return {
-    look() {
+    *look() {
       if (table.generation === generation) return null;
       generation = table.generation;
       looks++;
       const upserts: string[] = [];
       let count = 0;
       for (const [protocol, route] of everyRoute(table)) {
-        count++;
+        if (++count % ROUTES_PER_STEP === 0) yield;
         let shown = byRoute.get(route);
         if (shown === undefined) {
           const id = routeId(protocol, route);
@@ -62,7 +65,9 @@ export function createLiveRoutes(table: LiveTable): LiveRoutes {
       }
       const deletes: string[] = [];
       if (count < byId.size) {
+        let checked = 0;
         for (const { id, route, seen } of byId.values()) {
+          if (++checked % ROUTES_PER_STEP === 0) yield;
           if (seen === looks) continue;
           deletes.push(id);
           byId.delete(id);
@@ -76,7 +81,9 @@ export function createLiveRoutes(table: LiveTable): LiveRoutes {
 }
 
 function* everyRoute(table: LiveTable): IterableIterator<readonly [RouteView["protocol"], Route]> {
-  for (const route of table.routes()) yield ["http", route];
-  for (const route of table.internalRoutes()) yield ["internal", route];
-  for (const route of table.tcpRoutes()) yield ["tcp", route];
+  // All three at once: each is of the table as it is when it is asked for.
+  const [http, internal, tcp] = [table.routes(), table.internalRoutes(), table.tcpRoutes()];
+  for (const route of http) yield ["http", route];
+  for (const route of internal) yield ["internal", route];
+  for (const route of tcp) yield ["tcp", route];
 }
