@@ -29,6 +29,10 @@ async function start(t: TestContext, settings = ATTEMPTS) {
   if (nats === null) return null;
   const router = await startRouter(t, nats.port, settings);
   const registrar = await startRegistrar(t, nats.port);
+  const failed = () =>
+    router.log.lines
+      .filter(({ message }) => message === "backend-endpoint-failed")
+      .map(({ data }) => (data["route-endpoint"] as { Addr?: string }).Addr ?? "");
   return {
     ...router,
     nats,
@@ -38,10 +42,14 @@ async function start(t: TestContext, settings = ATTEMPTS) {
       for (const backend of backends) registrar.register(backend);
       await router.log.line("endpoint-registered", before + backends.length);
     },
-    failed: () =>
-      router.log.lines
-        .filter(({ message }) => message === "backend-endpoint-failed")
-        .map(({ data }) => (data["route-endpoint"] as { Addr?: string }).Addr ?? ""),
+    failed,
+    /** Resolves when the log names them all: lines come later than answers. */
+    async untilFailed(...backends: readonly Pick<Backend, "port">[]) {
+      const isFailed = ({ port }: Pick<Backend, "port">) => failed().includes(`127.0.0.1:${port}`);
+      while (!backends.every(isFailed)) {
+        await router.log.line("backend-endpoint-failed", failed().length + 1);
+      }
+    },
   };
 }
 
@@ -65,7 +73,7 @@ test(
     await load.seen(SOME, servedBy(survivor));
     await load.stop();
     assertNoErrors(load);
-    assert.ok(router.failed().includes(`127.0.0.1:${victim.port}`));
+    await router.untilFailed(victim);
   },
 );
 
@@ -105,6 +113,7 @@ test(
     await load.seen(SOME);
     await load.stop();
     assertNoErrors(load);
+    await router.untilFailed(...dead);
     assert.deepEqual(new Set(router.failed()), new Set(dead.map(({ port }) => `127.0.0.1:${port}`)));
   },
 );
@@ -152,6 +161,7 @@ test(
       /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nab$/,
       "nothing is made up after half an answer",
     );
+    await router.untilFailed(broken);
     assert.deepEqual(router.failed(), [`127.0.0.1:${broken.port}`]);
   },
 );
@@ -172,6 +182,7 @@ test(
     await load.stop();
     const timeouts = "502 endpoint_failure (context deadline exceeded)";
     assert.deepEqual([...load.outcomes.keys()].sort(), ["200", timeouts]);
+    await router.log.line("backend-request-timeout", load.outcomes.get(timeouts));
     const logged = router.log.messages().filter((message) => message === "backend-request-timeout");
     assert.equal(load.outcomes.get(timeouts), logged.length, "one for each request that reached it");
   },
