@@ -26,6 +26,18 @@ test("the first start makes a password that later starts keep, in a file only it
   assert.equal(second.secrets.adminPassword, first.secrets.adminPassword);
 });
 
+test("a folder that is older than one of its secrets gets that one, and keeps the others", (t) => {
+  const path = temporaryFolder(t);
+  const first = openDataDir(path);
+  first.release();
+  writeFileSync(first.secretsFile, JSON.stringify({ adminPassword: "as it was" }));
+  const second = openDataDir(path);
+  assert.equal(second.secrets.adminPassword, "as it was");
+  assert.ok(second.secrets.routeServicesSecret.length >= 32);
+  second.release();
+  assert.deepEqual(openDataDir(path).secrets, second.secrets);
+});
+
 /** A process that opens the folder when it is told to, and says what came of it. */
 async function startOpener(t: TestContext, path: string) {
   const module = new URL("./data-dir.ts", import.meta.url).href;

@@ -17,6 +17,8 @@ import { systemReason, ViaductError } from "../kernel/index.ts";
 
 export interface Secrets {
   readonly adminPassword: string;
+  /** Signs what goes to route services, unless the configuration says what does. */
+  readonly routeServicesSecret: string;
 }
 
 export interface DataDir {
@@ -52,8 +54,9 @@ export function openDataDir(path: string): DataDir {
     const release = unlock;
     writeAtomically(holderFile, { pid: process.pid });
     const isNew = !existsSync(secretsFile);
-    const secrets = isNew ? newSecrets() : readSecrets(secretsFile);
-    if (isNew) writeAtomically(secretsFile, secrets);
+    const known = isNew ? {} : readSecrets(secretsFile);
+    const secrets = { ...newSecrets(), ...known };
+    if (Object.keys(known).length < Object.keys(secrets).length) writeAtomically(secretsFile, secrets);
     return {
       path,
       databaseFile: join(path, "viaduct.db"),
@@ -75,21 +78,24 @@ export function openDataDir(path: string): DataDir {
   }
 }
 
-function newSecrets(): Secrets {
-  return { adminPassword: randomBytes(12).toString("base64url") };
-}
+const newSecrets = (): Secrets => ({
+  adminPassword: randomBytes(12).toString("base64url"),
+  routeServicesSecret: randomBytes(24).toString("base64url"),
+});
 
-function readSecrets(file: string): Secrets {
+/** @returns what is there; the password always is, the rest may be younger than the folder */
+function readSecrets(file: string): Partial<Secrets> {
+  let parsed: Partial<Record<keyof Secrets, unknown>> | null;
   try {
-    const parsed: unknown = JSON.parse(readFileSync(file, "utf8"));
-    if (typeof parsed === "object" && parsed !== null && "adminPassword" in parsed) {
-      const { adminPassword } = parsed;
-      if (typeof adminPassword === "string" && adminPassword !== "") return { adminPassword };
-    }
+    parsed = JSON.parse(readFileSync(file, "utf8")) as typeof parsed;
   } catch (error) {
     throw secretsUnreadable({ file, reason: systemReason(error) }, error);
   }
-  throw secretsUnreadable({ file, reason: "there is no adminPassword" });
+  const { adminPassword, routeServicesSecret } = parsed ?? {};
+  if (typeof adminPassword !== "string" || adminPassword === "")
+    throw secretsUnreadable({ file, reason: "there is no adminPassword" });
+  const hasOther = typeof routeServicesSecret === "string" && routeServicesSecret !== "";
+  return { adminPassword, ...(hasOther && { routeServicesSecret }) };
 }
 
 /** A reader sees the old file or the new one, never half of one. */

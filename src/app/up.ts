@@ -151,8 +151,10 @@ async function composeRoles(
 ) {
   const clock = systemClock;
   const { systemHost } = config.get(appSection);
+  const configured = routerConfigFrom(config.get(routerSection));
   const routerConfig = Object.freeze({
-    ...routerConfigFrom(config.get(routerSection)),
+    ...configured,
+    routeServicesSecret: configured.routeServicesSecret || dataDir.secrets.routeServicesSecret,
     optionLimits: config.get(optionsSection),
     // Links of the API carry the port, so it has to be known before anything starts.
     port: config.get(routerSection).port || (await freePort(config.get(routerSection).host)),

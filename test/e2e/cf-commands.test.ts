@@ -478,7 +478,6 @@ createServer((asked, answer) => {
 async function follow(t: TestContext, newCf: (home: string) => Cf): Promise<void> {
   const foundation = await startFoundation(t, {
     settings: {
-      "router.route_services_secret": "secret of this test",
       "router.route_services_hairpinning": "true",
       "routing-api.reservable_ports": "61000-61002",
     },

@@ -74,5 +74,5 @@ export const routeServiceAddressRefused = defineError<{ service: string }>({
   retry: "never",
   status: 502,
   explain: (d) =>
-    `route service ${d.service} is in a network that is not for route services; see route_services_allowed_networks`,
+    `route service ${d.service} is in a network that is not for route services; see route_services_allowed_networks, or route_services_hairpinning for one behind this router`,
 });

@@ -36,7 +36,7 @@ export const routeServicesSettings = {
     default: "",
     secret: true,
     describe:
-      "Signs what goes to route services; the same on all routers. Empty turns route services off: routes that have one answer 502.",
+      "Signs what goes to route services; the same on all routers. Empty: one that the data folder keeps.",
   }),
   routeServicesSecretDecryptOnly: setting.string({
     key: "route_services_secret_decrypt_only",
