@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
-import { type Bus, connectNats, encodeRegister, type RegisterFields, SUBJECTS } from "../../src/bus/index.ts";
-import { silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { type Bus, encodeRegister, type RegisterFields, SUBJECTS } from "../../src/bus/index.ts";
 import { followLog } from "../support/follow-log.ts";
+import { connectRegistrar } from "../support/nats.ts";
 
 export const HOST = "shop.example.com";
 export const CLIENTS = 20;
@@ -83,17 +83,7 @@ export type Registrar = Awaited<ReturnType<typeof startRegistrar>>;
 
 /** Registers backends, and all of them again whenever a router asks, as a registrar does. */
 export async function startRegistrar(t: TestContext, natsPort: number) {
-  const bus: Bus = await connectNats({
-    servers: [`127.0.0.1:${natsPort}`],
-    user: "",
-    pass: "",
-    name: "registrar",
-    pingIntervalMs: 20_000,
-    log: silentLogger,
-    clock: systemClock,
-    reconnectPauseMs: 10,
-  });
-  t.after(() => bus.close());
+  const bus: Bus = await connectRegistrar(t, natsPort);
   const registered = new Map<string, RegisterFields>();
   const fieldsOf = ({ name, port }: Pick<Backend, "name" | "port">, uri: string) => ({
     host: "127.0.0.1",

@@ -11,11 +11,10 @@ import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
 import { runRouterRole } from "../../src/app/router-role.ts";
-import { connectNats, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
-import { silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
 import { createAuthority } from "../support/authority.ts";
 import { followLog } from "../support/follow-log.ts";
-import { startNats } from "../support/nats.ts";
+import { connectRegistrar, startNats } from "../support/nats.ts";
 import { needs } from "../support/needs.ts";
 import { HOST, startHttp2Endpoint } from "../wire/http2-support.ts";
 
@@ -67,17 +66,7 @@ async function start(t: TestContext, isHttp2: boolean) {
     },
     { authority, name: SAN },
   );
-  const bus = await connectNats({
-    servers: [`127.0.0.1:${nats.port}`],
-    user: "",
-    pass: "",
-    name: "registrar",
-    pingIntervalMs: 20_000,
-    log: silentLogger,
-    clock: systemClock,
-    reconnectPauseMs: 10,
-  });
-  t.after(() => bus.close());
+  const bus = await connectRegistrar(t, nats.port);
   bus.publish(
     SUBJECTS.routerRegister,
     encodeRegister({

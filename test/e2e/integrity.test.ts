@@ -8,10 +8,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
-import { connectNats, encodeRegister, type RegisterFields, SUBJECTS } from "../../src/bus/index.ts";
-import { silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { encodeRegister, type RegisterFields, SUBJECTS } from "../../src/bus/index.ts";
 import { createAuthority, type IssuedPair } from "../support/authority.ts";
-import { startNats } from "../support/nats.ts";
+import { connectRegistrar, startNats } from "../support/nats.ts";
 import { CLIENTS, type Tally } from "./integrity-clients.ts";
 import { createDice } from "./integrity-pattern.ts";
 import { spawnRouter } from "./router-processes.ts";
@@ -44,16 +43,7 @@ async function start(t: TestContext, viaduct: object) {
   });
   const { port } = await router.ports();
   const tlsPort = Number((await router.log.line("tls-listener-started")).data["port"]);
-  const bus = await connectNats({
-    servers: [`127.0.0.1:${nats.port}`],
-    user: "",
-    pass: "",
-    name: "registrar",
-    pingIntervalMs: 20_000,
-    log: silentLogger,
-    clock: systemClock,
-  });
-  t.after(() => bus.close());
+  const bus = await connectRegistrar(t, nats.port);
 
   const origin = await startOrigin(
     t,

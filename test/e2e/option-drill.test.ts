@@ -14,10 +14,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { promisify } from "node:util";
-import { connectNats, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
-import { silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
 import { startBrowser } from "../support/browser.ts";
-import { startNats } from "../support/nats.ts";
+import { connectRegistrar, startNats } from "../support/nats.ts";
 import { adminPasswordOf, checkout, get, programOf, startFoundation } from "../support/viaduct.ts";
 
 const MOTTO = `
@@ -198,16 +197,7 @@ test("a new option is one file and one line, and one of the operator's own only 
       });
     const started = JSON.parse(await line("gorouter.started")) as { data: { port: number } };
     const registered = line("endpoint-registered");
-    const registrar = await connectNats({
-      servers: [`127.0.0.1:${nats.port}`],
-      user: "",
-      pass: "",
-      name: "registrar",
-      pingIntervalMs: 20_000,
-      log: silentLogger,
-      clock: systemClock,
-    });
-    step.after(() => registrar.close());
+    const registrar = await connectRegistrar(step, nats.port);
     const { port } = app.address() as AddressInfo;
     registrar.publish(
       SUBJECTS.routerRegister,

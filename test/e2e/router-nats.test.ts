@@ -13,10 +13,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test, type TestContext } from "node:test";
 import { runRouterRole } from "../../src/app/router-role.ts";
-import { type Bus, connectNats, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
-import { silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { type Bus, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
 import { followLog } from "../support/follow-log.ts";
-import { startNats } from "../support/nats.ts";
+import { connectRegistrar, startNats } from "../support/nats.ts";
 
 function configFile(t: TestContext, text: string): string {
   const folder = mkdtempSync(join(tmpdir(), "viaduct-router-"));
@@ -88,17 +87,7 @@ async function startApp(t: TestContext, answer: RequestListener): Promise<number
 }
 
 async function startRegistrar(t: TestContext, natsPort: number): Promise<Bus> {
-  const bus = await connectNats({
-    servers: [`127.0.0.1:${natsPort}`],
-    user: "",
-    pass: "",
-    name: "registrar",
-    pingIntervalMs: 20_000,
-    log: silentLogger,
-    clock: systemClock,
-    reconnectPauseMs: 10,
-  });
-  t.after(() => bus.close());
+  const bus = await connectRegistrar(t, natsPort);
   return bus;
 }
 

@@ -8,9 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
-import { type Bus, connectNats, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
-import { silentLogger, systemClock } from "../../src/kernel/index.ts";
+import { type Bus, encodeRegister, SUBJECTS } from "../../src/bus/index.ts";
 import { followLog } from "../support/follow-log.ts";
+import { connectRegistrar } from "../support/nats.ts";
 
 const PROGRAM = join(import.meta.dirname, "..", "..", "bin", "viaduct.mjs");
 export const HOST = "shop.example.com";
@@ -91,16 +91,7 @@ export async function startApp(
     server.close();
     server.closeAllConnections();
   });
-  const bus: Bus = await connectNats({
-    servers: [`127.0.0.1:${natsPort}`],
-    user: "",
-    pass: "",
-    name: "registrar",
-    pingIntervalMs: 20_000,
-    log: silentLogger,
-    clock: systemClock,
-  });
-  t.after(() => bus.close());
+  const bus: Bus = await connectRegistrar(t, natsPort);
   const fields = { host: "127.0.0.1", port: (server.address() as AddressInfo).port, uris: [HOST], ...more };
   const register = () => bus.publish(SUBJECTS.routerRegister, encodeRegister(fields));
   bus.subscribe(SUBJECTS.routerStart, register);

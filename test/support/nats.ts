@@ -5,6 +5,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { TestContext } from "node:test";
+import { type Bus, connectNats } from "../../src/bus/index.ts";
+import { silentLogger, systemClock } from "../../src/kernel/index.ts";
 import { needs } from "./needs.ts";
 
 export interface NatsServer {
@@ -56,6 +58,22 @@ export async function startNats(
       await start(port);
     },
   };
+}
+
+/** One more client of the server, as whoever registers endpoints; closed with the test. */
+export async function connectRegistrar(t: Pick<TestContext, "after">, port: number): Promise<Bus> {
+  const bus = await connectNats({
+    servers: [`127.0.0.1:${port}`],
+    user: "",
+    pass: "",
+    name: "registrar",
+    pingIntervalMs: 20_000,
+    log: silentLogger,
+    clock: systemClock,
+    reconnectPauseMs: 10,
+  });
+  t.after(() => bus.close());
+  return bus;
 }
 
 /** Reads the server's log until it says on which port it is ready. */
