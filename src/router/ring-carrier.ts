@@ -83,18 +83,19 @@ export class RingCarrier implements Carrier, RingListener, Waiting {
   // === writing ===
 
   write(data: string | Buffer): boolean {
-    if (this.#waitingBytes === 0 && data.length <= MAX_SEND_BYTES && this.#mayWrite) {
-      if (data.length === 0 || this.#ring.send(data)) return true;
-    }
-    const bytes = typeof data === "string" ? Buffer.from(data, "latin1") : data;
-    return this.#writeNow(bytes);
+    if (this.#sendShort(data)) return true;
+    return this.#writeNow(typeof data === "string" ? Buffer.from(data, "latin1") : data);
   }
 
   writeCopy(memory: Buffer, from: number, to: number): boolean {
     const data = memory.subarray(from, to);
-    if (this.#waitingBytes === 0 && data.length <= MAX_SEND_BYTES && this.#mayWrite && this.#ring.send(data))
-      return true;
-    return this.#writeNow(data);
+    return this.#sendShort(data) || this.#writeNow(data);
+  }
+
+  /** With the others of this turn. @returns false when it is long, or something waits before it */
+  #sendShort(data: string | Buffer): boolean {
+    if (this.#waitingBytes > 0 || data.length > MAX_SEND_BYTES || !this.#mayWrite) return false;
+    return data.length === 0 || this.#ring.send(data);
   }
 
   get #mayWrite(): boolean {
